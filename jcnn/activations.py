@@ -1,0 +1,165 @@
+"""Activation functions, each beside its backward.
+
+Shapes (maxout apart) and dtypes pass through: float16, bfloat16, float32 and float64. Integers raise TypeError: most of these
+functions have no values among them. NaN stays NaN. A backward takes the output gradient dy first, then the x that the forward
+saw, and returns dy · f′(x).
+
+Sources: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.3, and the papers named below.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from jcnn import arguments
+
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def relu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """max(x, 0). Derivative 0 at 0. (Nair & Hinton 2010)"""
+    return leaky_relu(x, 0.0)
+
+
+def relu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """dy · [x > 0]."""
+    return leaky_relu_backward(dy, x, 0.0)
+
+
+def leaky_relu(x: Float[Array, "*n"], slope: float = 0.01) -> Float[Array, "*n"]:
+    """x where x > 0, slope · x elsewhere. Derivative slope at 0. (Maas, Hannun & Ng 2013)"""
+    x = arguments.numeric("x", x)
+    return jnp.where(x <= 0, x * slope if slope else jnp.zeros_like(x), x)
+
+
+def leaky_relu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"], slope: float = 0.01) -> Float[Array, "*n"]:
+    """dy · (1 where x > 0, slope elsewhere)."""
+    return jnp.where(x <= 0, dy * slope if slope else jnp.zeros_like(dy), dy)
+
+
+def elu(x: Float[Array, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
+    """x where x > 0, α(eˣ − 1) elsewhere. Derivative α at 0. (Clevert, Unterthiner & Hochreiter 2016)"""
+    x = arguments.numeric("x", x)
+    # expm1 sees no positive x, whose eˣ may be infinite: an unchosen branch would still make the gradient NaN.
+    return jnp.where(x <= 0, alpha * jnp.expm1(_nonpositive(x)), x)
+
+
+def elu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
+    """dy · (1 where x > 0, αeˣ elsewhere)."""
+    return jnp.where(x <= 0, dy * (alpha * jnp.exp(_nonpositive(x))), dy)
+
+
+def selu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """λ · elu(x, α) with the λ, α that keep mean 0 and variance 1. (Klambauer et al. 2017)"""
+    return _SELU_SCALE * elu(x, _SELU_ALPHA)
+
+
+def selu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """λ · elu_backward(dy, x, α)."""
+    return _SELU_SCALE * elu_backward(dy, x, _SELU_ALPHA)
+
+
+def sigmoid(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """σ(x) = 1 / (1 + e⁻ˣ)."""
+    return jax.nn.sigmoid(arguments.numeric("x", x))
+
+
+def sigmoid_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """dy · σ(x) σ(−x); σ(−x) = 1 − σ(x) without the cancellation."""
+    return dy * jax.nn.sigmoid(x) * jax.nn.sigmoid(-x)
+
+
+def tanh(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    return jnp.tanh(arguments.numeric("x", x))
+
+
+def tanh_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """dy · (1 − tanh² x)."""
+    y = jnp.tanh(x)
+    return dy * (1 - y) * (1 + y)
+
+
+def gelu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """x · Φ(x), Φ the normal distribution function, exact by erf. (Hendrycks & Gimpel 2016)"""
+    return jax.nn.gelu(arguments.numeric("x", x), approximate=False)
+
+
+def gelu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """dy · (Φ(x) + x φ(x)), φ the normal density."""
+    phi = jnp.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    return dy * (jax.scipy.special.erfc(-x / math.sqrt(2)) / 2 + x * phi)
+
+
+def softplus(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """log(1 + eˣ), without overflow. (Dugas et al. 2001)"""
+    return jax.nn.softplus(arguments.numeric("x", x))
+
+
+def softplus_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """dy · σ(x)."""
+    return dy * jax.nn.sigmoid(x)
+
+
+def maxout(x: Float[Array, "*n c"], pieces: int) -> Float[Array, "*n c_out"]:
+    """The largest of each `pieces` neighbouring channels, (…, C) → (…, C / pieces); ties go to the first.
+
+    Source: Goodfellow et al. 2013, "Maxout networks".
+
+    Raises:
+        ValueError: `pieces` does not divide C.
+    """
+    parts = _pieces(arguments.numeric("x", x), pieces)
+    return jnp.where(_first_maximum(parts), parts, jnp.zeros_like(parts)).sum(-1)
+
+
+def maxout_backward(dy: Float[Array, "*n c_out"], x: Float[Array, "*n c"], pieces: int) -> Float[Array, "*n c"]:
+    """dy at the first maximum of each group of channels, 0 elsewhere."""
+    parts = _pieces(x, pieces)
+    return jnp.where(_first_maximum(parts), dy[..., None], jnp.zeros_like(parts)).reshape(x.shape)
+
+
+def softmax(x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+    """eˣ / Σ eˣ over the last axis, shifted by the maximum, so that nothing overflows."""
+    return jax.nn.softmax(_with_last_axis(x))
+
+
+def softmax_backward(dy: Float[Array, "*n c"], x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+    """p · (dy − Σ p dy), p = softmax(x)."""
+    p = softmax(x)
+    return p * (dy - (p * dy).sum(-1, keepdims=True))
+
+
+def log_softmax(x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+    """x − log Σ eˣ over the last axis, shifted by the maximum."""
+    return jax.nn.log_softmax(_with_last_axis(x))
+
+
+def log_softmax_backward(dy: Float[Array, "*n c"], x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+    """dy − softmax(x) · Σ dy."""
+    return dy - softmax(x) * dy.sum(-1, keepdims=True)
+
+
+def _nonpositive(x: Array) -> Array:
+    return jnp.where(x > 0, jnp.zeros_like(x), x)
+
+
+def _with_last_axis(x: Array) -> Array:
+    x = arguments.numeric("x", x)
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ValueError(f"x has shape {x.shape}: expected a last axis of at least one class")
+    return x
+
+
+def _pieces(x: Array, pieces: int) -> Array:
+    if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces < 1 or x.ndim == 0 or x.shape[-1] % pieces:
+        raise ValueError(f"pieces={pieces!r}: expected a divisor of the channels of x, whose shape is {x.shape}")
+    return x.reshape(*x.shape[:-1], x.shape[-1] // pieces, pieces)
+
+
+def _first_maximum(parts: Array) -> Array:
+    return jnp.arange(parts.shape[-1]) == jnp.argmax(parts, -1, keepdims=True)

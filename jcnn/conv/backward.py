@@ -1,0 +1,68 @@
+"""The gradients of convolution, derived by hand.
+
+With y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k] + b and the output gradient dy = ∂L/∂y (n an example, o an output position,
+k a tap; ᵀ swaps the channels):
+
+    ∂L/∂b    = Σ_{n,o} dy[n, o]                              every output adds b once
+    ∂L/∂w[k] = Σ_{n,o} x[n, S·o + D·k − P]ᵀ dy[n, o]         w[k] meets exactly the pixels tap k sees
+    ∂L/∂x[i] = Σ_{k,o: S·o + D·k − P = i} dy[n, o] · w[k]ᵀ   all outputs that saw pixel i, through the tap that saw it
+
+The last sum is a full convolution of dy, its entries pulled S pixels apart, with the flipped filter: substitute
+j = S·o (zero where no output stands) and k → F − 1 − k. Pixels no window touched get 0.
+
+Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", section 4; Goodfellow, Bengio &
+Courville 2016, "Deep Learning", section 9.5.
+"""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Num
+
+from jcnn import geometry
+from jcnn.conv.lax import conv_lax
+from jcnn.window import Window
+
+
+def input_gradient(
+    dy: Num[Array, "n *o c_out"], w: Num[Array, "*f c_group c_out"], window: Window, groups: int, input_shape: Sequence[int]
+) -> Num[Array, "n *s c_in"]:
+    """dx: the output gradient, pulled apart by the stride, convolved with the flipped filter, channels swapped.
+
+    Written with a plain stride-1 convolution, the one form every backend has a fast kernel for.
+    """
+    edges, ones = [], (1,) * len(window.size)
+    for o, n, f, s, (lo, _), d in zip(dy.shape[1:-1], input_shape, *window, strict=True):
+        before = geometry.span(f, d) - 1 - lo
+        edges.append((before, n - before - (s * (o - 1) + 1) + geometry.span(f, d) - 1, s - 1))
+    stretched = lax.pad(dy, dy.dtype.type(0), ((0, 0, 0), *edges, (0, 0, 0)))
+    plain = Window(window.size, ones, ((0, 0),) * len(ones), window.dilation)
+    return conv_lax(stretched, flip_and_swap(w, groups), plain, groups)
+
+
+def flip_and_swap(w: Num[Array, "*f c_group c_out"], groups: int) -> Num[Array, "*f o_group c_in"]:
+    """The filter of the way back: reversed along every spatial axis, input and output channels swapped within each group."""
+    *f, c_group, c_out = w.shape
+    axes = tuple(range(len(f)))
+    split = jnp.flip(w, axes).reshape(*f, c_group, groups, c_out // groups)
+    return split.transpose(*axes, len(f) + 2, len(f) + 1, len(f)).reshape(*f, c_out // groups, groups * c_group)
+
+
+def filter_gradient(
+    dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int
+) -> Num[Array, "*f c_group c_out"]:
+    """dw[k] = view(x, k)ᵀ @ dy: one matrix product per tap, over all examples and positions at once."""
+    padded = window.pad(x)
+    split = dy.reshape(-1, groups, dy.shape[-1] // groups)
+
+    def at(tap: tuple[int, ...]) -> Array:
+        seen = window.view(padded, tap).reshape(-1, groups, x.shape[-1] // groups)
+        return jnp.einsum("pgi,pgo->igo", seen, split).reshape(-1, dy.shape[-1])
+
+    return jnp.stack([at(tap) for tap in window.taps()]).reshape(*window.size, -1, dy.shape[-1])
+
+
+def bias_gradient(dy: Num[Array, "n *o c_out"]) -> Num[Array, " c_out"]:
+    """db = Σ over examples and positions."""
+    return dy.sum(tuple(range(dy.ndim - 1)))

@@ -1,0 +1,190 @@
+"""The public convolution: arguments checked once, then handed to a formulation and a gradient rule."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Num
+
+from jcnn import arguments
+from jcnn.conv import backward
+from jcnn.conv.lax import conv_lax
+from jcnn.geometry import GeometryError, Padding, Rounding
+from jcnn.rules import Gradient, differentiable
+from jcnn.window import Window, parse_window
+
+Formulation = Literal["lax"]
+FORMULATIONS = {"lax": conv_lax}
+
+
+def conv(
+    x: Num[Array, "n *s c_in"],
+    w: Num[Array, "*f c_group c_out"],
+    b: Num[Array, " c_out"] | None = None,
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    rounding: Rounding = "floor",
+    formulation: Formulation = "lax",
+    gradient: Gradient = "autodiff",
+) -> Num[Array, "n *o c_out"]:
+    """Convolution as the field calls it (cross-correlation), over 1, 2 or 3 spatial axes by the rank of x.
+
+        y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k] + b
+
+    with a tap k in every axis, `·` a product over the input channels, and zeros outside the image.
+
+    Args:
+        x: input, (N, *S, C_in), channels last; float16, bfloat16, float32, float64, int32 or int64.
+        w: filters, (*F, C_in // groups, C_out), same dtype.
+        b: bias, (C_out,), same dtype, or None.
+        stride: S, an int or one per axis.
+        padding: an int, one int per axis, one (lo, hi) per axis, `"valid"`, `"same"` (⌈N/S⌉ outputs, the odd pixel at the end)
+            or `"same_lower"`.
+        dilation: D, an int or one per axis.
+        groups: channels fall into so many groups that do not meet; `groups=C_in` is the depthwise convolution.
+        rounding: `"floor"`, `"ceil"` or `"exact"`, what to do with a size that does not fit; see `output_size`.
+        formulation: `"lax"`.
+        gradient: `"autodiff"`, or `"manual"` for the hand-derived rule of `conv_backward` (reverse mode only).
+
+    Returns:
+        (N, *O, C_out), dtype of x. float16 and bfloat16 are summed in float32 and rounded at the end; integers are exact
+        (modulo 2³² or 2⁶⁴) and run on the CPU only, where XLA has a kernel for them. float32 follows
+        `jax.default_matmul_precision`, which on a GPU or TPU may multiply in fewer bits unless set to `"highest"`.
+
+    Raises:
+        TypeError: dtypes that differ or are not listed.
+        ValueError: ranks, channels, groups or names that do not fit; `GeometryError` for sizes.
+
+    Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1; Dumoulin & Visin 2016, section 2.
+    """
+    x, w, b, window, groups = parse(x, w, b, stride, padding, dilation, groups, rounding)
+    if formulation not in FORMULATIONS:
+        raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, FORMULATIONS))}")
+    forward = partial(_forward, FORMULATIONS[formulation], window, groups)
+    return differentiable(forward, partial(_backward, window, groups), gradient)(x, w, b)
+
+
+def convolve(
+    x: Num[Array, "n *s c_in"], w: Num[Array, "*f c_group c_out"], b: Num[Array, " c_out"] | None = None, **options: Any
+) -> Num[Array, "n *o c_out"]:
+    """Convolution as mathematics defines it: `conv` with the filter flipped along every spatial axis.
+
+        (f * g)[p] = Σ_q f[q] · g[p − q]
+
+    Commutative and associative, which the unflipped form is not.
+
+    Args:
+        x: as in `conv`.
+        w: as in `conv`.
+        b: as in `conv`.
+        **options: the keyword arguments of `conv`.
+
+    Returns:
+        As `conv`.
+
+    Raises:
+        TypeError: as `conv`.
+        ValueError: as `conv`.
+
+    Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", equation 9.5.
+    """
+    w = arguments.numeric("w", w, integers=True)
+    return conv(x, jnp.flip(w, tuple(range(w.ndim - 2))), b, **options)
+
+
+def conv_backward(
+    dy: Num[Array, "n *o c_out"],
+    x: Num[Array, "n *s c_in"],
+    w: Num[Array, "*f c_group c_out"],
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    rounding: Rounding = "floor",
+) -> tuple[Num[Array, "n *s c_in"], Num[Array, "*f c_group c_out"], Num[Array, " c_out"]]:
+    """The gradients of `conv` by input, filters and bias, by hand; `jcnn.conv.backward` has the derivation.
+
+        dx = full convolution of dy, pulled apart by S, with the flipped filter
+        dw[k] = Σ_{n,o} x[n, S·o + D·k − P]ᵀ dy[n, o]        db = Σ_{n,o} dy[n, o]
+
+    Args:
+        dy: output gradient, the shape and dtype of `conv(x, w, …)`.
+        x: the input that `conv` saw.
+        w: the filters that `conv` saw.
+        stride: as in `conv`.
+        padding: as in `conv`.
+        dilation: as in `conv`.
+        groups: as in `conv`.
+        rounding: as in `conv`.
+
+    Returns:
+        (dx, dw, db), shapes and dtype of x, w and a bias.
+
+    Raises:
+        TypeError: as `conv`.
+        ValueError: as `conv`, or dy has another shape than the output.
+    """
+    x, w, _, window, groups = parse(x, w, None, stride, padding, dilation, groups, rounding)
+    dy = arguments.numeric("dy", dy, integers=True)
+    arguments.same_dtype(dy=dy, x=x)
+    expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
+    if dy.shape != expected:
+        raise ValueError(f"dy has shape {dy.shape}: expected {expected}, the shape of conv's output")
+    dx, dw, _ = _backward(window, groups, dy, x, w, None)
+    return dx, dw, backward.bias_gradient(dy)
+
+
+def parse(
+    x: Any,
+    w: Any,
+    b: Any,
+    stride: int | Sequence[int],
+    padding: Padding,
+    dilation: int | Sequence[int],
+    groups: int,
+    rounding: Rounding,
+) -> tuple[Array, Array, Array | None, Window, int]:
+    """The arguments of a convolution, checked, the geometry as a `Window`."""
+    x, w = arguments.numeric("x", x, integers=True), arguments.numeric("w", w, integers=True)
+    rank = arguments.spatial_rank("x", x)
+    groups = check_filters(w, rank, groups)
+    if x.shape[-1] != w.shape[-2] * groups:
+        raise ValueError(
+            f"x has {x.shape[-1]} channels (shape {x.shape}), w {w.shape[-2]} in each of {groups} groups (shape {w.shape}): "
+            f"expected C_in = {w.shape[-2] * groups}; w is (*F, C_in // groups, C_out)"
+        )
+    b = None if b is None else arguments.vector("b", b, w.shape[-1], "one bias per filter")
+    arguments.same_dtype(x=x, w=w, b=b)
+    window = parse_window(x.shape[1:-1], w.shape[:-2], stride=stride, padding=padding, dilation=dilation, rounding=rounding)
+    return x, w, b, window, groups
+
+
+def check_filters(w: Array, rank: int, groups: int) -> int:
+    """`groups` as an int, with w a filter for `rank` spatial axes whose C_out it divides."""
+    if w.ndim != rank + 2:
+        raise ValueError(
+            f"w has shape {w.shape}: expected (*F, C_in // groups, C_out) with {rank} spatial axes, as the input has"
+        )
+    arguments.not_empty("w", w)
+    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
+        raise GeometryError(f"groups={groups!r}: expected an integer of at least 1")
+    if w.shape[-1] % groups:
+        raise ValueError(f"groups={groups}: expected a divisor of C_out = {w.shape[-1]} (w has shape {w.shape})")
+    return groups
+
+
+def _forward(formulation: Any, window: Window, groups: int, x: Array, w: Array, b: Array | None) -> Array:
+    y = formulation(x, w, window, groups)
+    return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
+
+
+def _backward(window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None) -> tuple[Array, Array, Array | None]:
+    dx = backward.input_gradient(dy, w, window, groups, x.shape[1:-1])
+    dw = backward.filter_gradient(dy, x, window, groups)
+    return dx, dw, None if b is None else backward.bias_gradient(dy)

@@ -1,0 +1,101 @@
+"""Transposed convolution: exactly the adjoint of `conv`."""
+
+from collections.abc import Sequence
+
+from jax import Array
+from jaxtyping import Num
+
+from jcnn import arguments, geometry
+from jcnn.conv.backward import input_gradient
+from jcnn.conv.operation import check_filters
+from jcnn.geometry import GeometryError, Padding
+from jcnn.window import parse_window
+
+
+def conv_transpose(
+    y: Num[Array, "n *o c_out"],
+    w: Num[Array, "*f c_group c_out"],
+    b: Num[Array, " c_in"] | None = None,
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    output_size: int | Sequence[int] | None = None,
+    output_padding: int | Sequence[int] = 0,
+) -> Num[Array, "n *s c_in"]:
+    """The adjoint of `conv` with the same arguments, the way from its outputs back to its inputs.
+
+        ⟨conv(x, w), y⟩ = ⟨x, conv_transpose(y, w)⟩        x[n, i] = Σ_{k,o: S·o + D·k − P = i} y[n, o] · w[k]ᵀ + b
+
+    The filter is the one `conv` takes: its last axis meets the channels of y.
+
+    Args:
+        y: (N, *O, C_out); float16, bfloat16, float32, float64, int32 or int64.
+        w: (*F, C_in // groups, C_out), same dtype.
+        b: bias added to the result, (C_in,), same dtype, or None.
+        stride: S, an int or one per axis.
+        padding: as in `conv`; it crops here.
+        dilation: D, an int or one per axis.
+        groups: as in `conv`.
+        output_size: the spatial size of the result, an int or one per axis. None: the smallest that `conv` maps to y's size,
+            S(O − 1) + E − lo − hi, plus `output_padding`; for the `same` paddings S·O.
+        output_padding: 0 … S − 1, an int or one per axis: the sizes above the smallest that `conv` maps to y's size too.
+
+    Returns:
+        (N, *S, C_in), dtype of y; numerics as `conv`.
+
+    Raises:
+        TypeError: dtypes that differ or are not listed.
+        ValueError: ranks, channels or groups that do not fit; `GeometryError` for sizes that `conv` would not map to y's.
+
+    Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", section 4.
+    """
+    y, w = arguments.numeric("y", y, integers=True), arguments.numeric("w", w, integers=True)
+    rank = arguments.spatial_rank("y", y)
+    groups = check_filters(w, rank, groups)
+    if y.shape[-1] != w.shape[-1]:
+        raise ValueError(
+            f"y has {y.shape[-1]} channels (shape {y.shape}), w {w.shape[-1]} filters (shape {w.shape}): expected the same; "
+            f"conv_transpose takes the filter of the conv it is the adjoint of, (*F, C_in // groups, C_out)"
+        )
+    b = None if b is None else arguments.vector("b", b, w.shape[-2] * groups, "one bias per channel of the result")
+    arguments.same_dtype(y=y, w=w, b=b)
+    sizes = _sizes(y.shape[1:-1], w.shape[:-2], stride, padding, dilation, output_size, output_padding)
+    window = parse_window(sizes, w.shape[:-2], stride=stride, padding=padding, dilation=dilation)
+    if window.output_shape(sizes) != y.shape[1:-1]:
+        raise GeometryError(
+            f"output_size={sizes}: conv maps it to {window.output_shape(sizes)}, not to y's {y.shape[1:-1]}; "
+            f"expected sizes from {_sizes(y.shape[1:-1], w.shape[:-2], stride, padding, dilation, None, 0)}, up to S − 1 more"
+        )
+    x = input_gradient(y, w, window, groups, sizes)
+    return x if b is None else x + b.reshape((1,) * (x.ndim - 1) + (-1,))
+
+
+def _sizes(
+    outputs: Sequence[int],
+    window: Sequence[int],
+    stride: int | Sequence[int],
+    padding: Padding,
+    dilation: int | Sequence[int],
+    output_size: int | Sequence[int] | None,
+    output_padding: int | Sequence[int],
+) -> tuple[int, ...]:
+    rank = len(outputs)
+    extra = geometry.per_axis("output_padding", output_padding, rank, 0)
+    if output_size is not None:
+        if any(extra):
+            raise GeometryError(f"output_padding={output_padding}: expected 0 where output_size={output_size} says it all")
+        return geometry.per_axis("output_size", output_size, rank)
+    return tuple(
+        geometry.transposed_size(o, f, stride=s, padding=p, dilation=d, output_padding=e)
+        for o, f, s, p, d, e in zip(
+            outputs,
+            window,
+            geometry.per_axis("stride", stride, rank),
+            geometry.padding_per_axis(padding, rank),
+            geometry.per_axis("dilation", dilation, rank),
+            extra,
+            strict=True,
+        )
+    )

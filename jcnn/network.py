@@ -1,0 +1,176 @@
+"""Networks: a tuple of layers, the parameters a pytree beside it; initialised, applied, differentiated."""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Num
+
+from jcnn import arguments
+from jcnn.layers import DEFAULT, Activation, Layer, Network, Ops, Shape
+from jcnn.losses import softmax_cross_entropy
+
+Params = tuple[dict[str, Array], ...]
+
+
+class NetworkError(ValueError):
+    """A network that does not fit its input; the message names the layer and the sizes so far."""
+
+
+class Trace(NamedTuple):
+    """One layer of a network and the shapes, of one example, on both its sides."""
+
+    number: int
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+
+
+def trace(network: Network, input_shape: Shape) -> tuple[Trace, ...]:
+    """Follows the shape of one example, (*S, C), through the network.
+
+    Raises:
+        NetworkError: a layer does not fit, with its number, its description and the sizes so far.
+    """
+    shape = _example_shape(input_shape)
+    if not isinstance(network, tuple | list) or not network:
+        raise NetworkError(f"network={network!r}: expected a tuple of at least one layer")
+    steps: list[Trace] = []
+    for number, layer in enumerate(network, 1):
+        if not isinstance(layer, Layer):
+            hint = f"; write {layer.__name__}(…)" if isinstance(layer, type) else ""
+            raise NetworkError(f"layer {number} is {layer!r}: expected a layer description such as Conv(8, 3){hint}")
+        try:
+            output = layer.output_shape(shape)
+        except ValueError as error:
+            sizes = " → ".join(str(size) for size in [input_shape, *(step.output_shape for step in steps)])
+            raise NetworkError(
+                f"layer {number}, {layer!r}, does not fit its input {shape}: {error}; sizes so far: {sizes}"
+            ) from None
+        steps.append(Trace(number, layer, shape, output))
+        shape = output
+    return tuple(steps)
+
+
+def init(key: Array, network: Network, input_shape: Shape, dtype: Any = jnp.float32) -> Params:
+    """Draws the parameters of a network.
+
+    Weights are normal with mean 0 and a variance chosen by the activation that follows, biases 0:
+
+        He      2 / fan_in                relu, leaky relu, elu, gelu, softplus, maxout
+        LeCun   1 / fan_in                selu
+        Glorot  2 / (fan_in + fan_out)    tanh, sigmoid, none
+
+    Args:
+        key: a JAX random key.
+        network: a tuple of layers.
+        input_shape: of one example, (*S, C), without the batch.
+        dtype: of the parameters: float16, bfloat16, float32 or float64.
+
+    Returns:
+        One dict per layer, `{"w": …, "b": …}` or empty.
+
+    Raises:
+        NetworkError: the network does not fit the input.
+        TypeError: another dtype.
+
+    Source: He et al. 2015, "Delving deep into rectifiers"; Glorot & Bengio 2010; Klambauer et al. 2017 for selu.
+    """
+    dtype = jnp.dtype(dtype)
+    if dtype.name not in arguments.FLOATS:
+        raise TypeError(f"dtype={dtype.name}: expected one of {', '.join(arguments.FLOATS)}")
+    params = []
+    for step in trace(network, input_shape):
+        shapes = step.layer.parameter_shapes(step.input_shape)
+        drawn = {name: jnp.zeros(shape, dtype) for name, shape in shapes.items()}
+        if "w" in shapes:
+            fan_in = math.prod(shapes["w"][:-1])
+            fan_out = fan_in * shapes["w"][-1] // step.input_shape[-1]
+            variance = {"he": 2 / fan_in, "lecun": 1 / fan_in, "glorot": 2 / (fan_in + fan_out)}
+            scale = math.sqrt(variance[_initialization(network[step.number :])])
+            noise = jax.random.normal(jax.random.fold_in(key, step.number), shapes["w"], dtype)
+            drawn["w"] = noise * jnp.asarray(scale, dtype)
+        params.append(drawn)
+    return tuple(params)
+
+
+def apply(network: Network, params: Params, x: Float[Array, "n *s c"], *, ops: Ops = DEFAULT) -> Float[Array, "n classes"]:
+    """The forward pass: every layer in turn.
+
+    Args:
+        network: a tuple of layers.
+        params: as `init` makes them.
+        x: a batch, (N, *S, C), in the dtype of the parameters.
+        ops: formulation and gradient of the operations.
+
+    Returns:
+        The last layer's output; logits for a classifier.
+
+    Raises:
+        ValueError: another number of parameters than layers, or what a layer's operation raises.
+        TypeError: what a layer's operation raises.
+    """
+    _matching(network, params)
+    for layer, layer_params in zip(network, params, strict=True):
+        x = layer.apply(layer_params, x, ops)
+    return x
+
+
+def activations(network: Network, params: Params, x: Float[Array, "n *s c"], *, ops: Ops = DEFAULT) -> tuple[Array, ...]:
+    """The output of every layer, in order; arguments as `apply`."""
+    _matching(network, params)
+    outputs = []
+    for layer, layer_params in zip(network, params, strict=True):
+        x = layer.apply(layer_params, x, ops)
+        outputs.append(x)
+    return tuple(outputs)
+
+
+def value_and_grad(
+    network: Network, params: Params, x: Float[Array, "n *s c"], labels: Num[Array, "..."], *, ops: Ops = DEFAULT
+) -> tuple[Float[Array, ""], Params]:
+    """The mean softmax cross-entropy over a batch and its gradient by every parameter, by `jax.grad`.
+
+    Args:
+        network: a tuple of layers, the last one's outputs the logits.
+        params: as `init` makes them.
+        x: a batch, (N, *S, C), in the dtype of the parameters.
+        labels: class numbers (N,), or distributions (N, C).
+        ops: formulation and gradient of the operations.
+
+    Returns:
+        (loss, gradients), the gradients in the structure of the parameters.
+
+    Raises:
+        ValueError: as `apply` and `softmax_cross_entropy`.
+        TypeError: as `apply` and `softmax_cross_entropy`.
+    """
+
+    def loss(params: Params) -> Array:
+        return softmax_cross_entropy(apply(network, params, x, ops=ops), labels).mean()
+
+    return jax.value_and_grad(loss)(params)
+
+
+def _matching(network: Network, params: Params) -> None:
+    if len(params) != len(network):
+        raise ValueError(f"params has {len(params)} entries: expected {len(network)}, one per layer, as init makes them")
+
+
+def _initialization(following: Network) -> str:
+    """The rule of the first activation before the next layer that learns."""
+    for layer in following:
+        if isinstance(layer, Activation):
+            return layer.initialization
+        if hasattr(layer, "bias"):
+            break
+    return "glorot"
+
+
+def _example_shape(input_shape: Shape) -> Shape:
+    shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
+    if not shape or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape):
+        raise NetworkError(f"input_shape={input_shape!r}: expected the shape of one example, such as (28, 28, 1)")
+    return shape

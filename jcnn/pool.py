@@ -1,0 +1,270 @@
+"""Pooling: maximum and average over a moving window or the whole map, each with its backward by hand."""
+
+from collections.abc import Sequence
+from functools import partial, reduce
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Real
+
+from jcnn import arguments
+from jcnn.geometry import GeometryError, Padding, Rounding
+from jcnn.rules import Gradient, differentiable
+from jcnn.window import Window, parse_window
+
+
+def max_pool(
+    x: Real[Array, "n *s c"],
+    window: int | Sequence[int],
+    *,
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    rounding: Rounding = "floor",
+    gradient: Gradient = "autodiff",
+) -> Real[Array, "n *o c"]:
+    """The largest value each window position sees: y[n, o] = max_k x[n, S·o + D·k − P].
+
+    Padding never wins. NaN wins over everything. Of equal maxima the first in row-major window order takes the whole gradient.
+
+    Args:
+        x: (N, *S, C), any integer dtype, float16, bfloat16, float32 or float64.
+        window: F, an int or one per axis.
+        stride: S, an int or one per axis; None: the window.
+        padding: as in `conv`.
+        dilation: D, an int or one per axis.
+        rounding: `"floor"`, `"ceil"` (no window starts in the right padding) or `"exact"`.
+        gradient: `"autodiff"`, or `"manual"` for `max_pool_backward` (reverse mode only).
+
+    Returns:
+        (N, *O, C), dtype of x.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: wrong rank or an empty batch; `GeometryError` for sizes, and for a window that sees only padding.
+
+    Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.3.
+    """
+    x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
+    return differentiable(partial(_max, parsed), lambda dy, x: (_max_backward(parsed, dy, x),), gradient)(x)
+
+
+def max_pool_backward(
+    dy: Real[Array, "n *o c"],
+    x: Real[Array, "n *s c"],
+    window: int | Sequence[int],
+    *,
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    rounding: Rounding = "floor",
+) -> Real[Array, "n *s c"]:
+    """The gradient of `max_pool`: each output's goes whole to the pixel it came from, the first maximum of its window.
+
+        dx = Σ_k place(dy · [k is the first maximum], k)
+
+    Where windows overlap, a pixel that wins several collects them all. A comparison a tap, no scatter.
+
+    Args:
+        dy: output gradient, (N, *O, C), dtype of x.
+        x: the input that `max_pool` saw.
+        window: as in `max_pool`.
+        stride: as in `max_pool`.
+        padding: as in `max_pool`.
+        dilation: as in `max_pool`.
+        rounding: as in `max_pool`.
+
+    Returns:
+        dx, shape and dtype of x.
+
+    Raises:
+        TypeError: as `max_pool`.
+        ValueError: as `max_pool`, or dy has another shape than the output.
+    """
+    x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
+    return _max_backward(parsed, _output_gradient(dy, x, parsed), x)
+
+
+def avg_pool(
+    x: Float[Array, "n *s c"],
+    window: int | Sequence[int],
+    *,
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    rounding: Rounding = "floor",
+    count_padding: bool = False,
+) -> Float[Array, "n *o c"]:
+    """The mean of what each window position sees: y[n, o] = Σ_k x[n, S·o + D·k − P] / count[o].
+
+    Args:
+        x: (N, *S, C), float16, bfloat16 (both summed in float32), float32 or float64; integers have no mean in their own dtype.
+        window: F, an int or one per axis.
+        stride: S, an int or one per axis; None: the window.
+        padding: as in `conv`.
+        dilation: D, an int or one per axis.
+        rounding: `"floor"`, `"ceil"` (no window starts in the right padding) or `"exact"`.
+        count_padding: whether zeros of the padding count; what a `"ceil"` window hangs over never does.
+
+    Returns:
+        (N, *O, C), dtype of x.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: wrong rank or an empty batch; `GeometryError` for sizes, and for a window that sees nothing to count.
+
+    Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition" (subsampling).
+    """
+    x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
+    padded = parsed.pad(_wide(x))
+    return (reduce(jnp.add, (parsed.view(padded, tap) for tap in parsed.taps())) / count).astype(x.dtype)
+
+
+def avg_pool_backward(
+    dy: Float[Array, "n *o c"],
+    x: Float[Array, "n *s c"],
+    window: int | Sequence[int],
+    *,
+    stride: int | Sequence[int] | None = None,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    rounding: Rounding = "floor",
+    count_padding: bool = False,
+) -> Float[Array, "n *s c"]:
+    """The gradient of `avg_pool`: each output's is shared equally among the pixels it averaged.
+
+        dx = Σ_k place(dy / count, k)
+
+    Args:
+        dy: output gradient, (N, *O, C), dtype of x.
+        x: the input that `avg_pool` saw; only its shape and dtype matter.
+        window: as in `avg_pool`.
+        stride: as in `avg_pool`.
+        padding: as in `avg_pool`.
+        dilation: as in `avg_pool`.
+        rounding: as in `avg_pool`.
+        count_padding: as in `avg_pool`.
+
+    Returns:
+        dx, shape and dtype of x.
+
+    Raises:
+        TypeError: as `avg_pool`.
+        ValueError: as `avg_pool`, or dy has another shape than the output.
+    """
+    x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
+    share = _wide(_output_gradient(dy, x, parsed)) / count
+    return reduce(jnp.add, (parsed.place(share, tap, x.shape[1:-1]) for tap in parsed.taps())).astype(x.dtype)
+
+
+def global_max_pool(x: Real[Array, "n *s c"]) -> Real[Array, "n c"]:
+    """The largest value of each channel's map, (N, *S, C) → (N, C); dtypes and ties as `max_pool`."""
+    x = arguments.ordered("x", x)
+    arguments.spatial_rank("x", x)
+    pixels = x.reshape(x.shape[0], -1, x.shape[-1])
+    return jnp.where(_first_maximum(pixels), pixels, jnp.zeros_like(pixels)).sum(1, dtype=x.dtype)
+
+
+def global_max_pool_backward(dy: Real[Array, "n c"], x: Real[Array, "n *s c"]) -> Real[Array, "n *s c"]:
+    """dx = dy at the first maximum of each map, zero elsewhere."""
+    pixels = x.reshape(x.shape[0], -1, x.shape[-1])
+    return jnp.where(_first_maximum(pixels), dy[:, None, :], jnp.zeros_like(pixels)).reshape(x.shape)
+
+
+def global_avg_pool(x: Float[Array, "n *s c"]) -> Float[Array, "n c"]:
+    """The mean of each channel's map, (N, *S, C) → (N, C); dtypes as `avg_pool`.
+
+    Source: Lin, Chen & Yan 2013, "Network in network", section 3.2.
+    """
+    x = arguments.numeric("x", x)
+    rank = arguments.spatial_rank("x", x)
+    return _wide(x).mean(tuple(range(1, rank + 1))).astype(x.dtype)
+
+
+def global_avg_pool_backward(dy: Float[Array, "n c"], x: Float[Array, "n *s c"]) -> Float[Array, "n *s c"]:
+    """dx = dy / (number of pixels), at every pixel."""
+    rank = arguments.spatial_rank("x", x)
+    share = dy / np.prod(x.shape[1:-1]).astype(dy.dtype)
+    return jnp.broadcast_to(share.reshape(x.shape[0], *(1,) * rank, x.shape[-1]), x.shape)
+
+
+def _first_maximum(pixels: Array) -> Array:
+    return jnp.arange(pixels.shape[1])[None, :, None] == jnp.argmax(pixels, 1)[:, None, :]
+
+
+def _wins(candidate: Array, best: Array) -> Array:
+    """Where a later tap replaces the best so far: strictly larger, or the first NaN."""
+    return ~(candidate <= best) & (best == best)  # noqa: PLR0124 (a NaN is not equal to itself)
+
+
+def _max(window: Window, x: Array) -> Array:
+    return reduce(lambda best, seen: jnp.where(_wins(seen, best), seen, best), _views(window, x))
+
+
+def _max_backward(window: Window, dy: Array, x: Array) -> Array:
+    best, *others = _views(window, x)
+    winner = jnp.zeros(dy.shape, jnp.int32)
+    for number, seen in enumerate(others, 1):
+        wins = _wins(seen, best)
+        best, winner = jnp.where(wins, seen, best), jnp.where(wins, jnp.int32(number), winner)
+    nothing = jnp.zeros_like(dy)
+    routed = (
+        window.place(jnp.where(winner == number, dy, nothing), tap, x.shape[1:-1]) for number, tap in enumerate(window.taps())
+    )
+    return reduce(jnp.add, routed)
+
+
+def _views(window: Window, x: Array) -> list[Array]:
+    lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
+    padded = window.pad(x, lowest)
+    return [window.view(padded, tap) for tap in window.taps()]
+
+
+def _parse_max(x: Any, window: Any, stride: Any, padding: Padding, dilation: Any, rounding: Rounding) -> tuple[Array, Window]:
+    x = arguments.ordered("x", x)
+    parsed, _ = _parse(x, window, stride, padding, dilation, rounding, count_padding=False)
+    return x, parsed
+
+
+def _parse_avg(
+    x: Any, window: Any, stride: Any, padding: Padding, dilation: Any, rounding: Rounding, count_padding: bool
+) -> tuple[Array, Window, Array]:
+    x = arguments.numeric("x", x)
+    parsed, counts = _parse(x, window, stride, padding, dilation, rounding, count_padding)
+    count = reduce(np.multiply.outer, [np.asarray(axis) for axis in counts])[None, ..., None]
+    return x, parsed, jnp.asarray(count, _wide(x).dtype)
+
+
+def _parse(
+    x: Array, window: Any, stride: Any, padding: Padding, dilation: Any, rounding: Rounding, count_padding: bool
+) -> tuple[Window, tuple[tuple[int, ...], ...]]:
+    """The parsed window, and along every axis how many taps count at each position."""
+    rank = arguments.spatial_rank("x", x)
+    sizes = x.shape[1:-1]
+    parsed = parse_window(sizes, window, stride=stride, padding=padding, dilation=dilation, rounding=rounding)
+    asked = parse_window(sizes, window, stride=stride, padding=padding, dilation=dilation) if count_padding else None
+    counts = parsed.seen(sizes, asked.padding if asked else ((0, 0),) * rank)
+    for axis, count in enumerate(counts):
+        if 0 in count:
+            raise GeometryError(
+                f"padding={parsed.padding[axis]}: window {count.index(0)} along spatial axis {axis} sees only padding "
+                f"(N={sizes[axis]}, F={parsed.size[axis]}, S={parsed.stride[axis]}, D={parsed.dilation[axis]}); "
+                f"expected less padding than the window spans"
+            )
+    return parsed, counts
+
+
+def _output_gradient(dy: Any, x: Array, window: Window) -> Array:
+    dy = arguments.ordered("dy", dy)
+    arguments.same_dtype(dy=dy, x=x)
+    expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), x.shape[-1])
+    if dy.shape != expected:
+        raise ValueError(f"dy has shape {dy.shape}: expected {expected}, the shape of the pooling's output")
+    return dy
+
+
+def _wide(x: Array) -> Array:
+    """x in the dtype its sums are taken in: at least float32."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
