@@ -25,7 +25,7 @@ def load_digits(split: str) -> Dataset:
     """One split of the embedded digits, brightness 0 … 16 scaled to 0 … 255.
 
     The split is stratified: of every class, the first fifth (rounded) of its images in the order of
-    SHA-256("SPLIT_SEED:index") is the test set, 360 images; the other 1,437 are for training. So it is the same everywhere, for
+    SHA-256("SPLIT_SEED:index") is the test set, 359 images; the other 1,438 are for training. So it is the same everywhere, for
     ever, with any version of anything.
 
     Args:
