@@ -1,0 +1,24 @@
+"""Every picture of a training run, and the page that holds them; the only place that knows Matplotlib."""
+
+from jcnn.figures.confusion import confusion_matrix
+from jcnn.figures.curves import learning_curves
+from jcnn.figures.feature_maps import feature_maps
+from jcnn.figures.filters import first_filters
+from jcnn.figures.mistakes import confident_mistakes
+from jcnn.figures.report import Run, render
+from jcnn.figures.style import DARK, LIGHT, Theme, to_png, to_svg
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "Run",
+    "Theme",
+    "confident_mistakes",
+    "confusion_matrix",
+    "feature_maps",
+    "first_filters",
+    "learning_curves",
+    "render",
+    "to_png",
+    "to_svg",
+]

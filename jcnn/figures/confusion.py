@@ -1,0 +1,126 @@
+"""The confusion matrix: what each class was taken for."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
+
+from jcnn.figures.style import LIGHT, SMALL, TEXT, WIDTH, Theme, new_figure, plain, readable_on, sequential, shorten
+
+COUNTED = 20
+"""Classes up to which every cell carries its number."""
+
+NAMED = 40
+"""Classes up to which every row carries its name."""
+
+
+def count(labels: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], classes: int) -> Int[np.ndarray, "classes classes"]:
+    """How many images of class i (row) were taken for class j (column).
+
+    Raises:
+        ValueError: labels and predictions of different shapes, or outside 0 … classes − 1.
+    """
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    if labels.shape != predicted.shape or labels.ndim != 1:
+        raise ValueError(f"labels {labels.shape} and predicted {predicted.shape}: expected two vectors of one length")
+    for name, values in (("labels", labels), ("predicted", predicted)):
+        if values.size and not 0 <= values.min() <= values.max() < classes:
+            raise ValueError(f"{name} go from {values.min()} to {values.max()}: expected 0 to {classes - 1}")
+    pairs = labels.astype(np.int64) * classes + predicted
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def largest_confusions(counts: Int[np.ndarray, "classes classes"], most: int = 5) -> list[tuple[int, int, int]]:
+    """(true class, predicted class, how often), most frequent first, only what happened."""
+    wrong = counts * ~np.eye(len(counts), dtype=bool)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = [divmod(int(index), len(counts)) for index in order]
+    return [(true, taken, int(wrong[true, taken])) for true, taken in pairs if wrong[true, taken]]
+
+
+def confusion_matrix(
+    labels: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], class_names: Sequence[str], *, theme: Theme = LIGHT
+) -> Figure:
+    """True classes as rows, predicted ones as columns; right answers in blue, mistakes in orange, empty cells left empty.
+
+    Each of the two colours has a scale of its own, so that a few mistakes do not drown in many right answers. Up to 20 classes
+    every cell carries its number and every row its share of right answers; up to 40 every class its name; above, every tenth.
+
+    Args:
+        labels: true class numbers, (N,).
+        predicted: predicted class numbers, (N,).
+        class_names: one name per class.
+        theme: the colours.
+
+    Raises:
+        ValueError: labels and predictions of different shapes, or without a class name.
+    """
+    counts = count(labels, predicted, len(class_names))
+    counted = len(counts) <= COUNTED
+    figure = new_figure(0.93 * WIDTH if counted else WIDTH + 0.3, theme)
+    axes = figure.add_subplot()
+    diagonal = np.eye(len(counts), dtype=bool)
+    right = _layer(axes, counts, ~diagonal | (counts == 0), theme, theme.blue)
+    wrong = _layer(axes, counts, diagonal | (counts == 0), theme, theme.orange)
+    plain(axes, theme)
+    _names(axes, class_names)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(theme.rule)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    if counted:
+        axes.set_xticks(np.arange(0.5, len(counts) - 1), minor=True)
+        axes.set_yticks(np.arange(0.5, len(counts) - 1), minor=True)
+        axes.grid(which="minor", color=theme.rule, linewidth=0.5)
+        axes.tick_params(which="minor", length=0)
+        _numbers(axes, counts, right, wrong, theme)
+        _shares(axes, counts, theme)
+    elif counts[~diagonal].any():
+        bar = figure.colorbar(
+            wrong, ax=axes, orientation="horizontal", shrink=0.5, aspect=30, ticks=MaxNLocator(4, integer=True)
+        )
+        bar.set_label("mistakes in a cell (images)", color=theme.ink, fontsize=SMALL)
+        bar.ax.tick_params(labelcolor=theme.muted, color=theme.muted, labelsize=SMALL)
+        bar.ax.spines[:].set_visible(False)
+    return figure
+
+
+def _layer(axes: Axes, counts: np.ndarray, hidden: np.ndarray, theme: Theme, colour: str) -> AxesImage:
+    shown = np.ma.masked_array(counts, hidden)
+    top = int((counts * ~hidden).max(initial=1))
+    return axes.imshow(shown, cmap=sequential(theme, colour), vmin=0, vmax=top, interpolation="none")
+
+
+def _names(axes: Axes, class_names: Sequence[str]) -> None:
+    classes = len(class_names)
+    if classes <= NAMED:
+        size = SMALL if classes <= COUNTED else 6.5
+        names = [shorten(name, 14) for name in class_names]
+        axes.set_xticks(range(classes), names, parse_math=False, rotation=90 if max(map(len, names)) > 3 else 0)
+        axes.set_yticks(range(classes), names, parse_math=False)
+        axes.tick_params(labelsize=size, length=0)
+    else:
+        tenth = range(0, classes, 10)
+        axes.set_xticks(tenth)
+        axes.set_yticks(tenth, [shorten(f"{index} {class_names[index]}", 18) for index in tenth], parse_math=False)
+
+
+def _numbers(axes: Axes, counts: np.ndarray, right: AxesImage, wrong: AxesImage, theme: Theme) -> None:
+    cell = 0.72 * WIDTH * 72 / len(counts)
+    size = min(TEXT, cell * 0.6, cell / (0.65 * len(str(counts.max()))))
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        image = right if row == column else wrong
+        colour = readable_on(image.to_rgba(counts[row, column]), theme)
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=size, gid="count")
+
+
+def _shares(axes: Axes, counts: np.ndarray, theme: Theme) -> None:
+    edge = len(counts) - 0.5 + 0.03 * len(counts)
+    style = {"color": theme.muted, "fontsize": SMALL, "va": "center", "gid": "share"}
+    for row, (total, hits) in enumerate(zip(counts.sum(axis=1), counts.diagonal(), strict=True)):
+        axes.text(edge, row, f"{100 * hits / total:.0f} %" if total else "–", **style)
+    axes.text(edge, -0.5, "right", **{**style, "va": "bottom"})

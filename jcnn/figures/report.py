@@ -1,0 +1,242 @@
+"""The page of one training run: numbers, figures and tables in a single HTML file that needs nothing else."""
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from jcnn.data.dataset import Dataset
+from jcnn.figures import words
+from jcnn.figures.confusion import COUNTED, confusion_matrix, count
+from jcnn.figures.curves import learning_curves
+from jcnn.figures.feature_maps import feature_maps, follow
+from jcnn.figures.filters import find_first_filters, first_filters
+from jcnn.figures.mistakes import confident_mistakes
+from jcnn.figures.style import DARK, LIGHT, Theme, data_uri, to_svg
+from jcnn.layers import Network
+from jcnn.network import Params
+from jcnn.summary import summary
+
+MISTAKES = 12
+
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>$title</title>
+<style>
+$style</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kicker">A training run of jcnn</p>
+<h1>$title</h1>
+$numbers
+</header>
+$sections
+</main>
+$footer
+</body>
+</html>
+""")
+
+
+class Run(NamedTuple):
+    """Everything the page tells of a training run.
+
+    Attributes:
+        title: the page's title.
+        config: what was asked for, name → value.
+        environment: versions, device and the like, name → value.
+        numbers: final numbers, already formatted; the first one is the headline.
+        network: a tuple of layers.
+        params: the trained parameters.
+        records: the lines of the metrics, in order.
+        test: the test images.
+        probabilities: of the test images, (N, classes).
+        attribution: the data's licence line, may be "".
+    """
+
+    title: str
+    config: Mapping[str, Any]
+    environment: Mapping[str, str]
+    numbers: Mapping[str, str]
+    network: Network
+    params: Params
+    records: Sequence[Mapping[str, Any]]
+    test: Dataset
+    probabilities: Float[np.ndarray, "n classes"]
+    attribution: str
+
+
+def render(run: Run) -> str:
+    """The whole page as HTML: no scripts, no addresses; every figure inside, once for light and once for dark screens.
+
+    Args:
+        run: what happened.
+
+    Raises:
+        ValueError: probabilities that do not belong to the test images.
+    """
+    if np.shape(run.probabilities) != (len(run.test.labels), run.test.classes):
+        raise ValueError(
+            f"probabilities of shape {np.shape(run.probabilities)}: expected {(len(run.test.labels), run.test.classes)}, "
+            "one row per test image, one column per class"
+        )
+    pictures = [_curves(run), _filters(run)]
+    if len(run.test.labels):
+        pictures = [_curves(run), _confusion(run), _mistakes(run), _filters(run), _feature_maps(run)]
+    sections = [*pictures, _layers(run), _pairs("Configuration", run.config), _pairs("Environment", run.environment)]
+    return PAGE.substitute(
+        title=escape(run.title),
+        style=_style(),
+        numbers=_numbers(run.numbers),
+        sections="\n".join(section for section in sections if section),
+        footer=f"<footer>{escape(run.attribution)}</footer>" if run.attribution else "",
+    )
+
+
+def _curves(run: Run) -> str:
+    caption = (
+        "How far the network is from the right answers (loss, above) and how often it is right (accuracy, below), "
+        "on the images it learns from and on test images it never learns from."
+    )
+    picture = _figure(lambda theme: learning_curves(run.records, theme=theme), words.about_curves(run.records), caption)
+    return _section("Learning curves", picture)
+
+
+def _confusion(run: Run) -> str:
+    names, predicted = run.test.class_names, run.probabilities.argmax(axis=1)
+    numbered = " in numbers" if len(names) <= COUNTED else ""
+    caption = (
+        f"Each row holds the test images of one true class and shows{numbered} what the network took them for: "
+        "right answers in blue on the diagonal, mistakes in orange."
+    )
+    alt = words.about_confusion(run.test.labels, predicted, names)
+    picture = _figure(lambda theme: confusion_matrix(run.test.labels, predicted, names, theme=theme), alt, caption)
+    # Where the cells carry no numbers, words name the ones that matter.
+    counts = count(run.test.labels, predicted, len(names))
+    pairs = [] if len(names) <= COUNTED else words.confusions(counts, names)
+    listed = "".join(f"<li>{escape(pair)}</li>" for pair in pairs)
+    return _section("Confusion matrix", picture + (f'\n<ul class="pairs">{listed}</ul>' if listed else ""))
+
+
+def _mistakes(run: Run) -> str:
+    test = run.test
+    caption = (
+        "The test images the network got wrong while being surest: true class → its answer, "
+        "and the probability it gave that answer."
+    )
+    alt = words.about_mistakes(test.labels, run.probabilities, test.class_names, MISTAKES)
+    if (run.probabilities.argmax(axis=1) == test.labels).all():
+        return _section("Most confident mistakes", f"<p>{escape(alt)}</p>")
+
+    def draw(theme: Theme) -> Figure:
+        return confident_mistakes(test.images, test.labels, run.probabilities, test.class_names, MISTAKES, theme=theme)
+
+    return _section("Most confident mistakes", _figure(draw, alt, caption))
+
+
+def _filters(run: Run) -> str:
+    found = find_first_filters(run.network, run.params)
+    if found is None:
+        return ""
+    caption = (
+        "What the first convolution layer looks for in a small patch of the image: each tile is one filter, "
+        "one weight per pixel, all tiles on one scale."
+    )
+    picture = _figure(lambda theme: first_filters(run.network, run.params, theme=theme), words.about_filters(found), caption)
+    return _section("First filters", picture)
+
+
+def _feature_maps(run: Run) -> str:
+    image, names = run.test.images[0], run.test.class_names
+    caption = (
+        "The first test image on its way through the network: each strip shows the first channels of one layer’s output, "
+        "positive values in orange, negative ones in blue."
+    )
+    journey = follow(run.network, run.params, image)
+    alt = words.about_journey(journey, names[int(run.test.labels[0])], names)
+    picture = _figure(lambda theme: feature_maps(run.network, run.params, image, names, theme=theme), alt, caption)
+    return _section("One image through the network", picture)
+
+
+def _figure(draw: Callable[[Theme], Figure | None], alt: str, caption: str) -> str:
+    light, dark = draw(LIGHT), draw(DARK)
+    if light is None or dark is None:
+        return ""
+    width, height = (round(96 * float(inches)) for inches in light.get_size_inches())
+    return f"""<figure>
+<picture>
+<source media="(prefers-color-scheme: dark)" srcset="{data_uri(to_svg(dark))}">
+<img src="{data_uri(to_svg(light))}" width="{width}" height="{height}" alt="{escape(alt)}">
+</picture>
+<figcaption>{escape(caption)}</figcaption>
+</figure>"""
+
+
+def _layers(run: Run) -> str:
+    header, *rows = summary(run.network, run.test.input_shape).cells()
+    head = "".join(f'<th scope="col"{_side(column)}>{escape(name)}</th>' for column, name in enumerate(header))
+    body = "\n".join(_layer(row, total=row is rows[-1]) for row in rows)
+    table = f'<table class="layers">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+    box = f'<div class="scroll" role="region" tabindex="0" aria-label="Layers of the network">\n{table}\n</div>'
+    caption = (
+        "Sizes, multiply-adds and receptive fields are those of one image; the receptive field is the patch of input pixels "
+        "one output number depends on, the jump the distance of two neighbouring patches."
+    )
+    return _section("Layers", f"<p>{escape(caption)}</p>\n{box}")
+
+
+def _layer(row: Sequence[str], *, total: bool) -> str:
+    cells = [
+        f'<th scope="row">{escape(cell)}</th>' if column == 1 else f"<td{_side(column)}>{escape(cell)}</td>"
+        for column, cell in enumerate(row)
+    ]
+    return f"<tr{_class('total', total)}>{''.join(cells)}</tr>"
+
+
+def _side(column: int) -> str:
+    return _class("number", column not in (1, 2))
+
+
+def _class(name: str, given: bool) -> str:
+    return f' class="{name}"' if given else ""
+
+
+def _pairs(heading: str, pairs: Mapping[str, Any]) -> str:
+    if not pairs:
+        return ""
+    rows = "\n".join(
+        f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(str(value))}</td></tr>' for name, value in pairs.items()
+    )
+    return _section(heading, f'<table class="pairs-table">\n<tbody>\n{rows}\n</tbody>\n</table>')
+
+
+def _numbers(numbers: Mapping[str, str]) -> str:
+    cells = [
+        f"<div{_class('headline', not place)}><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for place, (name, value) in enumerate(numbers.items())
+    ]
+    return '<dl class="numbers">\n{}\n</dl>'.format("\n".join(cells)) if cells else ""
+
+
+def _section(heading: str, content: str) -> str:
+    return f"<section>\n<h2>{escape(heading)}</h2>\n{content}\n</section>"
+
+
+def _style() -> str:
+    template = Template(resources.files("jcnn.figures").joinpath("report.css").read_text("utf-8"))
+    return template.substitute({theme.name: _variables(theme) for theme in (LIGHT, DARK)})
+
+
+def _variables(theme: Theme) -> str:
+    return " ".join(f"--{name}: {getattr(theme, name)};" for name in ("paper", "ink", "muted", "rule", "blue"))

@@ -1,0 +1,148 @@
+"""One look for every figure: two themes, one palette, and the way from a figure to bytes."""
+
+import base64
+import io
+import warnings
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+
+WIDTH = 5.0
+"""Inches. Narrow on purpose: on a phone the page shrinks a figure to 3.6 inches, and its text must stay legible."""
+
+TEXT = 11.0
+SMALL = 10.0
+
+
+class Theme(NamedTuple):
+    """Colours of a figure and of the page around it.
+
+    Attributes:
+        name: "light" or "dark".
+        paper: the background.
+        ink: text.
+        muted: text that stays behind, axes, ticks.
+        rule: thin lines: grids, borders.
+        zero: the middle of a diverging scale, just visible on the paper.
+        blue: Okabe-Ito blue, for training and for negative values.
+        orange: Okabe-Ito vermilion or orange, for testing and for positive values.
+        deep_blue: the far end of the scale that begins with blue.
+        deep_orange: the far end of the scale that begins with orange.
+    """
+
+    name: str
+    paper: str
+    ink: str
+    muted: str
+    rule: str
+    zero: str
+    blue: str
+    orange: str
+    deep_blue: str
+    deep_orange: str
+
+
+LIGHT = Theme("light", "#fdfcfa", "#1d1f24", "#5a5e66", "#dcd9d3", "#efece6", "#0072b2", "#c24e00", "#003f66", "#6e2c00")
+DARK = Theme("dark", "#15171b", "#e9e6e0", "#a5a9b1", "#363a41", "#262a30", "#56b4e9", "#e69f00", "#d3ecfc", "#ffe8bd")
+
+
+def new_figure(height: float, theme: Theme, width: float = WIDTH) -> Figure:
+    """An empty figure on the theme's paper; sizes in inches."""
+    return Figure(figsize=(width, height), layout="constrained", facecolor=theme.paper)
+
+
+def plain(axes: Axes, theme: Theme) -> None:
+    """Axes without a frame: the two spines one reads values from, quiet ticks."""
+    axes.set_facecolor("none")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(theme.muted)
+    axes.tick_params(which="both", color=theme.muted, labelcolor=theme.muted, labelsize=SMALL)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(color=theme.ink, fontsize=TEXT)
+
+
+def bare(axes: Axes) -> None:
+    """Axes that only hold an image or words: no frame, no ticks."""
+    axes.set_facecolor("none")
+    axes.spines[:].set_visible(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def statement(text: str, theme: Theme, height: float = 1.2) -> Figure:
+    """A figure that says why there is no picture."""
+    figure = new_figure(height, theme)
+    axes = figure.add_subplot()
+    bare(axes)
+    say(axes, text, theme)
+    return figure
+
+
+def say(axes: Axes, text: str, theme: Theme) -> None:
+    """Words in the middle of the axes."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme.muted, fontsize=TEXT)
+
+
+def diverging(theme: Theme) -> Colormap:
+    """Blue below zero, orange above, the paper's neighbour at zero, nothing where there is no number."""
+    colours = [theme.deep_blue, theme.blue, theme.zero, theme.orange, theme.deep_orange]
+    return LinearSegmentedColormap.from_list("diverging", colours).with_extremes(bad=(0, 0, 0, 0))
+
+
+def sequential(theme: Theme, colour: str) -> Colormap:
+    """From a tint that already stands out from the paper to the colour; nothing where there is no number."""
+    tint = [0.75 * paper + 0.25 * full for paper, full in zip(to_rgb(theme.paper), to_rgb(colour), strict=True)]
+    return LinearSegmentedColormap.from_list("sequential", [tint, colour]).with_extremes(bad=(0, 0, 0, 0))
+
+
+def readable_on(colour: Any, theme: Theme) -> str:
+    """The one of the theme's ink and paper that contrasts more with this colour."""
+    return max(theme.ink, theme.paper, key=lambda candidate: contrast(candidate, colour))
+
+
+def contrast(first: Any, second: Any) -> float:
+    """The contrast ratio of two colours, 1 to 21.
+
+    Source: Web Content Accessibility Guidelines 2.2, "contrast ratio".
+    """
+    darker, lighter = sorted([_luminance(first), _luminance(second)])
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text on one line, its end replaced by … if it is longer than the limit."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def to_svg(figure: Figure) -> bytes:
+    """The figure as SVG: text as text, images at their own resolution and unsmoothed, the same bytes every time."""
+    settings = {"svg.fonttype": "none", "svg.hashsalt": "jcnn", "image.composite_image": False}
+    return _save(figure, "svg", settings, metadata={"Date": None, "Creator": None})
+
+
+def to_png(figure: Figure, dpi: float = 200) -> bytes:
+    """The figure as PNG."""
+    return _save(figure, "png", {}, dpi=dpi)
+
+
+def data_uri(svg: bytes) -> str:
+    """An SVG as an address that contains it."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
+
+
+def _save(figure: Figure, form: str, settings: dict[Any, Any], **options: Any) -> bytes:
+    file = io.BytesIO()
+    with warnings.catch_warnings(), mpl.rc_context(settings):
+        # Class names may be in any script; in SVG the reader's own fonts draw them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(file, format=form, **options)
+    return file.getvalue()
+
+
+def _luminance(colour: Any) -> float:
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
