@@ -1,9 +1,9 @@
 """The embedded handwritten digits: 1,797 images of 8×8 pixels, inside the package.
 
 "Optical Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak, UCI Machine Learning Repository, 1998,
-https://doi.org/10.24432/C50P49, licensed CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/). This is its test part: 43 people
-wrote the digits; each pixel counts, from 0 to 16, the dark dots in a 4×4 block of the scanned 32×32 bitmap. Unchanged but for
-the file format.
+https://doi.org/10.24432/C50P49, licensed CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/). This is its test part:
+43 people wrote the digits; each pixel counts, from 0 to 16, the dark dots in a 4×4 block of the scanned 32×32 bitmap.
+Unchanged but for the file format.
 """
 
 import hashlib

@@ -1,0 +1,23 @@
+"""Training: the compiled steps, the loop around them, and what it leaves on the disk."""
+
+from jcnn.training.checkpoint import Checkpoint, CheckpointError
+from jcnn.training.config import Config
+from jcnn.training.evaluation import Evaluation, evaluate, make_predict
+from jcnn.training.loop import Result, TrainingError, train
+from jcnn.training.restored import Restored, restore_run
+from jcnn.training.signals import Interrupted
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "Config",
+    "Evaluation",
+    "Interrupted",
+    "Restored",
+    "Result",
+    "TrainingError",
+    "evaluate",
+    "make_predict",
+    "restore_run",
+    "train",
+]

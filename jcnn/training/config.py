@@ -1,0 +1,72 @@
+"""What a training run is asked to do: every choice in one frozen value, checked before anything starts."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Schedule = Literal["cosine", "constant"]
+Dtype = Literal["float32", "bfloat16", "float16", "float64"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole recipe of a run; with the code's version it decides the result.
+
+    Raises:
+        ValueError: a number out of range, by name.
+    """
+
+    data: str = "digits"
+    """The images to learn: digits, the handwritten digits that come with jcnn."""
+    network: str = "small"
+    """The network: small, lecture or lenet5."""
+    epochs: int = 60
+    """How often every training image is seen."""
+    batch_size: int = 64
+    """Images per step."""
+    learning_rate: float = 0.05
+    """The largest step size, reached after the warm-up."""
+    momentum: float = 0.9
+    """How much of the last direction is kept, Nesterov's way; 0 is plain SGD."""
+    schedule: Schedule = "cosine"
+    """How the learning rate goes on after the warm-up: cosine (to zero at the end) or constant."""
+    warmup: float = 0.1
+    """The part of all steps over which the learning rate first rises in a line, 0 to 1."""
+    weight_decay: float = 5e-4
+    """Pull of the weights towards zero, added to their gradients; biases are left alone."""
+    augment: bool = True
+    """Show every image a little shifted, turned and resized, differently each time."""
+    seed: int = 0
+    """Decides the first weights, the order of the images and the augmentation."""
+    dtype: Dtype = "float32"
+    """The numbers to compute in."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: expected at least 1")
+        for name, low, high in (("momentum", 0.0, 1.0), ("warmup", 0.0, 1.0), ("weight_decay", 0.0, math.inf)):
+            value = getattr(self, name)
+            if not (low <= value < high or (name == "warmup" and value == high)):
+                raise ValueError(f"{name}={value}: expected a number from {low:g} to below {high:g}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate={self.learning_rate}: expected a positive number")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed={self.seed}: expected an integer from 0 to 2³² − 1")
+        for name, allowed in (("schedule", ("cosine", "constant")), ("dtype", ("float32", "bfloat16", "float16", "float64"))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The config as plain values."""
+        return dataclasses.asdict(self)
+
+
+def differences(asked: Config, stored: dict[str, Any]) -> str:
+    """What two configs disagree on, as text; empty when they agree."""
+    return ", ".join(
+        f"{name}={value!r} (stored: {stored.get(name)!r})"
+        for name, value in asked.to_json().items()
+        if stored.get(name) != value
+    )

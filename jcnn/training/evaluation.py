@@ -1,0 +1,72 @@
+"""Evaluation: every image counted once, in batches of one shape."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from jcnn.data.batches import to_input
+from jcnn.data.dataset import Dataset
+from jcnn.layers import Network, Ops
+from jcnn.network import Params, apply
+
+BATCH_SIZE = 256
+
+
+class Evaluation(NamedTuple):
+    """What a network says of every image of a set.
+
+    Attributes:
+        probabilities: (N, classes), float64.
+        labels: (N,), the true classes.
+        loss: the mean cross-entropy, in nats.
+        accuracy: the part classified right, 0 to 1.
+    """
+
+    probabilities: Float[np.ndarray, "n classes"]
+    labels: Int[np.ndarray, " n"]
+    loss: float
+    accuracy: float
+
+    @property
+    def errors(self) -> int:
+        """Images classified wrong."""
+        return int((self.probabilities.argmax(-1) != self.labels).sum())
+
+
+def make_predict(network: Network, dtype: str, ops: Ops) -> Callable[[Params, np.ndarray], np.ndarray]:
+    """`predict(params, images)`: the logits of uint8 images (N, H, W, C), as float64.
+
+    All batches have one shape, so one compilation serves them; the last is filled up and cut again.
+    """
+    forward = jax.jit(lambda params, images: apply(network, params, to_input(images, jnp.dtype(dtype)), ops=ops))
+
+    def predict(params: Params, images: np.ndarray) -> np.ndarray:
+        size = min(BATCH_SIZE, len(images))
+        logits = []
+        for first in range(0, len(images), size):
+            rows = np.minimum(np.arange(first, first + size), len(images) - 1)
+            logits.append(forward(params, images[rows]))
+        return np.concatenate([np.asarray(part, np.float64) for part in logits])[: len(images)]
+
+    return predict
+
+
+def evaluate(predict: Callable[[np.ndarray], np.ndarray], dataset: Dataset) -> Evaluation:
+    """Loss, accuracy and probabilities over a whole set, means taken in float64."""
+    logits = predict(dataset.images)
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    loss = -log_p[np.arange(len(logits)), dataset.labels].mean()
+    accuracy = (logits.argmax(-1) == dataset.labels).mean()
+    return Evaluation(np.exp(log_p), dataset.labels, float(loss), float(accuracy))
+
+
+def evaluator(network: Network, dataset: Dataset, dtype: str, ops: Ops) -> Callable[[Params], Evaluation]:
+    """`evaluate` for one network and set, compiled once."""
+    predict = make_predict(network, dtype, ops)
+    return lambda params: evaluate(partial(predict, params), dataset)

@@ -1,0 +1,235 @@
+"""A training run from its config to its result: steps, metrics, evaluations, checkpoints; resumed, interrupted, failed."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+
+from jcnn import data
+from jcnn.data.dataset import Dataset
+from jcnn.layers import Network, Ops
+from jcnn.network import Params
+from jcnn.presets import preset
+from jcnn.training import checkpoint
+from jcnn.training.checkpoint import Checkpoint, CheckpointError
+from jcnn.training.config import Config, differences
+from jcnn.training.evaluation import Evaluation, evaluator
+from jcnn.training.metrics import MetricsFile, Record
+from jcnn.training.progress import ProgressBar
+from jcnn.training.signals import Interrupted, noted_signals
+from jcnn.training.step import State, fastest_ops, initial_state, make_run_steps, schedule
+
+STEPS_PER_CALL = 20
+
+
+class TrainingError(Exception):
+    """A run that cannot go on; the message says where, why and what to try."""
+
+
+class Result(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        out: its folder.
+        network: its layers.
+        params: the final parameters.
+        records: the metrics of the whole run, also of the parts before it was resumed.
+        evaluation: of the final parameters, on the test images.
+        test: the test images.
+        ops: formulation and gradient it was trained with.
+        seconds: time spent training in this process, evaluations and checkpoints included, compilation not.
+        compile_seconds: time spent compiling.
+        images_per_second: training images over the time of the steps alone; 0 if there was none left to do.
+    """
+
+    out: Path
+    network: Network
+    params: Params
+    records: list[Record]
+    evaluation: Evaluation
+    test: Dataset
+    ops: Ops
+    seconds: float
+    compile_seconds: float
+    images_per_second: float
+
+
+def train(config: Config, out: Path, *, resume: bool = False, console: Console | None = None) -> Result:
+    """Trains a network and leaves `config.json`, `metrics.jsonl` and `checkpoints/` in a folder.
+
+    Args:
+        config: the recipe.
+        out: the run's folder, made if missing.
+        resume: go on from the newest good checkpoint in `out`, if there is one; the final parameters are bit for bit those of a
+            run that was never interrupted (same machine and number of threads).
+        console: where progress and warnings are shown; None: the standard error.
+
+    Returns:
+        A `Result`.
+
+    Raises:
+        ValueError: a config that does not fit the data, or a network that does not fit the images.
+        TrainingError: a loss that is not finite; or `out` holds another run.
+        CheckpointError: a checkpoint that cannot be written, or none that can be trusted.
+        Interrupted: after SIGTERM or Ctrl-C, the state saved.
+    """
+    console = console or Console(stderr=True)
+    images, test = data.load(config.data, "train"), data.load(config.data, "test")
+    per_epoch = len(images.images) // config.batch_size
+    if per_epoch == 0:
+        raise ValueError(
+            f"batch_size={config.batch_size}: expected at most the {len(images.images)} training images of {config.data}"
+        )
+    total = per_epoch * config.epochs
+    network = preset(config.network, images.input_shape, images.classes)
+    folder = out / "checkpoints"
+    found = _open(out, folder, config, images, resume, console)
+
+    template = jax.eval_shape(lambda: initial_state(config, network, images.input_shape, total))
+    state = checkpoint.restore(found, template) if found else initial_state(config, network, images.input_shape, total)
+    first = found.step if found else 0
+    metrics = MetricsFile(out / "metrics.jsonl", first)
+
+    ops = fastest_ops()
+    evaluate = evaluator(network, test, config.dtype, ops)
+    pixels, labels = jnp.asarray(images.images), jnp.asarray(images.labels)
+    started = time.perf_counter()
+    steps = make_run_steps(config, network, len(images.images), ops).lower(state, pixels, labels, 0, 0).compile()
+    compile_seconds = time.perf_counter() - started
+
+    def save(state: State, step: int) -> None:
+        checkpoint.save(folder, state, step=step, seed=config.seed, config=config.to_json(), data=_identity(images))
+
+    run = _Run(config, per_epoch, total, metrics, save, folder)
+    started = time.perf_counter()
+    with noted_signals() as signalled, ProgressBar(console, config.epochs, total) as bar:
+        state, busy = run.go(
+            lambda state, first, last: steps(state, pixels, labels, first, last), evaluate, state, first, signalled, bar
+        )
+    seconds = time.perf_counter() - started
+    done = (total - first) * config.batch_size
+    return Result(
+        out,
+        network,
+        state.params,
+        metrics.records,
+        evaluate(state.params),
+        test,
+        ops,
+        seconds,
+        compile_seconds,
+        done / busy if busy else 0.0,
+    )
+
+
+class _Run(NamedTuple):
+    """The loop's fixed parts."""
+
+    config: Config
+    per_epoch: int
+    total: int
+    metrics: MetricsFile
+    save: Callable[[State, int], None]
+    folder: Path
+
+    def go(
+        self,
+        steps: Callable[..., Any],
+        evaluate: Callable[[Params], Evaluation],
+        state: State,
+        first: int,
+        signalled: Callable[[], int | None],
+        bar: ProgressBar,
+    ) -> tuple[State, float]:
+        """Does all steps from `first` on; returns the final state and the seconds the steps took."""
+        rate = schedule(self.config, self.total)
+        step, busy = first, 0.0
+        while step < self.total:
+            last = min(step + STEPS_PER_CALL, self.total, (step // self.per_epoch + 1) * self.per_epoch)
+            began = time.perf_counter()
+            state, progress = steps(state, step, last)
+            progress = jax.device_get(progress)
+            took = time.perf_counter() - began
+            busy += took
+            if progress.failed:
+                raise TrainingError(self._failure(int(progress.step), progress, step))
+            seen = (last - step) * self.config.batch_size
+            record: Record = {
+                "split": "train",
+                "step": last,
+                "epoch": last / self.per_epoch,
+                "loss": float(progress.loss_sum) / (last - step),
+                "accuracy": int(progress.correct) / seen,
+                "learning_rate": float(np.asarray(rate(last - 1))),
+                "images_per_second": seen / took,
+            }
+            self.metrics.append(record)
+            bar.update(last, record["epoch"], record["loss"], record["accuracy"], seen / took)
+            step = last
+            if step % self.per_epoch == 0:
+                result = evaluate(state.params)
+                self.metrics.append(
+                    {
+                        "split": "test",
+                        "step": step,
+                        "epoch": step / self.per_epoch,
+                        "loss": result.loss,
+                        "accuracy": result.accuracy,
+                    }
+                )
+                self.save(state, step)
+            if (number := signalled()) is not None and step < self.total:
+                if step % self.per_epoch:
+                    self.save(state, step)
+                raise Interrupted(number, f"stopped at step {step} of {self.total}, state saved; --resume goes on from there")
+        return state, busy
+
+    def _failure(self, step: int, progress: Any, first: int) -> str:
+        losses = [record["loss"] for record in self.metrics.records if record["split"] == "train"]
+        if step > first:
+            losses.append(float(progress.last_loss))
+        finite = f"the last finite loss was {losses[-1]:.4g}" if losses else "no loss was finite"
+        good = next(iter(checkpoint.candidates(self.folder)), None)
+        config = self.config
+        advice = [f"a smaller --learning-rate (now {config.learning_rate:g})"]
+        if config.warmup < 0.1:
+            advice.append(f"a longer --warmup (now {config.warmup:g})")
+        if config.dtype != "float32":
+            advice.append(f"--dtype float32 (now {config.dtype})")
+        return (
+            f"the loss of step {step} (epoch {step // self.per_epoch + 1}) is not finite; {finite}; "
+            f"try {' or '.join(advice)}; the last good checkpoint is {good or 'none, the run had not reached its first'}"
+        )
+
+
+def _open(out: Path, folder: Path, config: Config, images: Dataset, resume: bool, console: Console) -> Checkpoint | None:
+    """Prepares the run's folder; the checkpoint to go on from, if any."""
+    if not resume and (out / "config.json").exists():
+        raise TrainingError(f"{out} holds a run already: add --resume to go on with it, or give another --out")
+    found = checkpoint.load_newest(folder, lambda text: console.print(f"warning: {text}", soft_wrap=True)) if resume else None
+    if found:
+        if text := differences(config, found.manifest["config"]):
+            raise TrainingError(f"{out} was started with another config: {text}; use the stored values, or another --out")
+        if found.manifest["data"]["fingerprint"] != images.fingerprint:
+            raise TrainingError(f"the images of {config.data} are not those that {out} was started with; use another --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_atomically(out / "config.json", (json.dumps(config.to_json(), indent=1) + "\n").encode())
+    except OSError as error:
+        raise CheckpointError(f"cannot write to {out}: {error.strerror or error}") from error
+    return found
+
+
+def _identity(images: Dataset) -> dict[str, Any]:
+    return {
+        "name": images.name,
+        "input_shape": images.input_shape,
+        "class_names": images.class_names,
+        "fingerprint": images.fingerprint,
+    }
