@@ -1,9 +1,10 @@
 """Datasets by name."""
 
 from jcnn.data.dataset import Dataset
-from jcnn.data.digits import load_digits
+from jcnn.data.digits import ATTRIBUTION, load_digits
 
 LOADERS = {"digits": load_digits}
+ATTRIBUTIONS = {"digits": ATTRIBUTION}
 
 
 def load(name: str, split: str = "train") -> Dataset:

@@ -1,7 +1,7 @@
 """Training: the compiled steps, the loop around them, and what it leaves on the disk."""
 
 from jcnn.training.checkpoint import Checkpoint, CheckpointError
-from jcnn.training.config import Config
+from jcnn.training.config import Config, stored_config
 from jcnn.training.evaluation import Evaluation, evaluate, make_predict
 from jcnn.training.loop import Result, TrainingError, train
 from jcnn.training.restored import Restored, restore_run
@@ -19,5 +19,6 @@ __all__ = [
     "evaluate",
     "make_predict",
     "restore_run",
+    "stored_config",
     "train",
 ]

@@ -1,8 +1,10 @@
 """What a training run is asked to do: every choice in one frozen value, checked before anything starts."""
 
 import dataclasses
+import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 Schedule = Literal["cosine", "constant"]
@@ -70,3 +72,18 @@ def differences(asked: Config, stored: dict[str, Any]) -> str:
         for name, value in asked.to_json().items()
         if stored.get(name) != value
     )
+
+
+def stored_config(run: Path) -> Config | None:
+    """The config that a run's folder was started with; None where there is none.
+
+    Raises:
+        ValueError: the file is damaged, or of another version.
+    """
+    path = run / "config.json"
+    if not path.exists():
+        return None
+    try:
+        return Config(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is no config of this version: {error}") from error

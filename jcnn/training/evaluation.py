@@ -59,11 +59,19 @@ def make_predict(network: Network, dtype: str, ops: Ops) -> Callable[[Params, np
 def evaluate(predict: Callable[[np.ndarray], np.ndarray], dataset: Dataset) -> Evaluation:
     """Loss, accuracy and probabilities over a whole set, means taken in float64."""
     logits = predict(dataset.images)
-    shifted = logits - logits.max(-1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    loss = -log_p[np.arange(len(logits)), dataset.labels].mean()
+    loss = -_log_probabilities(logits)[np.arange(len(logits)), dataset.labels].mean()
     accuracy = (logits.argmax(-1) == dataset.labels).mean()
-    return Evaluation(np.exp(log_p), dataset.labels, float(loss), float(accuracy))
+    return Evaluation(probabilities(logits), dataset.labels, float(loss), float(accuracy))
+
+
+def probabilities(logits: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:
+    """Softmax over the last axis, in float64."""
+    return np.exp(_log_probabilities(logits))
+
+
+def _log_probabilities(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
 def evaluator(network: Network, dataset: Dataset, dtype: str, ops: Ops) -> Callable[[Params], Evaluation]:

@@ -1,0 +1,85 @@
+"""Any image file as the pixels a network takes: colours, size and brightness made to fit."""
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, UnidentifiedImageError
+
+MAX_PIXELS = 100_000_000
+
+
+class PictureError(Exception):
+    """A file that is no readable image; the message names it and says why."""
+
+
+def read_picture(path: Path, input_shape: tuple[int, ...]) -> tuple[UInt8[np.ndarray, "h w c"], bool]:
+    """Reads an image file for a network.
+
+    It is turned as its camera meant it, laid on white where it is transparent, made grey or RGB, padded to the shape's
+    proportions with its own border's colour, and resized by averaging. A grey picture with a bright border (ink on paper) is inverted,
+    since grey networks learn white strokes on black.
+
+    Args:
+        path: any file that Pillow reads.
+        input_shape: (H, W, C) with C = 1 or 3.
+
+    Returns:
+        The pixels, uint8, and whether they were inverted.
+
+    Raises:
+        PictureError: missing, unreadable, no image, or far too large.
+    """
+    height, width, channels = input_shape
+    try:
+        with Image.open(path) as file:
+            if file.width * file.height > MAX_PIXELS:
+                raise PictureError(f"{path} has {file.width}×{file.height} pixels: expected at most {MAX_PIXELS:,}")
+            pixels = _pixels(file, channels)
+    except UnidentifiedImageError:
+        raise PictureError(f"{path} is no image that can be read: expected a file such as PNG, JPEG or GIF") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise PictureError(f"{path} cannot be read: {reason}") from error
+    border = _border(pixels)
+    inverted = channels == 1 and float(border.mean()) > 127
+    if inverted:
+        pixels, border = 255 - pixels, 255 - border
+    framed = _frame(pixels, height / width, border.mean(0).round().astype(np.uint8))
+    image = Image.fromarray(framed[..., 0] if channels == 1 else framed)
+    resized = np.asarray(image.resize((width, height), _filter(image, height, width)))
+    return resized.reshape(height, width, channels), inverted
+
+
+def _pixels(file: Image.Image, channels: int) -> np.ndarray:
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(file) or file
+    if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits: scale to what is there
+        values = np.asarray(image, np.float64)
+        top = 65535.0 if image.mode.startswith("I") and values.max() > 255 else max(float(values.max()), 1.0)
+        image = Image.fromarray((values.clip(0, top) * (255 / top)).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(image.height, image.width, channels)
+
+
+def _border(pixels: np.ndarray) -> np.ndarray:
+    edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    return np.concatenate(edges).reshape(-1, pixels.shape[-1])
+
+
+def _frame(pixels: np.ndarray, proportion: float, colour: np.ndarray) -> np.ndarray:
+    """Pixels in the middle of the smallest frame of the given height over width."""
+    height, width, _ = pixels.shape
+    tall, wide = max(height, round(width * proportion)), max(width, round(height / proportion))
+    framed = np.broadcast_to(colour, (tall, wide, pixels.shape[-1])).copy()
+    top, left = (tall - height) // 2, (wide - width) // 2
+    framed[top : top + height, left : left + width] = pixels
+    return framed
+
+
+def _filter(image: Image.Image, height: int, width: int) -> Image.Resampling:
+    shrinks = image.height >= height and image.width >= width
+    return Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
