@@ -65,7 +65,7 @@ def dense_backward(
     if dy.shape != (*x.shape[:-1], w.shape[-1]):
         raise ValueError(f"dy has shape {dy.shape}: expected {(*x.shape[:-1], w.shape[-1])}, the shape of dense's output")
     rows = dy.reshape(-1, dy.shape[-1])
-    return jnp.matmul(dy, w.T), jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows), rows.sum(0)
+    return jnp.matmul(dy, w.T), jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows), rows.sum(0).astype(dy.dtype)
 
 
 def flatten(x: Num[Array, "n *s"]) -> Num[Array, "n m"]:

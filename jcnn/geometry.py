@@ -131,7 +131,7 @@ def output_size(
     lo, hi = resolve_padding(n, f, stride=stride, padding=padding, dilation=dilation)
     rest = n + lo + hi - span(f, dilation)
     if rest < 0:
-        raise GeometryError(_too_large(n, f, lo, hi, stride, dilation))
+        raise GeometryError(_too_large(n, f, lo, hi, stride, dilation, rounding))
     if rest % stride == 0 or rounding == "floor":
         return rest // stride + 1
     if rounding == "exact":
@@ -147,12 +147,18 @@ def _numbers(n: int, f: int, lo: int, hi: int, stride: int, dilation: int) -> st
     return f"N={n}, F={f}, P=({lo}, {hi}), S={stride}, D={dilation}: ({padded} − {spanned})/{stride} + 1 = {value:.4g}"
 
 
-def _too_large(n: int, f: int, lo: int, hi: int, stride: int, dilation: int) -> str:
+def _too_large(n: int, f: int, lo: int, hi: int, stride: int, dilation: int, rounding: str) -> str:
     missing = span(f, dilation) - (n + lo + hi)
-    window = (n + lo + hi - 1) // dilation + 1
+    largest = (n + lo + hi - 1) // dilation + 1
+    padding = f"padding ({lo + missing // 2}, {hi + missing - missing // 2})"
+    if rounding == "exact":
+        whole = [size for size in range(1, largest + 1) if (n + lo + hi - span(size, dilation)) % stride == 0]
+        window = f"window size {whole[-1]}, or " if whole else ""
+    else:
+        window = f"window size {largest} or less, or "
     return (
         f"the window does not fit its input: {_numbers(n, f, lo, hi, stride, dilation)}, an empty output; "
-        f"what fits: window size {window} or less, or padding ({lo + missing // 2}, {hi + missing - missing // 2})"
+        f"what fits: {window}{padding}"
     )
 
 
@@ -255,13 +261,12 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
         GeometryError: a number out of range, a layer that does not fit, or `input_size` missing where it is needed.
     """
     walks = [_walk(layer) for layer in layers]
-    values = [input_size] + [getattr(walk, field) for walk in walks for field in ("window", "stride", "dilation")]
-    ranks = {len(value) for value in values if isinstance(value, Sequence)}
-    ranks |= {len(walk.padding) for walk in walks if isinstance(walk.padding, Sequence) and not isinstance(walk.padding, str)}
+    values = [input_size] + [getattr(walk, field) for walk in walks for field in ("window", "stride", "padding", "dilation")]
+    ranks = {len(value) for value in values if isinstance(value, Sequence) and not isinstance(value, str)}
     if len(ranks) > 1:
         raise GeometryError(f"layers: expected one number of spatial axes throughout, got {sorted(ranks)}")
-    rank = ranks.pop() if ranks else 1
-    scalar = not any(isinstance(value, Sequence) for value in values)
+    scalar = not ranks
+    rank = 1 if scalar else ranks.pop()
     sizes = None if input_size is None else per_axis("input_size", input_size, rank)
     axes = [_receptive_field(walks, axis, rank, sizes[axis] if sizes else None) for axis in range(rank)]
     return tuple(

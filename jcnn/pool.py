@@ -1,5 +1,6 @@
 """Pooling: maximum and average over a moving window or the whole map, each with its backward by hand."""
 
+import math
 from collections.abc import Sequence
 from functools import partial, reduce
 from typing import Any
@@ -186,7 +187,7 @@ def global_avg_pool(x: Float[Array, "n *s c"]) -> Float[Array, "n c"]:
 def global_avg_pool_backward(dy: Float[Array, "n c"], x: Float[Array, "n *s c"]) -> Float[Array, "n *s c"]:
     """dx = dy / (number of pixels), at every pixel."""
     rank = arguments.spatial_rank("x", x)
-    share = dy / np.prod(x.shape[1:-1]).astype(dy.dtype)
+    share = (_wide(dy) / math.prod(x.shape[1:-1])).astype(dy.dtype)
     return jnp.broadcast_to(share.reshape(x.shape[0], *(1,) * rank, x.shape[-1]), x.shape)
 
 
@@ -267,4 +268,4 @@ def _output_gradient(dy: Any, x: Array, window: Window) -> Array:
 
 def _wide(x: Array) -> Array:
     """x in the dtype its sums are taken in: at least float32."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x

@@ -65,4 +65,4 @@ def filter_gradient(
 
 def bias_gradient(dy: Num[Array, "n *o c_out"]) -> Num[Array, " c_out"]:
     """db = Σ over examples and positions."""
-    return dy.sum(tuple(range(dy.ndim - 1)))
+    return dy.sum(tuple(range(dy.ndim - 1))).astype(dy.dtype)
