@@ -61,7 +61,7 @@ def confusion_matrix(
     """
     counts = count(labels, predicted, len(class_names))
     counted = len(counts) <= COUNTED
-    figure = new_figure(0.93 * WIDTH if counted else WIDTH + 0.3, theme)
+    figure = new_figure(_height(class_names), theme)
     axes = figure.add_subplot()
     diagonal = np.eye(len(counts), dtype=bool)
     right = _layer(axes, counts, ~diagonal | (counts == 0), theme, theme.blue)
@@ -96,17 +96,33 @@ def _layer(axes: Axes, counts: np.ndarray, hidden: np.ndarray, theme: Theme, col
 
 
 def _names(axes: Axes, class_names: Sequence[str]) -> None:
-    classes = len(class_names)
-    if classes <= NAMED:
-        size = SMALL if classes <= COUNTED else 6.5
-        names = [shorten(name, 14) for name in class_names]
-        axes.set_xticks(range(classes), names, parse_math=False, rotation=90 if max(map(len, names)) > 3 else 0)
-        axes.set_yticks(range(classes), names, parse_math=False)
-        axes.tick_params(labelsize=size, length=0)
+    names = _shown(class_names)
+    axes.set_yticks(list(names), list(names.values()), parse_math=False)
+    if len(class_names) <= NAMED:
+        axes.set_xticks(list(names), list(names.values()), parse_math=False, rotation=90 if _longest(class_names) > 3 else 0)
+        axes.tick_params(labelsize=SMALL if len(class_names) <= COUNTED else 6.5, length=0)
     else:
-        tenth = range(0, classes, 10)
-        axes.set_xticks(tenth)
-        axes.set_yticks(tenth, [shorten(f"{index} {class_names[index]}", 18) for index in tenth], parse_math=False)
+        axes.set_xticks(list(names))
+
+
+def _shown(class_names: Sequence[str]) -> dict[int, str]:
+    """The names at the rows: all of them, or every tenth with its number."""
+    if len(class_names) <= NAMED:
+        return {index: shorten(name, 14) for index, name in enumerate(class_names)}
+    return {index: shorten(f"{index} {class_names[index]}", 18) for index in range(0, len(class_names), 10)}
+
+
+def _longest(class_names: Sequence[str]) -> int:
+    return max(map(len, _shown(class_names).values()))
+
+
+def _height(class_names: Sequence[str]) -> float:
+    """Inches for a square matrix that is as wide as the names and shares beside it let it be."""
+    letter = (0.008 if len(class_names) <= COUNTED or len(class_names) > NAMED else 0.0055) * SMALL
+    names = letter * _longest(class_names)
+    matrix = WIDTH - 0.45 - names - (0.6 if len(class_names) <= COUNTED else 0.1)
+    upright = names if _longest(class_names) > 3 and len(class_names) <= NAMED else 0.2
+    return matrix + upright + (0.6 if len(class_names) <= COUNTED else 1.05)
 
 
 def _numbers(axes: Axes, counts: np.ndarray, right: AxesImage, wrong: AxesImage, theme: Theme) -> None:

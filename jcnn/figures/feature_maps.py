@@ -20,7 +20,6 @@ from jcnn.layers import Flatten, Network
 from jcnn.network import Params, activations
 from jcnn.summary import times
 
-COLUMNS = 12
 UNITS = 256
 """Bars drawn at most for a layer."""
 
@@ -28,6 +27,9 @@ MARGIN, TITLE, INPUT = 0.1, 0.32, 1.3
 """Inches: the margin, the room for a row's title, the input's height."""
 
 INNER = WIDTH - 2 * MARGIN
+
+
+_activations = jax.jit(activations, static_argnums=0)
 
 
 class Stage(NamedTuple):
@@ -51,7 +53,7 @@ def follow(network: Network, params: Params, image: UInt8[np.ndarray, "h w c"]) 
     """
     leaves = jax.tree.leaves(params)
     x = to_input(image[None], leaves[0].dtype if leaves else jnp.float32)
-    outputs = [np.asarray(output[0]).astype(np.float64) for output in activations(network, params, x)]
+    outputs = [np.asarray(output[0]).astype(np.float64) for output in _activations(tuple(network), params, x)]
     stages = [
         Stage(f"{number} · {shorten(repr(layer), 34)} · {times(values.shape)}", values)
         for number, (layer, values) in enumerate(zip(network, outputs, strict=True), 1)
@@ -69,7 +71,7 @@ def feature_maps(
 ) -> Figure:
     """The input, a strip of maps for each layer that makes maps, bars for those that make vectors, the probabilities.
 
-    Orange is positive, blue negative; every layer has its own scale, whose end stands at its right. At most 24 maps a layer (12
+    Orange is positive, blue negative; every layer has its own scale, whose end stands at its right. At most 24 maps a layer (16
     in deep networks) and 256 bars are drawn.
 
     Args:
@@ -80,8 +82,8 @@ def feature_maps(
         theme: the colours.
     """
     stages, probabilities = follow(network, params, image)
-    rows = 2 if sum(stage.values.ndim == 3 for stage in stages) <= 6 else 1
-    strips = [mosaic(_channels(stage, rows), COLUMNS) if stage.values.ndim == 3 else None for stage in stages]
+    rows, columns = _grid([stage.values.shape[-1] for stage in stages if stage.values.ndim == 3])
+    strips = [mosaic(_channels(stage, rows, columns), columns) if stage.values.ndim == 3 else None for stage in stages]
     heights = [0.4 if strip is None else INNER * strip.shape[0] / strip.shape[1] for strip in strips]
     ending = 0.0 if probabilities is None else 0.22 * min(len(probabilities), 10) + 0.5
     total = INPUT + sum(heights) + ending + TITLE * (len(stages) + 2) + MARGIN
@@ -136,10 +138,17 @@ def _input(place: Column, image: UInt8[np.ndarray, "h w c"], theme: Theme) -> No
     bar.set_label("one scale per layer, to ± s", color=theme.muted, fontsize=SMALL)
 
 
-def _channels(stage: Stage, rows: int) -> Float[np.ndarray, "n h w"]:
+def _grid(channels: Sequence[int]) -> tuple[int, int]:
+    """Rows and columns of every strip: shallow networks have room for two rows, few channels for larger maps."""
+    if len(channels) > 6:
+        return 1, 16
+    return 2, 8 if max(channels, default=0) <= 16 else 12
+
+
+def _channels(stage: Stage, rows: int, columns: int) -> Float[np.ndarray, "n h w"]:
     """The first channels as tiles; fewer than a row are filled up so that all strips are equally wide."""
-    tiles = stage.values.transpose(2, 0, 1)[: rows * COLUMNS]
-    missing = max(0, COLUMNS - len(tiles))
+    tiles = stage.values.transpose(2, 0, 1)[: rows * columns]
+    missing = max(0, columns - len(tiles))
     return np.concatenate([tiles, np.full((missing, *tiles.shape[1:]), np.nan)])
 
 

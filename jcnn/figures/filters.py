@@ -66,7 +66,7 @@ def first_filters(network: Network, params: Params, *, theme: Theme = LIGHT) -> 
     if found is None:
         return None
     tiles = found.tiles[:MOST]
-    columns = 8 if len(tiles) <= 32 else 12
+    columns = max(4, min(8, len(tiles))) if len(tiles) <= 32 else 12
     canvas = _colours(mosaic(tiles / (2 * found.scale) + 0.5, columns)) if found.tiles.ndim == 4 else mosaic(tiles, columns)
     coloured = tiles.ndim == 4
     height = WIDTH * canvas.shape[0] / canvas.shape[1]

@@ -66,7 +66,7 @@ def confident_mistakes(
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, mistake in zip(grid.flat, mistakes, strict=False):
         draw_image(axes, images[mistake.image])
-        true, predicted = (shorten(class_names[index], 18) for index in (mistake.true, mistake.predicted))
+        true, predicted = (shorten(class_names[index], 14) for index in (mistake.true, mistake.predicted))
         words = f"{true}{chr(10) if long else ' '}→ {predicted}"
         axes.set_title(words, parse_math=False, loc="left", color=theme.ink, fontsize=SMALL + (0 if long else 2), pad=3)
         axes.set_xlabel(percent(mistake.probability), loc="left", color=theme.muted, fontsize=SMALL, labelpad=2)

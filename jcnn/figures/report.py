@@ -91,10 +91,13 @@ def render(run: Run) -> str:
             f"probabilities of shape {np.shape(run.probabilities)}: expected {(len(run.test.labels), run.test.classes)}, "
             "one row per test image, one column per class"
         )
-    pictures = [_curves(run), _filters(run)]
-    if len(run.test.labels):
-        pictures = [_curves(run), _confusion(run), _mistakes(run), _filters(run), _feature_maps(run)]
-    sections = [*pictures, _layers(run), _pairs("Configuration", run.config), _pairs("Environment", run.environment)]
+    pictures = (_curves, _confusion, _mistakes, _filters, _feature_maps) if len(run.test.labels) else (_curves, _filters)
+    sections = [
+        *(picture(run) for picture in pictures),
+        _layers(run),
+        _pairs("Configuration", run.config),
+        _pairs("Environment", run.environment),
+    ]
     return PAGE.substitute(
         title=escape(run.title),
         style=_style(),

@@ -68,7 +68,7 @@ def about_filters(found: FirstFilters) -> str:
 
 def about_journey(journey: Journey, true_class: str, class_names: Sequence[str]) -> str:
     """The image's class, how many layers are shown, and what the network thinks it is."""
-    text = f"One test image of class {true_class} and what {len(journey.stages)} layers make of it"
+    text = f"One test image of class {true_class} and what the layers make of it, {len(journey.stages)} of them shown"
     if journey.probabilities is None:
         return f"{text}."
     best = int(journey.probabilities.argmax())

@@ -1,0 +1,64 @@
+import base64
+import itertools
+
+import matplotlib as mpl
+import pytest
+
+from jcnn.figures import DARK, LIGHT, to_png, to_svg
+from jcnn.figures.style import contrast, data_uri, new_figure, readable_on, shorten, statement
+
+
+def test_contrast_has_the_values_of_the_standard():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21.0)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_every_colour_of_text_is_legible_on_the_paper(theme):
+    for colour in (theme.ink, theme.muted, theme.blue, theme.orange):
+        assert contrast(colour, theme.paper) >= 4.5
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_text_on_any_grey_is_legible(theme):
+    for level in range(0, 256, 15):
+        grey = f"#{level:02x}{level:02x}{level:02x}"
+        assert contrast(readable_on(grey, theme), grey) >= 3.9
+
+
+def test_shorten():
+    assert shorten("a\n  b", 10) == "a b"
+    assert shorten("abcdefgh", 8) == "abcdefgh"
+    assert shorten("abcdefghi", 8) == "abcdefg…"
+
+
+def test_svg_is_the_same_twice_and_names_no_place_or_time():
+    first, second = (to_svg(statement("words", LIGHT)) for _ in range(2))
+    assert first == second
+    assert b">words</text>" in first
+    assert b"Matplotlib v" not in first
+    assert b"sans-serif" in first
+
+
+def test_png():
+    assert to_png(statement("words", DARK), dpi=20).startswith(b"\x89PNG")
+
+
+def test_data_uri_contains_the_svg():
+    head, code = data_uri(b"<svg/>").split(",")
+    assert head == "data:image/svg+xml;base64"
+    assert base64.b64decode(code) == b"<svg/>"
+
+
+def test_names_in_any_script_are_saved_without_a_warning():
+    assert "数字".encode() in to_svg(statement("数字", LIGHT))
+
+
+def test_nothing_global_is_left_changed():
+    before = dict(mpl.rcParams)
+    to_svg(new_figure(1.0, DARK))
+    assert dict(mpl.rcParams) == before
+
+
+def test_the_themes_differ_in_every_colour():
+    assert not {*itertools.chain(LIGHT)} & {*itertools.chain(DARK)}
