@@ -154,7 +154,7 @@ def _filters(run: Run) -> str:
         return ""
     caption = (
         "What the first convolution layer looks for in a small patch of the image: each tile is one filter, "
-        "one weight per pixel, all tiles on one scale."
+        "each of its squares a weight, all tiles on one scale."
     )
     picture = _figure(lambda theme: first_filters(run.network, run.params, theme=theme), words.about_filters(found), caption)
     return _section("First filters", picture)
