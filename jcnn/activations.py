@@ -162,4 +162,4 @@ def _pieces(x: Array, pieces: int) -> Array:
 
 
 def _first_maximum(parts: Array) -> Array:
-    return jnp.arange(parts.shape[-1]) == jnp.argmax(parts, -1, keepdims=True)
+    return jax.nn.one_hot(jnp.argmax(parts, -1), parts.shape[-1], dtype=bool)

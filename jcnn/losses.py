@@ -1,5 +1,6 @@
 """Losses, one value per example, each beside its backward."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -61,9 +62,8 @@ def softmax_cross_entropy_backward(
     p = softmax(logits)
     if labels.ndim == logits.ndim:
         return dy[..., None] * (p * labels.sum(-1, keepdims=True) - labels)
-    hot = labels[..., None] == jnp.arange(logits.shape[-1])
-    valid = hot.any(-1, keepdims=True)
-    return dy[..., None] * jnp.where(valid, p - hot.astype(p.dtype), jnp.asarray(jnp.nan, p.dtype))
+    hot = jax.nn.one_hot(labels, logits.shape[-1], dtype=p.dtype)
+    return dy[..., None] * jnp.where(hot.any(-1, keepdims=True), p - hot, jnp.asarray(jnp.nan, p.dtype))
 
 
 def mean_squared_error(prediction: Float[Array, "*n c"], target: Float[Array, "*n c"]) -> Float[Array, "*n"]:
@@ -115,8 +115,9 @@ def _parse(logits: Array, labels: Array) -> tuple[Array, Array]:
         raise TypeError(f"labels has dtype {labels.dtype.name}: expected integers for class numbers")
     if not isinstance(labels, Tracer):
         _check_range(np.asarray(labels), logits.shape[-1])
-    # Unsigned numbers below the fill index, and negative ones not counted from the end.
-    return logits, jnp.where(labels < 0, jnp.int32(logits.shape[-1]), labels.astype(jnp.int32))
+    # All wrong numbers to one index out of range: negative ones would count from the end, large ones wrap around in int32.
+    wrong = (labels < 0) | (labels > min(logits.shape[-1] - 1, int(jnp.iinfo(labels.dtype).max)))
+    return logits, jnp.where(wrong, jnp.int32(logits.shape[-1]), labels.astype(jnp.int32))
 
 
 def _check_range(labels: np.ndarray, classes: int) -> None:

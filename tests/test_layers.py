@@ -1,0 +1,111 @@
+"""Layer descriptions: what they print, the shapes they promise, and that they compute the function they are named after."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jcnn
+from jcnn import Layer, Ops, geometry, init
+from tests.references import assert_agree, normal
+
+# Each layer, an input it takes (one example), and the operation it stands for, given its parameters.
+LAYERS: list[tuple[Layer, tuple[int, ...], Any]] = [
+    (jcnn.Conv(6, 3), (7, 8, 2), lambda p, x: jcnn.conv(x, p["w"], p["b"])),
+    (
+        jcnn.Conv(4, (3, 2), stride=(2, 1), padding=((1, 0), (0, 1)), dilation=2, groups=2, bias=False, rounding="ceil"),
+        (8, 7, 4),
+        lambda p, x: jcnn.conv(x, p["w"], stride=(2, 1), padding=((1, 0), (0, 1)), dilation=2, groups=2, rounding="ceil"),
+    ),
+    (jcnn.Conv(2, 3, padding="same"), (9, 2), lambda p, x: jcnn.conv(x, p["w"], p["b"], padding="same")),
+    (jcnn.Conv(2, 2), (3, 3, 3, 1), lambda p, x: jcnn.conv(x, p["w"], p["b"])),
+    (jcnn.MaxPool(2), (7, 6, 3), lambda _, x: jcnn.max_pool(x, 2)),
+    (
+        jcnn.MaxPool(3, 2, 1, rounding="ceil"),
+        (6, 6, 3),
+        lambda _, x: jcnn.max_pool(x, 3, stride=2, padding=1, rounding="ceil"),
+    ),
+    (jcnn.AvgPool(3, stride=1, padding=1), (5, 3), lambda _, x: jcnn.avg_pool(x, 3, stride=1, padding=1)),
+    (
+        jcnn.AvgPool(3, stride=1, padding=1, count_padding=True),
+        (5, 3),
+        lambda _, x: jcnn.avg_pool(x, 3, stride=1, padding=1, count_padding=True),
+    ),
+    (jcnn.GlobalAvgPool(), (4, 5, 3), lambda _, x: jcnn.global_avg_pool(x)),
+    (jcnn.GlobalMaxPool(), (4, 5, 3), lambda _, x: jcnn.global_max_pool(x)),
+    (jcnn.Flatten(), (4, 5, 3), lambda _, x: jcnn.flatten(x)),
+    (jcnn.Dense(5), (7,), lambda p, x: jcnn.dense(x, p["w"], p["b"])),
+    (jcnn.Dense(5, bias=False), (4, 4, 3), lambda p, x: jcnn.dense(x, p["w"])),
+    (jcnn.Relu(), (3, 4), lambda _, x: jcnn.relu(x)),
+    (jcnn.LeakyRelu(0.3), (3, 4), lambda _, x: jcnn.leaky_relu(x, 0.3)),
+    (jcnn.Elu(2.0), (3, 4), lambda _, x: jcnn.elu(x, 2.0)),
+    (jcnn.Selu(), (3, 4), lambda _, x: jcnn.selu(x)),
+    (jcnn.Sigmoid(), (3, 4), lambda _, x: jcnn.sigmoid(x)),
+    (jcnn.Tanh(), (3, 4), lambda _, x: jcnn.tanh(x)),
+    (jcnn.Gelu(), (3, 4), lambda _, x: jcnn.gelu(x)),
+    (jcnn.Softplus(), (3, 4), lambda _, x: jcnn.softplus(x)),
+    (jcnn.Maxout(2), (3, 4), lambda _, x: jcnn.maxout(x, 2)),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape", "operation"), LAYERS, ids=[repr(layer) for layer, _, _ in LAYERS])
+def test_a_layer_is_its_operation(layer: Layer, shape: tuple[int, ...], operation: Any) -> None:
+    (params,) = init(jax.random.key(0), (layer,), shape, jnp.float64)
+    assert {name: value.shape for name, value in params.items()} == layer.parameter_shapes(shape)
+    if "b" in params:
+        params["b"] = params["b"] + 1  # a bias of zero could be forgotten
+    x = jnp.asarray(normal(2, *shape))
+    y = layer.apply(params, x)
+    assert y.shape == (2, *layer.output_shape(shape))
+    assert_agree(y, operation(params, x))
+
+
+def test_every_public_layer_is_tested() -> None:
+    public = {value for value in vars(jcnn).values() if isinstance(value, type) and issubclass(value, Layer)}
+    assert public - {Layer} == {type(layer) for layer, _, _ in LAYERS}
+
+
+@pytest.mark.parametrize(
+    ("layer", "text"),
+    [
+        (jcnn.Conv(6, 5), "Conv(6, 5)"),
+        (jcnn.Conv(6, (5, 3), padding="same", bias=False), "Conv(6, (5, 3), padding='same', bias=False)"),
+        (jcnn.MaxPool(3, 2), "MaxPool(3, stride=2)"),
+        (jcnn.Relu(), "Relu()"),
+        (jcnn.LeakyRelu(0.2), "LeakyRelu(slope=0.2)"),
+        (jcnn.Maxout(pieces=2), "Maxout(2)"),
+    ],
+)
+def test_the_description_is_what_one_would_write(layer: Layer, text: str) -> None:
+    assert repr(layer) == text
+    assert eval(text, vars(jcnn)) == layer  # noqa: S307 (the texts above)
+
+
+def test_layers_are_values() -> None:
+    assert jcnn.Conv(6, 5) == jcnn.Conv(6, 5, stride=1)
+    assert hash(jcnn.Conv(6, (5, 5))) == hash(jcnn.Conv(6, (5, 5)))
+    assert jcnn.MaxPool(2) != jcnn.AvgPool(2)
+
+
+@pytest.mark.parametrize("shape", [(6, 2), (6, 5, 2), (6, 5, 4, 2)], ids=["1d", "2d", "3d"])
+def test_multiply_adds_by_counting(shape: tuple[int, ...]) -> None:
+    """One product for every output value, tap and input channel of its group."""
+    rank = len(shape) - 1
+    layer = jcnn.Conv(4, 3, padding=1, groups=2)
+    assert layer.multiply_adds(shape) == math.prod(shape[:-1]) * 4 * 3**rank * (shape[-1] // 2)
+    assert jcnn.Dense(7).multiply_adds((3, 4, 5)) == 3 * 4 * 5 * 7
+    assert jcnn.MaxPool(2).multiply_adds(shape) == 0
+    assert geometry.conv_multiply_adds((2, 2), (3, 3), 4, 6, groups=2) == 4 * 9 * 2 * 6
+
+
+def test_ops_reach_the_operations() -> None:
+    """A gradient by hand has no forward mode, which shows that it is in use."""
+    x = jnp.ones((1, 4, 4, 1))
+    for layer in (jcnn.Conv(1, 3), jcnn.MaxPool(2)):
+        (params,) = init(jax.random.key(0), (layer,), (4, 4, 1), jnp.float64)
+        with pytest.raises(TypeError, match="forward-mode"):
+            jax.jvp(lambda x, layer=layer, params=params: layer.apply(params, x, Ops(gradient="manual")), (x,), (x,))
+    with pytest.raises(ValueError, match="formulation='magic': expected one of 'lax'"):
+        jcnn.Conv(1, 3).apply({"w": jnp.ones((3, 3, 1, 1))}, x, Ops(formulation="magic"))  # pyright: ignore[reportArgumentType]
