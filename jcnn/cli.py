@@ -164,7 +164,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _told(str(stop), 128 + stop.number)
     except KeyboardInterrupt:
         return _told("stopped", 130)
-    except (ValueError, TypeError, OSError, CheckpointError, TrainingError, PictureError) as error:
+    except OSError as error:
+        return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_ERROR)
+    except (ValueError, TypeError, CheckpointError, TrainingError, PictureError) as error:
         return _told(str(error) or type(error).__name__, EXIT_ERROR)
 
 

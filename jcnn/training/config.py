@@ -23,7 +23,7 @@ class Config:
     """The images to learn: digits, the handwritten digits that come with jcnn."""
     network: str = "small"
     """The network: small, lecture or lenet5."""
-    epochs: int = 60
+    epochs: int = 100
     """How often every training image is seen."""
     batch_size: int = 64
     """Images per step."""
@@ -35,7 +35,7 @@ class Config:
     """How the learning rate goes on after the warm-up: cosine (to zero at the end) or constant."""
     warmup: float = 0.1
     """The part of all steps over which the learning rate first rises in a line, 0 to 1."""
-    weight_decay: float = 5e-4
+    weight_decay: float = 1e-3
     """Pull of the weights towards zero, added to their gradients; biases are left alone."""
     augment: bool = True
     """Show every image a little shifted, turned and resized, differently each time."""

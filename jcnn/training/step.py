@@ -100,7 +100,7 @@ def make_run_steps(config: Config, network: Network, n: int, ops: Ops) -> Wrappe
 
     def loss_of(params: Params, x: Array, labels: Array) -> tuple[Array, Array]:
         logits = apply(network, params, x, ops=ops)
-        return softmax_cross_entropy(logits, labels).mean(), (logits.argmax(-1) == labels).sum(dtype=jnp.int32)
+        return softmax_cross_entropy(logits, labels).mean(), (logits.argmax(-1).astype(labels.dtype) == labels).sum(dtype=jnp.int32)
 
     def run_steps(
         state: State, images: UInt8[Array, "n h w c"], labels: Int[Array, " n"], first: Array, last: Array

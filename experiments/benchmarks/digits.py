@@ -1,0 +1,95 @@
+"""How well and how fast the default run learns the embedded digits: five seeds, medians, and the spread.
+
+`make bench` runs it. The recipe's numbers of epochs, augmentation and weight decay were chosen by cross-validation among the
+training images; the test images measure, they did not choose.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from jcnn.training import Config, train
+from jcnn.training.checkpoint import versions
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What to measure."""
+
+    seeds: int = 5
+    """Seeds of every network."""
+    networks: tuple[str, ...] = ("small", "lecture", "lenet5")
+    """Networks to train."""
+    imports: int = 7
+    """Repeats of the import timings."""
+
+
+class Measured(NamedTuple):
+    """The figures: by network one dict a seed, and the ratio of every pair of imports."""
+
+    trained: dict[str, list[dict[str, float]]]
+    import_ratios: list[float]
+
+
+def run(config: Benchmark) -> Measured:
+    """Trains every network with every seed, and times `import jcnn` against `import jax`, taking turns."""
+    trained = {name: [_train(name, seed) for seed in range(config.seeds)] for name in config.networks}
+    pairs = [(_import_seconds("jcnn"), _import_seconds("jax")) for _ in range(config.imports)]
+    return Measured(trained, [ours / theirs for ours, theirs in pairs])
+
+
+def _train(network: str, seed: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        result = train(replace(Config(), network=network, seed=seed), Path(folder) / "run", console=Console(quiet=True))
+        wall = time.perf_counter() - started
+    return {
+        "accuracy": result.evaluation.accuracy,
+        "errors": result.evaluation.errors,
+        "seconds": wall,
+        "images_per_second": result.images_per_second,
+    }
+
+
+def _import_seconds(module: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=True)  # noqa: S603 (our own interpreter)
+    return time.perf_counter() - started
+
+
+def main(config: Benchmark) -> None:
+    """Measures, prints a table, writes `results/digits.json`."""
+    result = run(config)
+    table = Table("network", "test accuracy (median)", "lowest … highest", "wall time", "images/s", show_edge=False)
+    for name, runs in result.trained.items():
+        accuracies = [one["accuracy"] for one in runs]
+        table.add_row(
+            name,
+            f"{statistics.median(accuracies):.2%}",
+            f"{min(accuracies):.2%} … {max(accuracies):.2%}",
+            f"{statistics.median(one['seconds'] for one in runs):.1f} s",
+            f"{statistics.median(one['images_per_second'] for one in runs):,.0f}",
+        )
+    console = Console()
+    console.print(table)
+    ratios = result.import_ratios
+    console.print(f"import jcnn takes {statistics.median(ratios):.2f} times import jax ({min(ratios):.2f} … {max(ratios):.2f})")
+    Path("results").mkdir(exist_ok=True)
+    device = f"{len(jax.devices())} × {jax.devices()[0].device_kind}"
+    figures = {"versions": versions(), "device": device, **result._asdict()}
+    Path("results/digits.json").write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Benchmark))

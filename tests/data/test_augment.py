@@ -1,0 +1,40 @@
+"""The warp: nothing when nothing is asked for, whole pixels where it can be told, the same for the same key."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jcnn.data.augment import warp
+
+IMAGES = jax.random.uniform(jax.random.key(1), (5, 6, 9, 2), jnp.float64)
+
+
+def test_no_amount_is_no_change() -> None:
+    # Coordinates are exact here, so bilinear weights are 0 and 1.
+    np.testing.assert_allclose(warp(jax.random.key(0), IMAGES, shift=0, degrees=0, zoom=0), IMAGES, rtol=1e-14)
+
+
+def test_the_key_decides() -> None:
+    same, other = warp(jax.random.key(0), IMAGES), warp(jax.random.key(1), IMAGES)
+    np.testing.assert_array_equal(warp(jax.random.key(0), IMAGES), same)
+    assert not np.allclose(same, other)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64])
+def test_brightness_and_dtype_stay_in_range(dtype: jnp.dtype) -> None:
+    warped = warp(jax.random.key(0), IMAGES.astype(dtype), shift=3, degrees=90, zoom=0.5)
+    assert warped.dtype == dtype
+    assert warped.shape == IMAGES.shape
+    slack = float(jnp.finfo(dtype).eps) * 4  # four bilinear weights, each rounded
+    assert float(warped.min()) >= -slack
+    assert float(warped.max()) <= 1 + slack
+
+
+def test_a_shift_moves_the_centre_of_mass_by_no_more_than_asked() -> None:
+    dot = jnp.zeros((64, 15, 15, 1), jnp.float64).at[:, 7, 7].set(1)
+    warped = warp(jax.random.key(0), dot, shift=2, degrees=0, zoom=0)[..., 0]
+    np.testing.assert_allclose(warped.sum((1, 2)), 1, rtol=1e-12)
+    rows = (warped * jnp.arange(15.0)[None, :, None]).sum((1, 2)) - 7
+    assert float(jnp.abs(rows).max()) <= 2 + 1e-12
+    assert float(rows.max() - rows.min()) > 2  # 64 draws from 4 pixels' width
