@@ -149,13 +149,13 @@ def assert_agree(actual: Any, expected: Any, tolerance: float = 1e-12) -> None:
     np.testing.assert_allclose(actual.astype(np.float64), expected_64, rtol=0, atol=bound)
 
 
-def normal(*shape: int, seed: int = 0) -> np.ndarray:
-    """Standard normal numbers, the same every time."""
+def normal(*shape: int, seed: int = 0) -> Any:
+    """Standard normal numbers, the same every time; a NumPy array, which annotations of the library do not mention."""
     return np.random.default_rng([seed, *shape]).normal(size=shape)
 
 
-def levels(*shape: int, count: int = 3, seed: int = 0) -> np.ndarray:
-    """Numbers from 0 to `count` − 1, so few that maxima tie."""
+def levels(*shape: int, count: int = 3, seed: int = 0) -> Any:
+    """Numbers from 0 to `count` − 1, so few that maxima tie; typed as `normal`."""
     return np.random.default_rng([seed, *shape]).integers(0, count, shape).astype(np.float64)
 
 

@@ -80,7 +80,7 @@ def test_every_public_layer_is_tested() -> None:
 )
 def test_the_description_is_what_one_would_write(layer: Layer, text: str) -> None:
     assert repr(layer) == text
-    assert eval(text, vars(jcnn)) == layer  # noqa: S307 (the texts above)
+    assert eval(text, dict(vars(jcnn))) == layer  # noqa: S307 (the texts above)
 
 
 def test_layers_are_values() -> None:

@@ -1,5 +1,8 @@
 """Convolution against its textbook sum, SciPy, and the laws of a convolution."""
 
+# NumPy arrays are taken where annotations say jax.Array.
+# pyright: reportArgumentType=false
+
 from functools import partial
 from typing import Any
 

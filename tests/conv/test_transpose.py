@@ -1,5 +1,8 @@
 """Transposed convolution is the adjoint of convolution."""
 
+# NumPy arrays are taken where annotations say jax.Array.
+# pyright: reportArgumentType=false
+
 from functools import partial
 
 import jax

@@ -69,6 +69,6 @@ def test_the_split_is_the_documented_one(splits: dict[str, Dataset]) -> None:
     digest = [hashlib.sha256(f"0:{index}".encode()).hexdigest() for index in range(len(labels))]
     chosen: list[int] = []
     for label in range(10):
-        members = sorted(np.flatnonzero(labels == label), key=digest.__getitem__)
+        members = sorted(np.flatnonzero(labels == label).tolist(), key=digest.__getitem__)
         chosen += members[: round(len(members) / 5)]
     np.testing.assert_array_equal(splits["test"].labels, labels[sorted(chosen)])

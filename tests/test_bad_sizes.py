@@ -1,0 +1,150 @@
+"""Sizes, networks and names that are refused: the exception, and its message with the argument, its value, what was expected."""
+
+# Wrong types are the point here.
+# pyright: reportArgumentType=false
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jcnn
+from jcnn import Conv, Dense, Flatten, GeometryError, MaxPool, NetworkError, Relu, geometry
+from jcnn.data import load
+from jcnn.presets import preset
+
+KEY = jax.random.key(0)
+X, W = np.ones((2, 6, 6, 4)), np.ones((3, 3, 4, 8))
+DY = np.ones((2, 4, 4, 8))
+PARAMS = jcnn.init(KEY, (Conv(8, 3), Relu()), (6, 6, 4), jnp.float64)
+
+# id: (call, exception, pieces of its message)
+Case = tuple[Callable[[], Any], type[Exception], list[str]]
+
+
+def conv(**given: Any) -> Callable[[], Any]:
+    return lambda: jcnn.conv(**{"x": X, "w": W, **given})
+
+
+def pool(**given: Any) -> Callable[[], Any]:
+    return lambda: jcnn.max_pool(**{"x": X, "window": 2, **given})
+
+
+def average(**given: Any) -> Callable[[], Any]:
+    return lambda: jcnn.avg_pool(**{"x": X, "window": 2, **given})
+
+
+def transpose(**given: Any) -> Callable[[], Any]:
+    return lambda: jcnn.conv_transpose(**{"y": DY, "w": W, **given})
+
+
+def size(*args: Any, **given: Any) -> Callable[[], Any]:
+    return lambda: geometry.output_size(*args, **given)
+
+
+def network(*layers: Any, shape: Any = (6, 6, 4)) -> Callable[[], Any]:
+    return lambda: jcnn.summary(layers, shape)
+
+
+SIZES: dict[str, Case] = {
+    "stride-zero": (conv(stride=0), GeometryError, ["stride=0", "expected an integer of at least 1"]),
+    "stride-float": (conv(stride=2.0), GeometryError, ["stride=2.0", "expected an integer"]),
+    "stride-bool": (conv(stride=True), GeometryError, ["stride=True", "expected an integer"]),
+    "stride-entry": (conv(stride=(1, 0)), GeometryError, ["stride[1]=0", "at least 1"]),
+    "stride-count": (conv(stride=(1, 1, 1)), GeometryError, ["stride=(1, 1, 1)", "expected an int or 2 of them"]),
+    "dilation-zero": (conv(dilation=0), GeometryError, ["dilation=0", "at least 1"]),
+    "dilation-count": (conv(dilation=(1,)), GeometryError, ["dilation=(1,)", "expected an int or 2 of them"]),
+    "padding-negative": (conv(padding=-1), GeometryError, ["padding=-1", "at least 0"]),
+    "padding-negative-pair": (conv(padding=((0, 0), (0, -2))), GeometryError, ["padding[1][1]=-2", "at least 0"]),
+    "padding-name": (conv(padding="SAME"), GeometryError, ["padding='SAME'", "'valid', 'same', 'same_lower'"]),
+    "padding-count": (conv(padding=(1, 1, 1)), GeometryError, ["padding=(1, 1, 1)", "expected 2 entries"]),
+    "padding-triple": (conv(padding=((1, 1, 1), 1)), GeometryError, ["padding[0]=(1, 1, 1)", "a pair (lo, hi)"]),
+    "padding-float": (conv(padding=0.5), GeometryError, ["padding=0.5", "expected an integer"]),
+    "rounding": (conv(rounding="round"), GeometryError, ["rounding='round'", "expected 'floor', 'ceil' or 'exact'"]),
+    "window-too-large": (conv(x=X[:, :2]), GeometryError, ["spatial axis 0", "N=2, F=3", "does not fit", "window size 2"]),
+    "dilated-too-large": (conv(dilation=(1, 3)), GeometryError, ["spatial axis 1", "N=6, F=3", "D=3", "padding (0, 1)"]),
+    "not-whole": (conv(stride=2, rounding="exact"), GeometryError, ["N=6, F=3, P=(0, 0), S=2, D=1", "2.50 is not whole"]),
+    "pool-window-zero": (pool(window=0), GeometryError, ["window=0", "at least 1"]),
+    "pool-window-float": (pool(window=2.0), GeometryError, ["window=2.0", "expected an integer"]),
+    "pool-window-count": (pool(window=(2, 2, 2)), GeometryError, ["window=(2, 2, 2)", "2 of them"]),
+    "pool-too-large": (pool(window=7), GeometryError, ["N=6, F=7", "window size 6 or less"]),
+    "pool-stride": (pool(stride=-1), GeometryError, ["stride=-1", "at least 1"]),
+    "pool-only-padding": (pool(padding=2), GeometryError, ["padding=(2, 2)", "window 0 along spatial axis 0", "only padding"]),
+    "average-only-padding": (
+        average(padding=((0, 0), (0, 2))),
+        GeometryError,
+        ["window 3 along spatial axis 1", "only padding"],
+    ),
+    "transpose-size": (
+        transpose(output_size=9),
+        GeometryError,
+        ["output_size=(9, 9)", "conv maps it to (7, 7)", "(4, 4)", "expected sizes from (6, 6)"],
+    ),
+    "transpose-both": (transpose(output_size=6, output_padding=1), GeometryError, ["output_padding=1", "output_size=6"]),
+    "transpose-extra": (transpose(output_padding=1), GeometryError, ["output_padding=1", "less than the stride, 1"]),
+    "transpose-empty": (transpose(padding=3), GeometryError, ["padding=(3, 3)", "is empty", "expected less padding"]),
+    "transpose-same": (
+        transpose(padding="same", stride=2, output_padding=1),
+        GeometryError,
+        ["output_padding=1", "output_size"],
+    ),
+    "size-zero": (size(0, 1), GeometryError, ["n=0", "at least 1"]),
+    "size-float": (size(7.0, 3), GeometryError, ["n=7.0", "expected an integer"]),
+    "size-bool": (size(True, 1), GeometryError, ["n=True", "expected an integer"]),
+    "size-window": (size(7, "3"), GeometryError, ["f='3'", "expected an integer"]),
+    "size-rounding": (size(7, 3, rounding="up"), GeometryError, ["rounding='up'", "'floor', 'ceil' or 'exact'"]),
+    "size-padding": (size(7, 3, padding=(1, 1, 1)), GeometryError, ["padding=(1, 1, 1)", "a pair (lo, hi)"]),
+    "field-ranks": (
+        lambda: jcnn.receptive_field([("a", (3, 3)), ("b", (2, 2, 2))]),
+        GeometryError,
+        ["layers", "one number of spatial axes", "[2, 3]"],
+    ),
+}
+
+NETWORKS: dict[str, Case] = {
+    "does-not-fit": (
+        network(Conv(8, 3), MaxPool(2), Conv(8, 3)),
+        NetworkError,
+        ["layer 3, Conv(8, 3), does not fit its input (2, 2, 8)", "N=2, F=3", "(6, 6, 4) → (4, 4, 8) → (2, 2, 8)"],
+    ),
+    "conv-after-flatten": (network(Flatten(), Conv(8, 3)), NetworkError, ["layer 2, Conv(8, 3)", "(144,)", "spatial axes"]),
+    "channels-in-groups": (network(Conv(6, 3, groups=3)), NetworkError, ["layer 1", "groups=3", "divisor of the input's 4"]),
+    "layer-maxout": (network(jcnn.Maxout(3)), NetworkError, ["layer 1, Maxout(3)", "pieces=3", "4 channels"]),
+    "class-for-layer": (network(Conv(8, 3), Relu), NetworkError, ["layer 2 is", "Relu", "write Relu(…)"]),
+    "function-for-layer": (network(jcnn.relu), NetworkError, ["layer 1 is <function relu", "expected a layer description"]),
+    "no-layers": (network(), NetworkError, ["network=()", "expected a tuple of at least one layer"]),
+    "one-layer-bare": (lambda: jcnn.summary(Relu(), (4,)), NetworkError, ["network=Relu()", "expected a tuple"]),
+    "shape-int": (network(Dense(2), shape=28), NetworkError, ["input_shape=28", "such as (28, 28, 1)"]),
+    "shape-empty": (network(Dense(2), shape=()), NetworkError, ["input_shape=()", "expected the shape of one example"]),
+    "shape-zero": (network(Dense(2), shape=(0, 4)), NetworkError, ["input_shape=(0, 4)", "expected"]),
+    "shape-float": (network(Dense(2), shape=(4.0,)), NetworkError, ["input_shape=(4.0,)", "expected"]),
+    "init-does-not-fit": (lambda: jcnn.init(KEY, (MaxPool(9),), (6, 6, 4)), NetworkError, ["layer 1, MaxPool(9)", "N=6, F=9"]),
+    "init-dtype": (lambda: jcnn.init(KEY, (Dense(2),), (4,), jnp.int32), TypeError, ["dtype=int32", "expected one of float16"]),
+    "params-count": (lambda: jcnn.apply((Conv(8, 3),), PARAMS, X), ValueError, ["params has 2 entries", "expected 1"]),
+    "apply-dtype": (
+        lambda: jcnn.apply((Conv(8, 3), Relu()), PARAMS, X.astype(np.float32)),
+        TypeError,
+        ["dtypes differ", "x float32", "w float64"],
+    ),
+    "filters-zero": (lambda: Conv(0, 3), GeometryError, ["filters=0", "at least 1"]),
+    "filters-in-groups": (lambda: Conv(8, 3, groups=3), GeometryError, ["groups=3", "divisor of filters=8"]),
+    "units-float": (lambda: Dense(2.5), GeometryError, ["units=2.5", "expected an integer"]),
+    "preset": (lambda: preset("vgg", (8, 8, 1), 10), ValueError, ["'vgg'", "expected one of small, lecture, lenet5"]),
+    "dataset": (lambda: load("mnits"), ValueError, ["'mnits'", "expected one of", "digits"]),
+    "split": (lambda: load("digits", "validation"), ValueError, ["split='validation'", "'train' or 'test'"]),
+}
+
+
+CASES = SIZES | NETWORKS
+
+
+@pytest.mark.parametrize(("call", "exception", "pieces"), CASES.values(), ids=CASES)
+def test_refused(call: Callable[[], Any], exception: type[Exception], pieces: list[str]) -> None:
+    with pytest.raises(exception, match=re.escape(pieces[0])) as caught:
+        call()
+    for piece in pieces[1:]:
+        assert piece in str(caught.value)
