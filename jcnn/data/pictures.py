@@ -17,8 +17,8 @@ def read_picture(path: Path, input_shape: tuple[int, ...]) -> tuple[UInt8[np.nda
     """Reads an image file for a network.
 
     It is turned as its camera meant it, laid on white where it is transparent, made grey or RGB, padded to the shape's
-    proportions with its own border's colour, and resized by averaging. A grey picture with a bright border (ink on paper) is inverted,
-    since grey networks learn white strokes on black.
+    proportions with its own border's colour, and resized by averaging. A grey picture with a bright border (ink on
+    paper) is inverted, since grey networks learn white strokes on black.
 
     Args:
         path: any file that Pillow reads.

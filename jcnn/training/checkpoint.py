@@ -90,7 +90,8 @@ def save(folder: Path, state: Any, *, step: int, seed: int, config: dict[str, An
         good = next(iter(candidates(folder)), None)
         kept = f"; the last good checkpoint is {good}" if good else ""
         raise CheckpointError(f"cannot write {path}: {error.strerror or error}{kept}") from error
-    for old in [other for other in candidates(folder) if other != path][KEPT - 1 :]:
+    outdated = [other for other in candidates(folder) if other != path][KEPT - 1 :]
+    for old in [*outdated, *folder.glob(".checkpoint-*.tmp")]:  # what a killed process left half-written
         old.unlink(missing_ok=True)
     return path
 

@@ -13,11 +13,7 @@ Dtype = Literal["float32", "bfloat16", "float16", "float64"]
 
 @dataclass(frozen=True)
 class Config:
-    """The whole recipe of a run; with the code's version it decides the result.
-
-    Raises:
-        ValueError: a number out of range, by name.
-    """
+    """The whole recipe of a run; with the code's version it decides the result."""
 
     data: str = "digits"
     """The images to learn: digits, the handwritten digits that come with jcnn."""
@@ -44,14 +40,19 @@ class Config:
     dtype: Dtype = "float32"
     """The numbers to compute in."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises ValueError for a value out of range, by name."""
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: expected at least 1")
-        for name, low, high in (("momentum", 0.0, 1.0), ("warmup", 0.0, 1.0), ("weight_decay", 0.0, math.inf)):
-            value = getattr(self, name)
-            if not (low <= value < high or (name == "warmup" and value == high)):
-                raise ValueError(f"{name}={value}: expected a number from {low:g} to below {high:g}")
+        ranges = {
+            "momentum": (0 <= self.momentum < 1, "a number from 0 to below 1"),
+            "warmup": (0 <= self.warmup <= 1, "a number from 0 to 1"),
+            "weight_decay": (0 <= self.weight_decay < math.inf, "a number from 0 on"),
+        }
+        for name, (inside, expected) in ranges.items():
+            if not inside:
+                raise ValueError(f"{name}={getattr(self, name)}: expected {expected}")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate={self.learning_rate}: expected a positive number")
         if not 0 <= self.seed < 2**32:

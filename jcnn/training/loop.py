@@ -79,6 +79,7 @@ def train(config: Config, out: Path, *, resume: bool = False, console: Console |
         CheckpointError: a checkpoint that cannot be written, or none that can be trusted.
         Interrupted: after SIGTERM or Ctrl-C, the state saved.
     """
+    config.check()
     console = console or Console(stderr=True)
     images, test = data.load(config.data, "train"), data.load(config.data, "test")
     per_epoch = len(images.images) // config.batch_size

@@ -57,7 +57,8 @@ def schedule(config: Config, steps: int) -> optax.Schedule:
     peak = config.learning_rate
     after = optax.cosine_decay_schedule(peak, max(steps - warmup, 1)) if config.schedule == "cosine" else lambda _: peak
     rise = optax.linear_schedule(peak / max(warmup, 1), peak, max(warmup - 1, 1))
-    return optax.join_schedules([rise, after], [warmup])
+    joined = optax.join_schedules([rise, after], [warmup])
+    return lambda step: joined(jnp.asarray(step, jnp.float32))
 
 
 def optimizer(config: Config, steps: int) -> optax.GradientTransformation:
@@ -100,7 +101,8 @@ def make_run_steps(config: Config, network: Network, n: int, ops: Ops) -> Wrappe
 
     def loss_of(params: Params, x: Array, labels: Array) -> tuple[Array, Array]:
         logits = apply(network, params, x, ops=ops)
-        return softmax_cross_entropy(logits, labels).mean(), (logits.argmax(-1).astype(labels.dtype) == labels).sum(dtype=jnp.int32)
+        right = logits.argmax(-1).astype(labels.dtype) == labels
+        return softmax_cross_entropy(logits, labels).mean(), right.sum(dtype=jnp.int32)
 
     def run_steps(
         state: State, images: UInt8[Array, "n h w c"], labels: Int[Array, " n"], first: Array, last: Array

@@ -161,7 +161,10 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
         save(tmp_path / "taken")
 
 
-def test_a_temporary_file_is_never_a_candidate(tmp_path: Path) -> None:
+def test_a_half_written_file_is_never_a_candidate_and_goes_with_the_next(tmp_path: Path) -> None:
     path = save(tmp_path)
-    (tmp_path / f".{path.name}.1.tmp").write_bytes(path.read_bytes()[:10])
+    half = tmp_path / f".{path.name}.1.tmp"
+    half.write_bytes(path.read_bytes()[:10])
     assert checkpoint.candidates(tmp_path) == [path]
+    save(tmp_path, 6)
+    assert not half.exists()

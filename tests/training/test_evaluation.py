@@ -23,5 +23,5 @@ def test_every_image_counts_once(count: int) -> None:
     assert result.probabilities.shape == (count, 10)
     assert result.errors == int((np.asarray(logits).argmax(-1) != part.labels).sum())
     assert result.accuracy == (count - result.errors) / count
-    np.testing.assert_allclose(result.loss, softmax_cross_entropy(logits, part.labels).mean(), rtol=1e-13)
+    np.testing.assert_allclose(result.loss, softmax_cross_entropy(logits, jnp.asarray(part.labels)).mean(), rtol=1e-13)
     np.testing.assert_allclose(result.probabilities, jax.nn.softmax(logits), rtol=1e-13)

@@ -62,7 +62,7 @@ def test_cutting_the_loop_changes_no_bit(dtype: Any) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_before_its_update() -> None:
-    config = replace(PLAIN, learning_rate=1e200)
+    config = replace(PLAIN, learning_rate=1e30, dtype="float32")
     steps = make_run_steps(config, NETWORK, len(IMAGES), Ops(gradient="manual"))
     state, progress = steps(initial_state(config, NETWORK, (8, 8, 1), 6), jnp.asarray(IMAGES), jnp.asarray(LABELS), 0, 6)
     assert bool(progress.failed)

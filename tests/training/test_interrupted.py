@@ -1,0 +1,169 @@
+"""Runs that are killed, stopped or fail, and what is left of them; each in a process of its own, as it happens in life."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jcnn.training import checkpoint
+
+RECIPE = ("--network", "lecture", "--epochs", "12", "--batch-size", "128", "--seed", "7")
+KILLED_RUNS = 20
+PATIENCE = 240
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """Compiles once for all the processes: what they run is the same."""
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
+    thresholds = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "PYTEST_ADDOPTS")}
+    return {**inherited, **cache, **thresholds}
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, str]) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "run"
+    finish(out, environment, "--out", str(out), *RECIPE)
+    return out
+
+
+def start(environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "jcnn", "train", *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(out: Path, environment: Mapping[str, str], *arguments: str) -> str:
+    process = start(environment, *arguments)
+    said, warned = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, warned
+    assert str(out / "report.html") in said
+    assert (out / "report.html").stat().st_size > 0
+    return warned
+
+
+def wait_for_steps(out: Path, process: subprocess.Popen[str]) -> None:
+    """Returns once the run has done its first steps."""
+    deadline = time.monotonic() + PATIENCE
+    metrics = out / "metrics.jsonl"
+    while not (metrics.exists() and metrics.stat().st_size) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def assert_same_result(out: Path, whole: Path) -> None:
+    ours, theirs = (checkpoint.load(checkpoint.candidates(run / "checkpoints")[0]) for run in (out, whole))
+    assert ours.step == theirs.step
+    assert ours.arrays.keys() == theirs.arrays.keys()
+    for name, array in theirs.arrays.items():
+        assert ours.arrays[name].tobytes() == array.tobytes(), name
+    curves = [[(r["step"], r["loss"]) for r in evaluations(run)] for run in (out, whole)]
+    assert curves[0] == curves[1]
+
+
+def evaluations(run: Path) -> list[dict[str, float]]:
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [record for record in records if record["split"] == "test"]
+
+
+@pytest.mark.parametrize("number", range(KILLED_RUNS))
+def test_a_run_killed_at_a_random_moment_resumes_to_the_same_bits(
+    number: int, tmp_path: Path, uninterrupted: Path, environment: Mapping[str, str]
+) -> None:
+    """Moments all over a run: its start for the first five; its steps, evaluations and checkpoints for the others."""
+    out = tmp_path / "run"
+    process = start(environment, "--out", str(out), *RECIPE)
+    moment = random.Random(number)  # noqa: S311 (a moment, not a secret)
+    if number < 5:
+        time.sleep(moment.uniform(0, 3))
+    else:
+        wait_for_steps(out, process)
+        time.sleep(moment.uniform(0, 0.6))
+    process.kill()
+    process.communicate()
+    # Nothing but the folder is given, unless it was killed before there was one to read the recipe from.
+    finish(out, environment, "--resume", "--out", str(out), *(() if (out / "config.json").exists() else RECIPE))
+    assert_same_result(out, uninterrupted)
+
+
+def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, environment: Mapping[str, str]) -> None:
+    out = tmp_path / "run"
+    process = start(environment, "--out", str(out), *RECIPE, "--epochs", "2000")
+    wait_for_steps(out, process)
+    process.send_signal(signal.SIGTERM)
+    _, warned = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert warned.startswith("jcnn: stopped at step ")
+    assert warned.endswith("--resume goes on from there\n")
+    step = int(warned.split()[4])
+    assert checkpoint.load(checkpoint.candidates(out / "checkpoints")[0]).step == step
+
+
+def test_a_stopped_run_resumes_to_the_same_bits(tmp_path: Path, uninterrupted: Path, environment: Mapping[str, str]) -> None:
+    out = tmp_path / "run"
+    process = start(environment, "--out", str(out), *RECIPE)
+    wait_for_steps(out, process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE)
+    finish(out, environment, "--resume", "--out", str(out))
+    assert_same_result(out, uninterrupted)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
+    damage: str, tmp_path: Path, uninterrupted: Path, environment: Mapping[str, str]
+) -> None:
+    out = tmp_path / "run"
+    (out / "checkpoints").mkdir(parents=True)
+    for name in ("config.json", "metrics.jsonl"):
+        (out / name).write_bytes((uninterrupted / name).read_bytes())
+    kept = checkpoint.candidates(uninterrupted / "checkpoints")
+    for path in kept:
+        (out / "checkpoints" / path.name).write_bytes(path.read_bytes())
+    newest = out / "checkpoints" / kept[0].name
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+    warned = finish(out, environment, "--resume", "--out", str(out))
+    assert f"warning: {newest} is refused" in warned
+    assert_same_result(out, uninterrupted)
+
+
+def test_a_wild_learning_rate_is_told_in_one_line_and_loses_nothing(tmp_path: Path, environment: Mapping[str, str]) -> None:
+    out = tmp_path / "run"
+    process = start(
+        environment, "--out", str(out), "--epochs", "3", "--learning-rate", "1e18", "--warmup", "0", "--network", "lecture"
+    )
+    _, warned = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert warned.startswith("jcnn: the loss of step ")
+    assert "is not finite; the last finite loss was" in warned or "no loss was finite" in warned
+    assert "a smaller --learning-rate (now 1e+18) or a longer --warmup (now 0)" in warned
+    assert warned.count("\n") == 1
+
+
+def test_a_failure_keeps_the_last_good_checkpoint(tmp_path: Path, uninterrupted: Path, environment: Mapping[str, str]) -> None:
+    """A run whose checkpoint holds weights that are about to overflow: it fails after that checkpoint, which stays."""
+    out = tmp_path / "run"
+    found = checkpoint.load(checkpoint.candidates(uninterrupted / "checkpoints")[1])
+    tree: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in found.arrays.items():
+        top, rest = name.split("/", 1)
+        tree.setdefault(top, {})[rest] = array * np.float32(1e30) if top == "params" else array
+    config = found.manifest["config"]
+    good = checkpoint.save(out / "checkpoints", tree, step=found.step, seed=7, config=config, data=found.manifest["data"])
+    (out / "config.json").write_text(json.dumps(config))
+    process = start(environment, "--resume", "--out", str(out))
+    _, warned = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert f"the loss of step {found.step} (epoch 12) is not finite" in warned
+    assert f"the last good checkpoint is {good}" in warned
+    assert checkpoint.load(good).step == found.step
