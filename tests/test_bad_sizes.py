@@ -1,4 +1,4 @@
-"""Sizes, networks and names that are refused: the exception, and its message with the argument, its value, what was expected."""
+"""Sizes, networks and names that are refused: the exception, and its message with argument, value, what was expected."""
 
 # Wrong types are the point here.
 # pyright: reportArgumentType=false

@@ -16,8 +16,8 @@ SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3)]
 def test_fits_and_gives_one_logit_a_class(name: str, shape: tuple[int, ...]) -> None:
     network = preset(name, shape, 7)
     assert trace(network, shape)[-1].output_shape == (7,)
-    params = init(jax.random.key(0), network, shape)
-    logits = jax.eval_shape(lambda x: apply(network, params, x), jax.ShapeDtypeStruct((2, *shape), jnp.float32))
+    key, x = jax.random.key(0), jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+    logits = jax.eval_shape(lambda x: apply(network, init(key, network, shape), x), x)
     assert (logits.shape, logits.dtype) == ((2, 7), jnp.float32)
 
 

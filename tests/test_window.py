@@ -18,7 +18,7 @@ def parsed(geometry: Geometry) -> Window:
 
 
 @given(geometries())
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_view_takes_the_pixels_of_the_formula(geometry: Geometry) -> None:
     window = parsed(geometry)
     assert window.output_shape(geometry.sizes) == geometry.outputs
@@ -34,7 +34,7 @@ def test_view_takes_the_pixels_of_the_formula(geometry: Geometry) -> None:
 
 
 @given(geometries())
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_place_is_the_adjoint_of_view(geometry: Geometry) -> None:
     window = parsed(geometry)
     x, y = normal(2, *geometry.sizes, 1), normal(2, *geometry.outputs, 1, seed=1)

@@ -78,9 +78,11 @@ def sharded(function: Loss) -> Callable[..., Any]:
 TRANSFORMS: dict[str, Callable[[Loss], Callable[..., Any]]] = {
     "grad": lambda f: jax.grad(f, (0, 1, 2)),
     "jit": lambda f: jax.jit(jax.grad(f, (0, 1, 2))),
-    "vmap": lambda f: jax.vmap(lambda x, w, b: jax.grad(f, (0, 1, 2))(x[None], w, b), (0, None, None)),
+    "vmap": lambda f: jax.jit(jax.vmap(lambda x, w, b: jax.grad(f, (0, 1, 2))(x[None], w, b), (0, None, None))),
     "scan": in_scan,
-    "second-order": lambda f: jax.grad(lambda *args: sum((g**2).sum() for g in jax.grad(f, (0, 1, 2))(*args)), (0, 1, 2)),
+    "second-order": lambda f: jax.jit(
+        jax.grad(lambda *args: sum((g**2).sum() for g in jax.grad(f, (0, 1, 2))(*args)), (0, 1, 2))
+    ),
     "shard_map": sharded,
 }
 
@@ -120,8 +122,9 @@ def test_floating_dtypes_keep_their_accuracy(dtype: str) -> None:
     x, w, dy = (jnp.asarray(a, dtype) for a in (normal(2, 12, 12, 3), normal(2, 2, 3, 4), normal(2, 11, 11, 4)))
     wide = [np.asarray(a.astype(jnp.float64)) for a in (dy, x, w)]
     inner, outer = float(jnp.finfo(jnp.float32).eps), float(jnp.finfo(dtype).eps)
-    exact, magnitude = conv_backward(*wide), conv_backward(*map(np.abs, wide))
-    for actual, expected, terms in zip(conv_backward(dy, x, w), exact, magnitude, strict=True):
+    backward = jax.jit(conv_backward)
+    exact, magnitude = backward(*wide), backward(*map(np.abs, wide))
+    for actual, expected, terms in zip(backward(dy, x, w), exact, magnitude, strict=True):
         assert actual.dtype == dtype
         error = np.abs(actual.astype(jnp.float64) - expected)
         assert (error <= 242 * inner * terms + outer * np.abs(expected)).all()

@@ -25,7 +25,7 @@ GROUPS = st.sampled_from([(1, 2, 3), (2, 4, 2), (3, 3, 6)])  # groups, C_in, C_o
 
 @pytest.mark.parametrize("formulation", FORMULATIONS)
 @given(geometries(), GROUPS)
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_conv_is_the_textbook_sum(formulation: Formulation, geometry: Geometry, channels: tuple[int, int, int]) -> None:
     groups, c_in, c_out = channels
     x, w, b = normal(2, *geometry.sizes, c_in), normal(*geometry.window, c_in // groups, c_out), normal(c_out)
@@ -46,6 +46,7 @@ def test_stride_one_agrees_with_scipy(sizes: tuple[int, ...], mode: Any) -> None
     assert_agree(convolved, scipy.signal.convolve(x, w, mode, "direct"))
 
 
+@jax.jit
 def full(f: jax.Array, g: jax.Array) -> jax.Array:
     """f * g wherever it is not zero, over arrays of one channel and no batch."""
     padding = tuple((n - 1, n - 1) for n in g.shape)
@@ -53,7 +54,7 @@ def full(f: jax.Array, g: jax.Array) -> jax.Array:
 
 
 @given(st.integers(1, 3).flatmap(lambda rank: st.lists(st.tuples(*[st.integers(1, 5)] * rank), min_size=3, max_size=3)))
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_convolve_commutes_and_associates(shapes: list[tuple[int, ...]]) -> None:
     f, g, h = (jnp.asarray(normal(*shape, seed=seed)) for seed, shape in enumerate(shapes))
     assert_agree(full(f, g), full(g, f))
@@ -63,11 +64,12 @@ def test_convolve_commutes_and_associates(shapes: list[tuple[int, ...]]) -> None
 
 @pytest.mark.parametrize("formulation", FORMULATIONS)
 @given(geometries(ranks=(1, 2)))
-@settings(max_examples=25)
+@settings(max_examples=20)
 def test_linear_in_input_and_filters(formulation: Formulation, geometry: Geometry) -> None:
     x, z = (jnp.asarray(normal(1, *geometry.sizes, 2, seed=seed)) for seed in (0, 1))
     w, v = (jnp.asarray(normal(*geometry.window, 2, 2, seed=seed)) for seed in (2, 3))
 
+    @jax.jit
     def op(x: jax.Array, w: jax.Array) -> jax.Array:
         return conv(x, w, formulation=formulation, **geometry.options)
 
@@ -76,7 +78,7 @@ def test_linear_in_input_and_filters(formulation: Formulation, geometry: Geometr
 
 
 @given(geometries(ranks=(1, 2), roundings=("floor",)), st.integers(1, 3))
-@settings(max_examples=25)
+@settings(max_examples=20)
 def test_equivariant_to_translation(geometry: Geometry, steps: int) -> None:
     """An input moved by a multiple of the stride moves the output, where it keeps a border of zeros wide enough."""
     spans = [d * (f - 1) + 1 for f, d in zip(geometry.window, geometry.dilation, strict=True)]

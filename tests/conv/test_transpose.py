@@ -21,7 +21,7 @@ GROUPS = st.sampled_from([(1, 2, 3), (2, 4, 2), (3, 3, 6)])
 
 
 @given(geometries(roundings=("floor",)), GROUPS)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_adjoint_of_conv(geometry: Geometry, channels: tuple[int, int, int]) -> None:
     groups, c_in, c_out = channels
     options = {**geometry.options, "groups": groups}
