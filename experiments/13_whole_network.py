@@ -1,7 +1,8 @@
 """A whole convolutional network, at work on one image.
 
 Claim: trained from its random start, conv–relu–pool stages with a fully connected head read at least 98 % of handwritten digits
-that they never saw; and what each stage passes on is getting smaller in space and more about the class.
+that they never saw; and what the stages pass on is more and more about
+the class: the part of the variance that lies between the classes grows from the pixels to the scores.
 """
 
 import tempfile
@@ -43,7 +44,7 @@ class Result(NamedTuple):
 
     Attributes:
         accuracy: on the test images.
-        separation: for every layer, the part of all variance of its outputs that lies between the classes, 0 to 1.
+        separation: for the pixels and every layer, the part of all variance that lies between the classes, 0 to 1.
     """
 
     network: Network
@@ -57,7 +58,8 @@ def run(config: Experiment) -> Result:
     """Trains the network and measures every layer."""
     with tempfile.TemporaryDirectory() as folder:
         trained = train(Config(epochs=config.epochs, seed=config.seed), Path(folder) / "run")
-    outputs = activations(trained.network, trained.params, to_input(trained.test.images, jnp.float32))
+    pixels = to_input(trained.test.images, jnp.float32)
+    outputs = (pixels, *activations(trained.network, trained.params, pixels))
     separation = tuple(_between_classes(np.asarray(output), trained.test.labels) for output in outputs)
     return Result(trained.network, trained.params, trained.test, trained.evaluation.accuracy, separation)
 
@@ -66,8 +68,8 @@ def check(config: Experiment, result: Result) -> None:
     """Raises AssertionError where the claim does not hold."""
     if result.accuracy < config.least_accuracy:
         raise AssertionError(f"accuracy {result.accuracy:.2%}: claimed at least {config.least_accuracy:.0%}")
-    if not result.separation[-1] > 2 * result.separation[0]:
-        raise AssertionError(f"separation {result.separation}: claimed that the last layer has twice the first one's")
+    if not result.separation[-1] > 1.5 * result.separation[0]:
+        raise AssertionError(f"separation {result.separation}: claimed that the scores have 1.5 times that of the pixels")
 
 
 def figure(config: Experiment, result: Result) -> Figure:
@@ -87,8 +89,8 @@ def main(config: Experiment) -> None:
     result = run(config)
     check(config, result)
     table = Table("layer", "variance between classes", show_edge=False)
-    for layer, part in zip(result.network, result.separation, strict=True):
-        table.add_row(repr(layer), f"{part:.0%}")
+    for layer, part in zip(("pixels", *map(repr, result.network)), result.separation, strict=True):
+        table.add_row(layer, f"{part:.0%}")
     console = Console()
     console.print(table)
     console.print(f"test accuracy {result.accuracy:.2%}, claimed at least {config.least_accuracy:.0%}")

@@ -38,6 +38,7 @@ def leaky_relu(x: Float[Array, "*n"], slope: float = 0.01) -> Float[Array, "*n"]
 
 def leaky_relu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"], slope: float = 0.01) -> Float[Array, "*n"]:
     """dy · (1 where x > 0, slope elsewhere)."""
+    dy, x = _pair(dy, x)
     return jnp.where(x <= 0, dy * slope if slope else jnp.zeros_like(dy), dy)
 
 
@@ -50,6 +51,7 @@ def elu(x: Float[Array, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
 
 def elu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
     """dy · (1 where x > 0, αeˣ elsewhere)."""
+    dy, x = _pair(dy, x)
     return jnp.where(x <= 0, dy * (alpha * jnp.exp(_nonpositive(x))), dy)
 
 
@@ -70,6 +72,7 @@ def sigmoid(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
 
 def sigmoid_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """dy · σ(x) σ(−x); σ(−x) = 1 − σ(x) without the cancellation."""
+    dy, x = _pair(dy, x)
     return dy * jax.nn.sigmoid(x) * jax.nn.sigmoid(-x)
 
 
@@ -80,6 +83,7 @@ def tanh(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
 
 def tanh_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """dy · (1 − tanh² x)."""
+    dy, x = _pair(dy, x)
     y = jnp.tanh(x)
     return dy * (1 - y) * (1 + y)
 
@@ -91,6 +95,7 @@ def gelu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
 
 def gelu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """dy · (Φ(x) + x φ(x)), φ the normal density."""
+    dy, x = _pair(dy, x)
     phi = jnp.exp(-x * x / 2) / math.sqrt(2 * math.pi)
     return dy * (jax.scipy.special.erfc(-x / math.sqrt(2)) / 2 + x * phi)
 
@@ -102,6 +107,7 @@ def softplus(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
 
 def softplus_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """dy · σ(x)."""
+    dy, x = _pair(dy, x)
     return dy * jax.nn.sigmoid(x)
 
 
@@ -119,7 +125,9 @@ def maxout(x: Float[Array, "*n c"], pieces: int) -> Float[Array, "*n c_out"]:
 
 def maxout_backward(dy: Float[Array, "*n c_out"], x: Float[Array, "*n c"], pieces: int) -> Float[Array, "*n c"]:
     """dy at the first maximum of each group of channels, 0 elsewhere."""
+    x = arguments.numeric("x", x)
     parts = _pieces(x, pieces)
+    dy = arguments.output_gradient(dy, parts.shape[:-1], x, "maxout")
     return jnp.where(_first_maximum(parts), dy[..., None], jnp.zeros_like(parts)).reshape(x.shape)
 
 
@@ -130,6 +138,7 @@ def softmax(x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
 
 def softmax_backward(dy: Float[Array, "*n c"], x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
     """p · (dy − Σ p dy), p = softmax(x)."""
+    dy, x = _pair(dy, _with_last_axis(x))
     p = softmax(x)
     return p * (dy - (p * dy).sum(-1, keepdims=True))
 
@@ -141,7 +150,13 @@ def log_softmax(x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
 
 def log_softmax_backward(dy: Float[Array, "*n c"], x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
     """dy − softmax(x) · Σ dy."""
+    dy, x = _pair(dy, _with_last_axis(x))
     return dy - softmax(x) * dy.sum(-1, keepdims=True)
+
+
+def _pair(dy: Array, x: Array) -> tuple[Array, Array]:
+    x = arguments.numeric("x", x)
+    return arguments.output_gradient(dy, x.shape, x, "the activation"), x
 
 
 def _nonpositive(x: Array) -> Array:

@@ -85,3 +85,17 @@ def vector(name: str, value: Any, length: int, meaning: str) -> Array:
     if value.shape != (length,):
         raise ValueError(f"{name} has shape {value.shape}: expected ({length},), {meaning}")
     return value
+
+
+def output_gradient(dy: Any, expected: tuple[int, ...], x: Array, operation: str) -> Array:
+    """`dy` as an array of the shape and dtype that `operation` gives for x.
+
+    Raises:
+        TypeError: no array, or another dtype than x.
+        ValueError: another shape.
+    """
+    dy = ordered("dy", dy)
+    same_dtype(dy=dy, x=x)
+    if dy.shape != expected:
+        raise ValueError(f"dy has shape {dy.shape}: expected {expected}, the shape of {operation}'s output")
+    return dy

@@ -26,16 +26,7 @@ def dense(
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.1.
     """
-    x, w = arguments.numeric("x", x, integers=True), arguments.numeric("w", w, integers=True)
-    if w.ndim != 2 or x.ndim < 2 or x.shape[-1] != w.shape[0]:
-        raise ValueError(
-            f"x has shape {x.shape}, w has shape {w.shape}: expected (N, …, C_in) and (C_in, C_out); "
-            f"flatten(x) joins all but the batch axis"
-        )
-    arguments.not_empty("x", x)
-    arguments.not_empty("w", w)
-    b = None if b is None else arguments.vector("b", b, w.shape[1], "one bias per output")
-    arguments.same_dtype(x=x, w=w, b=b)
+    x, w, b = _parse(x, w, b)
     y = jnp.matmul(x, w)
     return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
 
@@ -58,12 +49,13 @@ def dense_backward(
         (dx, dw, db), shapes and dtype of x, w and a bias.
 
     Raises:
-        ValueError: dy has another shape than the output.
+        TypeError: as `dense`.
+        ValueError: as `dense`, or dy has another shape than the output.
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.5.
     """
-    if dy.shape != (*x.shape[:-1], w.shape[-1]):
-        raise ValueError(f"dy has shape {dy.shape}: expected {(*x.shape[:-1], w.shape[-1])}, the shape of dense's output")
+    x, w, _ = _parse(x, w, None)
+    dy = arguments.output_gradient(dy, (*x.shape[:-1], w.shape[-1]), x, "dense")
     rows = dy.reshape(-1, dy.shape[-1])
     return jnp.matmul(dy, w.T), jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows), rows.sum(0).astype(dy.dtype)
 
@@ -84,4 +76,18 @@ def flatten(x: Num[Array, "n *s"]) -> Num[Array, "n m"]:
 
 def flatten_backward(dy: Num[Array, "n m"], x: Num[Array, "n *s"]) -> Num[Array, "n *s"]:
     """dx = dy in the shape of x: flattening only renames positions."""
-    return dy.reshape(x.shape)
+    return arguments.output_gradient(dy, flatten(x).shape, x, "flatten").reshape(x.shape)
+
+
+def _parse(x: Array, w: Array, b: Array | None) -> tuple[Array, Array, Array | None]:
+    x, w = arguments.numeric("x", x, integers=True), arguments.numeric("w", w, integers=True)
+    if w.ndim != 2 or x.ndim < 2 or x.shape[-1] != w.shape[0]:
+        raise ValueError(
+            f"x has shape {x.shape}, w has shape {w.shape}: expected (N, …, C_in) and (C_in, C_out); "
+            f"flatten(x) joins all but the batch axis"
+        )
+    arguments.not_empty("x", x)
+    arguments.not_empty("w", w)
+    b = None if b is None else arguments.vector("b", b, w.shape[1], "one bias per output")
+    arguments.same_dtype(x=x, w=w, b=b)
+    return x, w, b

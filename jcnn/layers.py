@@ -21,7 +21,7 @@ from jcnn.conv import conv
 from jcnn.conv.operation import Formulation
 from jcnn.dense import dense, flatten
 from jcnn.geometry import GeometryError, Padding, Rounding
-from jcnn.pool import avg_pool, global_avg_pool, global_max_pool, max_pool
+from jcnn.pool import avg_pool, global_avg_pool, global_max_pool, max_pool, parse_pool
 from jcnn.rules import Gradient
 from jcnn.window import parse_window
 
@@ -143,10 +143,11 @@ class _Pool(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         spatial = _spatial(shape)
-        window = parse_window(
-            spatial, self.window, stride=self.stride, padding=self.padding, dilation=self.dilation, rounding=self.rounding
-        )
+        window, _ = parse_pool(spatial, self.window, **self._geometry(), count_padding=self._counts_padding())
         return (*window.output_shape(spatial), shape[-1])
+
+    def _counts_padding(self) -> bool:
+        return False
 
     def _geometry(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("stride", "padding", "dilation", "rounding")}
@@ -165,6 +166,9 @@ class AvgPool(_Pool):
     """Average pooling; arguments as `avg_pool`."""
 
     count_padding: bool = False
+
+    def _counts_padding(self) -> bool:
+        return self.count_padding
 
     def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
         return avg_pool(x, self.window, **self._geometry(), count_padding=self.count_padding)

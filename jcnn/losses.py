@@ -14,7 +14,8 @@ from jcnn.activations import log_softmax, softmax
 def softmax_cross_entropy(logits: Float[Array, "*n c"], labels: Num[Array, "..."]) -> Float[Array, "*n"]:
     """−Σ_c t_c log p_c with p = softmax(logits): how surprised the network is by the label, in nats.
 
-    With a class number t this is log Σ_c e^{z_c} − z_t, computed relative to the largest logit: finite for every finite logit.
+    With a class number t this is log Σ_c e^{z_c} − z_t, computed relative to the largest logit: finite as long as the
+    differences of logits are, which in float16 means below 65,504.
 
     Args:
         logits: (…, C); float16, bfloat16, float32 or float64.
@@ -59,6 +60,7 @@ def softmax_cross_entropy_backward(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.2.2.3.
     """
     logits, labels = _parse(logits, labels)
+    dy = arguments.output_gradient(dy, logits.shape[:-1], logits, "softmax_cross_entropy")
     p = softmax(logits)
     if labels.ndim == logits.ndim:
         return dy[..., None] * (p * labels.sum(-1, keepdims=True) - labels)
@@ -82,13 +84,7 @@ def mean_squared_error(prediction: Float[Array, "*n c"], target: Float[Array, "*
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 5.1.4.
     """
-    prediction, target = arguments.numeric("prediction", prediction), arguments.numeric("target", target)
-    arguments.same_dtype(prediction=prediction, target=target)
-    if prediction.shape != target.shape or prediction.ndim == 0:
-        raise ValueError(
-            f"target has shape {target.shape}: expected {prediction.shape}, as prediction, with a last axis to average"
-        )
-    arguments.not_empty("prediction", prediction)
+    prediction, target = _parse_pair(prediction, target)
     return ((prediction - target) ** 2).mean(-1)
 
 
@@ -96,7 +92,20 @@ def mean_squared_error_backward(
     dy: Float[Array, "*n"], prediction: Float[Array, "*n c"], target: Float[Array, "*n c"]
 ) -> Float[Array, "*n c"]:
     """The gradient by the prediction: dy · 2 (prediction − target) / C."""
+    prediction, target = _parse_pair(prediction, target)
+    dy = arguments.output_gradient(dy, prediction.shape[:-1], prediction, "mean_squared_error")
     return dy[..., None] * (2 / prediction.shape[-1]) * (prediction - target)
+
+
+def _parse_pair(prediction: Array, target: Array) -> tuple[Array, Array]:
+    prediction, target = arguments.numeric("prediction", prediction), arguments.numeric("target", target)
+    arguments.same_dtype(prediction=prediction, target=target)
+    if prediction.shape != target.shape or prediction.ndim == 0:
+        raise ValueError(
+            f"target has shape {target.shape}: expected {prediction.shape}, as prediction, with a last axis to average"
+        )
+    arguments.not_empty("prediction", prediction)
+    return prediction, target
 
 
 def _parse(logits: Array, labels: Array) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """Pooling: maximum and average over a moving window or the whole map, each with its backward by hand."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial, reduce
 from typing import Any
 
@@ -85,7 +85,7 @@ def max_pool_backward(
         ValueError: as `max_pool`, or dy has another shape than the output.
     """
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
-    return _max_backward(parsed, _output_gradient(dy, x, parsed), x)
+    return _max_backward(parsed, arguments.output_gradient(dy, _output_shape(x, parsed), x, "max_pool"), x)
 
 
 def avg_pool(
@@ -156,7 +156,7 @@ def avg_pool_backward(
         ValueError: as `avg_pool`, or dy has another shape than the output.
     """
     x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
-    share = _wide(_output_gradient(dy, x, parsed)) / count
+    share = _wide(arguments.output_gradient(dy, _output_shape(x, parsed), x, "avg_pool")) / count
     return reduce(jnp.add, (parsed.place(share, tap, x.shape[1:-1]) for tap in parsed.taps())).astype(x.dtype)
 
 
@@ -170,6 +170,9 @@ def global_max_pool(x: Real[Array, "n *s c"]) -> Real[Array, "n c"]:
 
 def global_max_pool_backward(dy: Real[Array, "n c"], x: Real[Array, "n *s c"]) -> Real[Array, "n *s c"]:
     """dx = dy at the first maximum of each map, zero elsewhere."""
+    x = arguments.ordered("x", x)
+    arguments.spatial_rank("x", x)
+    dy = arguments.output_gradient(dy, (x.shape[0], x.shape[-1]), x, "global_max_pool")
     pixels = x.reshape(x.shape[0], -1, x.shape[-1])
     return jnp.where(_first_maximum(pixels), dy[:, None, :], jnp.zeros_like(pixels)).reshape(x.shape)
 
@@ -186,7 +189,9 @@ def global_avg_pool(x: Float[Array, "n *s c"]) -> Float[Array, "n c"]:
 
 def global_avg_pool_backward(dy: Float[Array, "n c"], x: Float[Array, "n *s c"]) -> Float[Array, "n *s c"]:
     """dx = dy / (number of pixels), at every pixel."""
+    x = arguments.numeric("x", x)
     rank = arguments.spatial_rank("x", x)
+    dy = arguments.output_gradient(dy, (x.shape[0], x.shape[-1]), x, "global_avg_pool")
     share = (_wide(dy) / math.prod(x.shape[1:-1])).astype(dy.dtype)
     return jnp.broadcast_to(share.reshape(x.shape[0], *(1,) * rank, x.shape[-1]), x.shape)
 
@@ -195,20 +200,22 @@ def _first_maximum(pixels: Array) -> Array:
     return jnp.arange(pixels.shape[1])[None, :, None] == jnp.argmax(pixels, 1)[:, None, :]
 
 
-def _wins(candidate: Array, best: Array) -> Array:
-    """Where a later tap replaces the best so far: strictly larger, or the first NaN."""
-    return ~(candidate <= best) & (best == best)  # noqa: PLR0124 (a NaN is not equal to itself)
+def _output_shape(x: Array, window: Window) -> tuple[int, ...]:
+    return (x.shape[0], *window.output_shape(x.shape[1:-1]), x.shape[-1])
 
 
 def _max(window: Window, x: Array) -> Array:
-    return reduce(lambda best, seen: jnp.where(_wins(seen, best), seen, best), _views(window, x))
+    best, *others = _views(window, x)
+    for seen, wins in zip(others, _challenges(window, x), strict=True):
+        best = jnp.where(wins(seen, best), seen, best)
+    return best
 
 
 def _max_backward(window: Window, dy: Array, x: Array) -> Array:
     best, *others = _views(window, x)
     winner = jnp.zeros(dy.shape, jnp.int32)
-    for number, seen in enumerate(others, 1):
-        wins = _wins(seen, best)
+    for number, (seen, challenge) in enumerate(zip(others, _challenges(window, x), strict=True), 1):
+        wins = challenge(seen, best)
         best, winner = jnp.where(wins, seen, best), jnp.where(wins, jnp.int32(number), winner)
     nothing = jnp.zeros_like(dy)
     routed = (
@@ -221,6 +228,36 @@ def _views(window: Window, x: Array) -> list[Array]:
     lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
     padded = window.pad(x, lowest)
     return [window.view(padded, tap) for tap in window.taps()]
+
+
+def _challenges(window: Window, x: Array) -> Iterator[Callable[[Array, Array], Array]]:
+    """For every tap after the first, the test by which it replaces the best so far.
+
+    It wins where it is strictly larger, is the first NaN, or is the first that sees a pixel at all: a pixel may be as low as
+    the padding's stand-in, and must still be the one that wins.
+    """
+    sees_pixel = [_on_input(window, tap, x.shape[1:-1]) for tap in window.taps()]
+    so_far = sees_pixel[0]
+    for sees in sees_pixel[1:]:
+        first = sees & ~so_far
+
+        def wins(seen: Array, best: Array, first: np.ndarray = first) -> Array:
+            larger = ~(seen <= best) & (best == best)  # noqa: PLR0124 (a NaN is not equal to itself)
+            return larger | jnp.asarray(first) if first.any() else larger
+
+        yield wins
+        so_far = so_far | sees
+
+
+def _on_input(window: Window, tap: tuple[int, ...], sizes: Sequence[int]) -> np.ndarray:
+    """At every output position, whether the tap sees a pixel and not the padding; (1, *O, 1)."""
+    axes = []
+    for k, n, o, s, (lo, _), d in zip(
+        tap, sizes, window.output_shape(sizes), window.stride, window.padding, window.dilation, strict=True
+    ):
+        at = s * np.arange(o) + d * k - lo
+        axes.append((at >= 0) & (at < n))
+    return reduce(np.logical_and.outer, axes)[None, ..., None]
 
 
 def _parse_max(x: Any, window: Any, stride: Any, padding: Padding, dilation: Any, rounding: Rounding) -> tuple[Array, Window]:
@@ -241,9 +278,25 @@ def _parse_avg(
 def _parse(
     x: Array, window: Any, stride: Any, padding: Padding, dilation: Any, rounding: Rounding, count_padding: bool
 ) -> tuple[Window, tuple[tuple[int, ...], ...]]:
-    """The parsed window, and along every axis how many taps count at each position."""
-    rank = arguments.spatial_rank("x", x)
-    sizes = x.shape[1:-1]
+    arguments.spatial_rank("x", x)
+    return parse_pool(x.shape[1:-1], window, stride, padding, dilation, rounding, count_padding)
+
+
+def parse_pool(
+    sizes: Sequence[int],
+    window: int | Sequence[int],
+    stride: int | Sequence[int] | None,
+    padding: Padding,
+    dilation: int | Sequence[int],
+    rounding: Rounding,
+    count_padding: bool,
+) -> tuple[Window, tuple[tuple[int, ...], ...]]:
+    """The window of a pooling over these spatial sizes, and along every axis how many taps count at each position.
+
+    Raises:
+        GeometryError: what does not fit, or a window that sees nothing to count.
+    """
+    rank = len(sizes)
     parsed = parse_window(sizes, window, stride=stride, padding=padding, dilation=dilation, rounding=rounding)
     asked = parse_window(sizes, window, stride=stride, padding=padding, dilation=dilation) if count_padding else None
     counts = parsed.seen(sizes, asked.padding if asked else ((0, 0),) * rank)
@@ -255,15 +308,6 @@ def _parse(
                 f"expected less padding than the window spans"
             )
     return parsed, counts
-
-
-def _output_gradient(dy: Any, x: Array, window: Window) -> Array:
-    dy = arguments.ordered("dy", dy)
-    arguments.same_dtype(dy=dy, x=x)
-    expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), x.shape[-1])
-    if dy.shape != expected:
-        raise ValueError(f"dy has shape {dy.shape}: expected {expected}, the shape of the pooling's output")
-    return dy
 
 
 def _wide(x: Array) -> Array:

@@ -82,7 +82,27 @@ ARRAYS: dict[str, Case] = {
     "pool-dy": (
         lambda: jcnn.max_pool_backward(DY, X, 2),
         ValueError,
-        ["dy has shape (2, 4, 4, 8)", "expected (2, 3, 3, 4)", "pooling's output"],
+        ["dy has shape (2, 4, 4, 8)", "expected (2, 3, 3, 4)", "max_pool's output"],
+    ),
+    "relu-dy": (
+        lambda: jcnn.relu_backward(DY, X),
+        ValueError,
+        ["dy has shape (2, 4, 4, 8)", "expected (2, 6, 6, 4)", "the activation's output"],
+    ),
+    "relu-dy-list": (lambda: jcnn.relu_backward([1.0], X), TypeError, ["dy is a list", "expected a JAX or NumPy array"]),
+    "tanh-dy-dtype": (
+        lambda: jcnn.tanh_backward(X.astype(np.float32), X),
+        TypeError,
+        ["dtypes differ", "dy float32", "x float64"],
+    ),
+    "maxout-dy": (lambda: jcnn.maxout_backward(X, X, 2), ValueError, ["expected (2, 6, 6, 2)", "maxout's output"]),
+    "flatten-dy": (lambda: jcnn.flatten_backward(X, X), ValueError, ["expected (2, 144)", "flatten's output"]),
+    "global-average-dy": (lambda: jcnn.global_avg_pool_backward(X, X), ValueError, ["expected (2, 4)", "global_avg_pool's"]),
+    "global-max-dy": (lambda: jcnn.global_max_pool_backward(X, X), ValueError, ["expected (2, 4)", "global_max_pool's"]),
+    "squared-error-dy": (
+        lambda: jcnn.mean_squared_error_backward(X, X, X),
+        ValueError,
+        ["expected (2, 6, 6)", "mean_squared_error's output"],
     ),
     "average-dy": (
         lambda: jcnn.avg_pool_backward(DY, X, 2),

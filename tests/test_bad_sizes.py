@@ -51,6 +51,12 @@ def network(*layers: Any, shape: Any = (6, 6, 4)) -> Callable[[], Any]:
 
 
 SIZES: dict[str, Case] = {
+    "stride-none": (conv(stride=None), GeometryError, ["stride=None", "expected an integer of at least 1"]),
+    "pool-on-padding": (
+        network(MaxPool(2, padding=3)),
+        ValueError,
+        ["layer 1, MaxPool(2, padding=3)", "sees only padding"],
+    ),
     "stride-zero": (conv(stride=0), GeometryError, ["stride=0", "expected an integer of at least 1"]),
     "stride-float": (conv(stride=2.0), GeometryError, ["stride=2.0", "expected an integer"]),
     "stride-bool": (conv(stride=True), GeometryError, ["stride=True", "expected an integer"]),

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -82,6 +82,13 @@ def test_padding_never_wins() -> None:
     assert float(max_pool(np.full((1, 2, 2, 1), -3.0), 2, padding=1).max()) == -3
     lowest = np.full((1, 2, 1), np.iinfo(np.int32).min + 1, np.int32)
     np.testing.assert_array_equal(max_pool(lowest, 2, padding=1), np.full((1, 2, 1), lowest[0, 0, 0]))
+
+
+@pytest.mark.parametrize("gradient", ["autodiff", "manual"])
+def test_padding_takes_no_gradient_from_the_lowest_pixel(gradient: Literal["autodiff", "manual"]) -> None:
+    x = jnp.full((1, 2, 1), -jnp.inf)
+    dx = jax.grad(lambda x: max_pool(x, 2, padding=1, gradient=gradient).sum())(x)
+    np.testing.assert_array_equal(dx[0, :, 0], [1, 1])
 
 
 def test_nan_wins_over_everything() -> None:

@@ -12,15 +12,21 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import jax
+import jax.numpy as jnp
 import tyro
 from rich.console import Console
 from rich.table import Table
 
+from jcnn import Ops
+from jcnn.data import load
+from jcnn.presets import preset
+from jcnn.rules import Gradient
 from jcnn.training import Config, train
 from jcnn.training.checkpoint import versions
+from jcnn.training.step import initial_state, make_run_steps
 
 
 @dataclass(frozen=True)
@@ -31,22 +37,29 @@ class Benchmark:
     """Seeds of every network."""
     networks: tuple[str, ...] = ("small", "lecture", "lenet5")
     """Networks to train."""
-    imports: int = 7
-    """Repeats of the import timings."""
+    repeats: int = 7
+    """Repeats of the timings that are taken in pairs."""
 
 
 class Measured(NamedTuple):
-    """The figures: by network one dict a seed, and the ratio of every pair of imports."""
+    """The figures.
+
+    Attributes:
+        trained: by network, one dict a seed.
+        import_ratios: `import jcnn` over `import jax`, a pair each.
+        gradient_ratios: milliseconds a training step of `small` takes with autodiff over those it takes by hand, a pair each.
+    """
 
     trained: dict[str, list[dict[str, float]]]
     import_ratios: list[float]
+    gradient_ratios: list[float]
 
 
 def run(config: Benchmark) -> Measured:
     """Trains every network with every seed, and times `import jcnn` against `import jax`, taking turns."""
     trained = {name: [_train(name, seed) for seed in range(config.seeds)] for name in config.networks}
-    pairs = [(_import_seconds("jcnn"), _import_seconds("jax")) for _ in range(config.imports)]
-    return Measured(trained, [ours / theirs for ours, theirs in pairs])
+    pairs = [(_import_seconds("jcnn"), _import_seconds("jax")) for _ in range(config.repeats)]
+    return Measured(trained, [ours / theirs for ours, theirs in pairs], _gradient_ratios(config.repeats))
 
 
 def _train(network: str, seed: int) -> dict[str, float]:
@@ -60,6 +73,25 @@ def _train(network: str, seed: int) -> dict[str, float]:
         "seconds": wall,
         "images_per_second": result.images_per_second,
     }
+
+
+def _gradient_ratios(repeats: int) -> list[float]:
+    digits, config = load("digits"), Config()
+    network = preset(config.network, digits.input_shape, digits.classes)
+    pixels, labels = jnp.asarray(digits.images), jnp.asarray(digits.labels)
+    count = len(digits.images)
+    steps = {gradient: make_run_steps(config, network, count, Ops(gradient=gradient)) for gradient in ("autodiff", "manual")}
+
+    def seconds(gradient: Gradient) -> float:
+        state = initial_state(config, network, digits.input_shape, 1)
+        started = time.perf_counter()
+        jax.block_until_ready(steps[gradient](state, pixels, labels, 0, 20))
+        return time.perf_counter() - started
+
+    gradients: tuple[Gradient, ...] = get_args(Gradient)
+    for gradient in gradients:
+        seconds(gradient)  # compiles
+    return [seconds("autodiff") / seconds("manual") for _ in range(repeats)]
 
 
 def _import_seconds(module: str) -> float:
@@ -85,6 +117,11 @@ def main(config: Benchmark) -> None:
     console.print(table)
     ratios = result.import_ratios
     console.print(f"import jcnn takes {statistics.median(ratios):.2f} times import jax ({min(ratios):.2f} … {max(ratios):.2f})")
+    ratios = result.gradient_ratios
+    console.print(
+        f"a training step takes {statistics.median(ratios):.1f} times as long by autodiff as by hand "
+        f"({min(ratios):.1f} … {max(ratios):.1f})"
+    )
     Path("results").mkdir(exist_ok=True)
     device = f"{len(jax.devices())} × {jax.devices()[0].device_kind}"
     figures = {"versions": versions(), "device": device, **result._asdict()}

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Num
 
-from jcnn import arguments
+from jcnn import arguments, geometry
 from jcnn.conv import backward
 from jcnn.conv.lax import conv_lax
-from jcnn.geometry import GeometryError, Padding, Rounding
+from jcnn.geometry import Padding, Rounding
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
@@ -131,11 +131,8 @@ def conv_backward(
         ValueError: as `conv`, or dy has another shape than the output.
     """
     x, w, _, window, groups = parse(x, w, None, stride, padding, dilation, groups, rounding)
-    dy = arguments.numeric("dy", dy, integers=True)
-    arguments.same_dtype(dy=dy, x=x)
     expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
-    if dy.shape != expected:
-        raise ValueError(f"dy has shape {dy.shape}: expected {expected}, the shape of conv's output")
+    dy = arguments.output_gradient(dy, expected, x, "conv")
     dx, dw, _ = _backward(window, groups, dy, x, w, None)
     return dx, dw, backward.bias_gradient(dy)
 
@@ -161,6 +158,7 @@ def parse(
         )
     b = None if b is None else arguments.vector("b", b, w.shape[-1], "one bias per filter")
     arguments.same_dtype(x=x, w=w, b=b)
+    stride = geometry.per_axis("stride", stride, rank)
     window = parse_window(x.shape[1:-1], w.shape[:-2], stride=stride, padding=padding, dilation=dilation, rounding=rounding)
     return x, w, b, window, groups
 
@@ -172,8 +170,7 @@ def check_filters(w: Array, rank: int, groups: int) -> int:
             f"w has shape {w.shape}: expected (*F, C_in // groups, C_out) with {rank} spatial axes, as the input has"
         )
     arguments.not_empty("w", w)
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise GeometryError(f"groups={groups!r}: expected an integer of at least 1")
+    groups = geometry.integer("groups", groups, 1)
     if w.shape[-1] % groups:
         raise ValueError(f"groups={groups}: expected a divisor of C_out = {w.shape[-1]} (w has shape {w.shape})")
     return groups

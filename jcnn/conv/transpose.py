@@ -61,6 +61,7 @@ def conv_transpose(
         )
     b = None if b is None else arguments.vector("b", b, w.shape[-2] * groups, "one bias per channel of the result")
     arguments.same_dtype(y=y, w=w, b=b)
+    stride = geometry.per_axis("stride", stride, rank)
     sizes = _sizes(y.shape[1:-1], w.shape[:-2], stride, padding, dilation, output_size, output_padding)
     window = parse_window(sizes, w.shape[:-2], stride=stride, padding=padding, dilation=dilation)
     if window.output_shape(sizes) != y.shape[1:-1]:
