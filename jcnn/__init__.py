@@ -54,7 +54,7 @@ from jcnn.losses import (
     softmax_cross_entropy,
     softmax_cross_entropy_backward,
 )
-from jcnn.network import NetworkError, apply, init, value_and_grad
+from jcnn.network import NetworkError, apply, backprop, init, value_and_grad
 from jcnn.pool import (
     avg_pool,
     avg_pool_backward,
@@ -94,6 +94,7 @@ __all__ = [
     "apply",
     "avg_pool",
     "avg_pool_backward",
+    "backprop",
     "conv",
     "conv_backward",
     "conv_transpose",

@@ -10,7 +10,7 @@ from jaxtyping import Float, Num
 
 from jcnn import arguments
 from jcnn.layers import DEFAULT, Activation, Layer, Network, Ops, Shape
-from jcnn.losses import softmax_cross_entropy
+from jcnn.losses import softmax_cross_entropy, softmax_cross_entropy_backward
 
 Params = tuple[dict[str, Array], ...]
 
@@ -152,6 +152,41 @@ def value_and_grad(
         return softmax_cross_entropy(apply(network, params, x, ops=ops), labels).mean()
 
     return jax.value_and_grad(loss)(params)
+
+
+def backprop(
+    network: Network, params: Params, x: Float[Array, "n *s c"], labels: Num[Array, "..."]
+) -> tuple[Float[Array, ""], Params]:
+    """The same as `value_and_grad`, by hand: no autodiff anywhere.
+
+    With x₀ the batch, xᵢ = fᵢ(xᵢ₋₁, θᵢ) the layers' outputs and L the mean loss, the chain rule runs backwards:
+
+        dx_last = (softmax(x_last) − labels) / N
+        (dxᵢ₋₁, dθᵢ) = backward of fᵢ at (dxᵢ, xᵢ₋₁, θᵢ)
+
+    Args:
+        network: a tuple of layers, the last one's outputs the logits.
+        params: as `init` makes them.
+        x: a batch, (N, *S, C), in the dtype of the parameters.
+        labels: class numbers (N,), or distributions (N, C).
+
+    Returns:
+        (loss, gradients), the gradients in the structure of the parameters.
+
+    Raises:
+        ValueError: as `apply` and `softmax_cross_entropy`.
+        TypeError: as `apply` and `softmax_cross_entropy`.
+
+    Source: Rumelhart, Hinton & Williams 1986, "Learning representations by back-propagating errors".
+    """
+    *hidden, logits = (x, *activations(network, params, x))
+    losses = softmax_cross_entropy(logits, labels)
+    dy = softmax_cross_entropy_backward(jnp.full_like(losses, 1 / losses.size), logits, labels)
+    gradients = []
+    for layer, layer_params, seen in zip(reversed(network), reversed(params), reversed(hidden), strict=True):
+        dy, gradient = layer.backward(layer_params, dy, seen)
+        gradients.append(gradient)
+    return losses.mean(), tuple(reversed(gradients))
 
 
 def _matching(network: Network, params: Params) -> None:

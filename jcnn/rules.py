@@ -17,6 +17,10 @@ def differentiable(forward: Callable[..., Any], backward: Callable[..., Any], gr
         gradient: `"autodiff"`, JAX differentiates `forward`; `"manual"`, reverse mode calls `backward`. The manual rule can be
             differentiated again, mapped and sharded, but has no forward mode (`jvp`), as every `jax.custom_vjp`.
 
+    Returns:
+        The operation, with the arguments of `forward`. Forward mode over a manual one raises a TypeError that names the
+        alternative; where `jit` stands in between, JAX finds out only when it compiles, and the words are its own.
+
     Raises:
         ValueError: `gradient` is neither.
     """
@@ -26,4 +30,15 @@ def differentiable(forward: Callable[..., Any], backward: Callable[..., Any], gr
         return forward
     rule = jax.custom_vjp(forward)
     rule.defvjp(lambda *args: (forward(*args), args), lambda args, dy: backward(dy, *args))
-    return rule
+
+    def operation(*args: Any) -> Any:
+        try:
+            return rule(*args)
+        except TypeError as error:
+            if "forward-mode" not in str(error):
+                raise
+            raise TypeError(
+                'gradient="manual" has no forward mode (jvp, jacfwd, linearize): use gradient="autodiff"'
+            ) from error
+
+    return operation

@@ -1,0 +1,117 @@
+"""Activation functions as layers."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jax import Array
+
+from jcnn import activations, geometry
+from jcnn.geometry import GeometryError
+from jcnn.layers.base import DEFAULT, Layer, Ops, Shape
+
+
+@dataclass(frozen=True, repr=False)
+class Activation(Layer):
+    """The base of the activations.
+
+    Attributes:
+        initialization: how weights that feed it are drawn; see `init`.
+        function: the activation.
+        derivative: its backward.
+    """
+
+    initialization: ClassVar[str] = "glorot"
+    function: ClassVar[Callable[..., Array]] = staticmethod(activations.tanh)
+    derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.tanh_backward)
+
+    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+        return type(self).function(x, *dataclasses.astuple(self))
+
+    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+        return type(self).derivative(dy, x, *dataclasses.astuple(self)), {}
+
+
+@dataclass(frozen=True, repr=False)
+class Relu(Activation):
+    """max(x, 0)."""
+
+    initialization: ClassVar[str] = "he"
+    function: ClassVar[Callable[..., Array]] = staticmethod(activations.relu)
+    derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.relu_backward)
+
+
+@dataclass(frozen=True, repr=False)
+class LeakyRelu(Activation):
+    """x where positive, slope · x elsewhere."""
+
+    slope: float = 0.01
+    initialization: ClassVar[str] = "he"
+    function: ClassVar[Callable[..., Array]] = staticmethod(activations.leaky_relu)
+    derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.leaky_relu_backward)
+
+
+@dataclass(frozen=True, repr=False)
+class Elu(Activation):
+    """x where positive, α(eˣ − 1) elsewhere."""
+
+    alpha: float = 1.0
+    initialization: ClassVar[str] = "he"
+    function: ClassVar[Callable[..., Array]] = staticmethod(activations.elu)
+    derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.elu_backward)
+
+
+@dataclass(frozen=True, repr=False)
+class Selu(Activation):
+    """The self-normalising elu."""
+
+    initialization: ClassVar[str] = "lecun"
+    function: ClassVar[Callable[..., Array]] = staticmethod(activations.selu)
+    derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.selu_backward)
+
+
+@dataclass(frozen=True, repr=False)
+class Sigmoid(Activation):
+    """1 / (1 + e⁻ˣ)."""
+
+    function: ClassVar[Callable[..., Array]] = staticmethod(activations.sigmoid)
+    derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.sigmoid_backward)
+
+
+@dataclass(frozen=True, repr=False)
+class Tanh(Activation):
+    """The hyperbolic tangent."""
+
+
+@dataclass(frozen=True, repr=False)
+class Gelu(Activation):
+    """x · Φ(x)."""
+
+    initialization: ClassVar[str] = "he"
+    function: ClassVar[Callable[..., Array]] = staticmethod(activations.gelu)
+    derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.gelu_backward)
+
+
+@dataclass(frozen=True, repr=False)
+class Softplus(Activation):
+    """log(1 + eˣ)."""
+
+    initialization: ClassVar[str] = "he"
+    function: ClassVar[Callable[..., Array]] = staticmethod(activations.softplus)
+    derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.softplus_backward)
+
+
+@dataclass(frozen=True, repr=False)
+class Maxout(Activation):
+    """The largest of each `pieces` neighbouring channels."""
+
+    pieces: int
+    initialization: ClassVar[str] = "he"
+    function: ClassVar[Callable[..., Array]] = staticmethod(activations.maxout)
+    derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.maxout_backward)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if shape[-1] % geometry.integer("pieces", self.pieces, 1):
+            raise GeometryError(f"pieces={self.pieces}: expected a divisor of the input's {shape[-1]} channels")
+        return (*shape[:-1], shape[-1] // self.pieces)

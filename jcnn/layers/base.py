@@ -1,0 +1,76 @@
+"""Layer descriptions: small frozen values that say what a layer is; parameters live in a pytree beside them.
+
+Every layer answers five questions, shapes always of one example, (*S, C) or (C,):
+
+    output_shape(shape)        what it makes of such an input
+    parameter_shapes(shape)    name → shape of what it learns
+    multiply_adds(shape)       its cost for one example
+    apply(params, x, ops)      the forward pass over a batch
+    backward(params, dy, x)    its gradients, by hand
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jax import Array
+
+from jcnn.conv.operation import Formulation
+from jcnn.rules import Gradient
+
+Shape = tuple[int, ...]
+Sizes = int | tuple[int, ...]
+
+
+class Ops(NamedTuple):
+    """How a network computes its operations: the formulation of its convolutions, and where gradients come from."""
+
+    formulation: Formulation = "lax"
+    gradient: Gradient = "autodiff"
+
+
+DEFAULT = Ops()
+
+
+@dataclass(frozen=True, repr=False)
+class Layer:
+    """A layer without parameters that keeps the shape of its input; the base of all others."""
+
+    @property
+    def name(self) -> str:
+        """The layer's kind, as in its description."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        """The description as one would write it, defaults left out."""
+        fields = dataclasses.fields(self)
+        shown = [
+            repr(value) if field.default is dataclasses.MISSING else f"{field.name}={value!r}"
+            for field in fields
+            if (value := getattr(self, field.name)) != field.default
+        ]
+        return f"{self.name}({', '.join(shown)})"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of the layer's output for an input of this shape."""
+        return shape
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """The shape of each of the layer's parameters, by name."""
+        return {}
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds for one example; 0 for what only compares or adds."""
+        return 0
+
+    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+        """The forward pass over a batch."""
+        raise TypeError(f"{self!r} has no forward pass: expected one of those in jcnn.layers")
+
+    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+        """By hand, from the output gradient and the input that `apply` saw: the gradients by input and parameters."""
+        raise TypeError(f"{self!r} has no backward pass: expected one of those in jcnn.layers")
+
+
+Network = Sequence[Layer]

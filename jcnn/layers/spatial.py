@@ -1,0 +1,170 @@
+"""Layers that look at neighbouring pixels: convolution and pooling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from jax import Array
+
+from jcnn import geometry
+from jcnn.conv import conv, conv_backward
+from jcnn.geometry import GeometryError, Padding, Rounding
+from jcnn.layers.base import DEFAULT, Layer, Ops, Shape, Sizes
+from jcnn.pool import (
+    avg_pool,
+    avg_pool_backward,
+    global_avg_pool,
+    global_avg_pool_backward,
+    global_max_pool,
+    global_max_pool_backward,
+    max_pool,
+    max_pool_backward,
+    parse_pool,
+)
+from jcnn.window import parse_window
+
+
+def _spatial(shape: Shape) -> Shape:
+    if not 2 <= len(shape) <= 4:
+        raise ValueError(f"input of shape {shape}: expected (*S, C) with 1 to 3 spatial axes")
+    return shape[:-1]
+
+
+@dataclass(frozen=True, repr=False)
+class Conv(Layer):
+    """A convolutional layer: `filters` outputs a position; arguments as `conv`."""
+
+    filters: int
+    window: Sizes
+    stride: Sizes = 1
+    padding: Padding = 0
+    dilation: Sizes = 1
+    groups: int = 1
+    bias: bool = True
+    rounding: Rounding = "floor"
+
+    def __post_init__(self) -> None:
+        geometry.integer("filters", self.filters, 1)
+        geometry.integer("groups", self.groups, 1)
+        if self.filters % self.groups:
+            raise GeometryError(f"groups={self.groups}: expected a divisor of filters={self.filters}")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        spatial = _spatial(shape)
+        if shape[-1] % self.groups:
+            raise GeometryError(f"groups={self.groups}: expected a divisor of the input's {shape[-1]} channels")
+        window = parse_window(
+            spatial, self.window, stride=self.stride, padding=self.padding, dilation=self.dilation, rounding=self.rounding
+        )
+        return (*window.output_shape(spatial), self.filters)
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        window = geometry.per_axis("window", self.window, len(shape) - 1)
+        shapes = {"w": (*window, shape[-1] // self.groups, self.filters)}
+        return {**shapes, "b": (self.filters,)} if self.bias else shapes
+
+    def multiply_adds(self, shape: Shape) -> int:
+        window = geometry.per_axis("window", self.window, len(shape) - 1)
+        return geometry.conv_multiply_adds(self.output_shape(shape)[:-1], window, shape[-1], self.filters, groups=self.groups)
+
+    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+        return conv(
+            x,
+            params["w"],
+            params.get("b"),
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            rounding=self.rounding,
+            formulation=ops.formulation,
+            gradient=ops.gradient,
+        )
+
+    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+        dx, dw, db = conv_backward(
+            dy,
+            x,
+            params["w"],
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            rounding=self.rounding,
+        )
+        return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
+
+
+@dataclass(frozen=True, repr=False)
+class _Pool(Layer):
+    window: Sizes
+    stride: Sizes | None = None
+    padding: Padding = 0
+    dilation: Sizes = 1
+    rounding: Rounding = "floor"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        spatial = _spatial(shape)
+        window, _ = parse_pool(spatial, self.window, **self._geometry(), count_padding=self._counts_padding())
+        return (*window.output_shape(spatial), shape[-1])
+
+    def _counts_padding(self) -> bool:
+        return False
+
+    def _geometry(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("stride", "padding", "dilation", "rounding")}
+
+
+@dataclass(frozen=True, repr=False)
+class MaxPool(_Pool):
+    """Maximum pooling; arguments as `max_pool`."""
+
+    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+        return max_pool(x, self.window, **self._geometry(), gradient=ops.gradient)
+
+    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+        return max_pool_backward(dy, x, self.window, **self._geometry()), {}
+
+
+@dataclass(frozen=True, repr=False)
+class AvgPool(_Pool):
+    """Average pooling; arguments as `avg_pool`."""
+
+    count_padding: bool = False
+
+    def _counts_padding(self) -> bool:
+        return self.count_padding
+
+    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+        return avg_pool(x, self.window, **self._geometry(), count_padding=self.count_padding)
+
+    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+        return avg_pool_backward(dy, x, self.window, **self._geometry(), count_padding=self.count_padding), {}
+
+
+@dataclass(frozen=True, repr=False)
+class GlobalAvgPool(Layer):
+    """The mean of each channel's map."""
+
+    window: ClassVar[None] = None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _spatial(shape)
+        return shape[-1:]
+
+    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+        return global_avg_pool(x)
+
+    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+        return global_avg_pool_backward(dy, x), {}
+
+
+@dataclass(frozen=True, repr=False)
+class GlobalMaxPool(GlobalAvgPool):
+    """The largest value of each channel's map."""
+
+    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+        return global_max_pool(x)
+
+    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+        return global_max_pool_backward(dy, x), {}
