@@ -5,15 +5,24 @@ PYTHON ?= python3
 EXTRA ?=
 ARGS ?=
 BIN := .venv/bin
+INSTALL := pip install -q --disable-pip-version-check
 READY := .venv/ready-$(or $(EXTRA),cpu)
 
-.PHONY: train test lint bench experiments clean
+.PHONY: train test test-deep test-peers lint bench experiments clean
 
 train: $(READY)
 	$(BIN)/jcnn train $(ARGS)
 
 test: $(READY)
-	$(BIN)/pytest -n auto $(ARGS)
+	$(BIN)/pytest -n auto --ignore tests/peers $(ARGS)
+
+# Every property over 2,000 drawn geometries; 20 minutes or so on two cores.
+test-deep: $(READY)
+	JCNN_DRAWS=2000 $(BIN)/pytest -n auto -m deep tests/conv tests/check $(ARGS)
+
+# Gradients against PyTorch's, in a virtual environment of its own.
+test-peers: .venv-peers/ready
+	.venv-peers/bin/python -m pytest tests/peers $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -27,12 +36,18 @@ experiments: $(READY)
 	for script in experiments/[0-9]*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:
-	rm -rf .venv runs results .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers runs results .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jcnn needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation $(if $(EXTRA),-e ".[$(EXTRA)]",--no-deps -e .)
+	$(BIN)/python -m $(INSTALL) --require-hashes -r requirements.lock
+	$(BIN)/python -m $(INSTALL) --no-build-isolation $(if $(EXTRA),-e ".[$(EXTRA)]",--no-deps -e .)
+	@touch $@
+
+.venv-peers/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m $(INSTALL) --require-hashes -r requirements.lock
+	.venv-peers/bin/python -m $(INSTALL) --no-build-isolation -e ".[peers]"
 	@touch $@

@@ -1,0 +1,216 @@
+"""Forward passes and gradients against PyTorch's autograd, in float64."""
+
+# NumPy arrays are taken where annotations say jax.Array.
+# pyright: reportArgumentType=false
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import jcnn
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed here; `make test-peers` installs it")
+functional = torch.nn.functional
+
+DRAWS = 60
+ROOM = {1: 9, 2: 6, 3: 4}
+
+
+def numbers(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def tensor(array: np.ndarray) -> Any:
+    return torch.tensor(np.asarray(array), requires_grad=True)
+
+
+def channels_first(x: Any) -> Any:
+    """(N, *S, C) → (N, C, *S), an array or a tensor."""
+    order = (0, x.ndim - 1, *range(1, x.ndim - 1))
+    return x.permute(order).contiguous() if isinstance(x, torch.Tensor) else np.transpose(x, order)
+
+
+def channels_last(x: Any) -> np.ndarray:
+    return np.moveaxis(x.detach().numpy(), 1, -1)
+
+
+def filters_first(w: Any) -> Any:
+    """(*F, C_in, C_out) → (C_out, C_in, *F), a tensor."""
+    return w.permute(w.ndim - 1, w.ndim - 2, *range(w.ndim - 2)).contiguous()
+
+
+def assert_agree(ours: Sequence[Any], theirs: Sequence[Any]) -> None:
+    for a, b in zip(map(np.asarray, ours), map(np.asarray, theirs), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(float(np.abs(b).max()), 1.0))
+
+
+@st.composite
+def convolutions(draw: st.DrawFn, strides: int = 3) -> dict[str, Any]:
+    rank = draw(st.sampled_from((1, 2, 3)))
+    draw_each = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(rank))  # noqa: E731
+    window, stride, dilation, padding = draw_each(1, 3), draw_each(1, strides), draw_each(1, 2), draw_each(0, 2)
+    least = [max(1, d * (f - 1) + 1 - 2 * p) for f, d, p in zip(window, dilation, padding, strict=True)]
+    sizes = tuple(draw(st.integers(low, low + ROOM[rank])) for low in least)
+    groups = draw(st.sampled_from((1, 2, 3)))
+    c_in, c_out = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    seed = draw(st.integers(0, 1000))
+    return {
+        "x": numbers(seed, draw(st.integers(1, 3)), *sizes, c_in),
+        "w": numbers(seed + 1, *window, c_in // groups, c_out),
+        "b": numbers(seed + 2, c_out),
+        "options": options,
+    }
+
+
+@settings(max_examples=DRAWS)
+@given(convolutions())
+def test_convolution(drawn: dict[str, Any]) -> None:
+    x, w, b, options = drawn["x"], drawn["w"], drawn["b"], drawn["options"]
+    tx, tw, tb = tensor(x), tensor(w), tensor(b)
+    convolve = (functional.conv1d, functional.conv2d, functional.conv3d)[x.ndim - 3]
+    ty = convolve(channels_first(tx), filters_first(tw), tb, **options)
+    y = jcnn.conv(x, w, b, **options)
+    dy = numbers(7, *y.shape)
+    ty.backward(torch.tensor(np.ascontiguousarray(channels_first(dy))))
+    assert_agree([y, *jcnn.conv_backward(dy, x, w, **options)], [channels_last(ty), tx.grad, tw.grad, tb.grad])
+
+
+@settings(max_examples=DRAWS)
+@given(convolutions())
+def test_transposed_convolution(drawn: dict[str, Any]) -> None:
+    w, options = drawn["w"], drawn["options"]
+    y = jcnn.conv(drawn["x"], w, **options)
+    sizes = [
+        s * (o - 1) + d * (f - 1) + 1 - 2 * p
+        for o, f, s, d, p in zip(
+            y.shape[1:-1], w.shape, options["stride"], options["dilation"], options["padding"], strict=False
+        )
+    ]
+    if min(sizes) < 1:
+        return  # neither library makes an empty result
+    ty, tw = tensor(np.asarray(y)), tensor(w)
+    transpose = (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d)[y.ndim - 3]
+    tx = transpose(channels_first(ty), filters_first(tw), **options)
+    x, pull = jax.vjp(lambda y, w: jcnn.conv_transpose(y, w, **options), y, jnp.asarray(w))
+    dx = numbers(8, *x.shape)
+    tx.backward(torch.tensor(np.ascontiguousarray(channels_first(dx))))
+    assert_agree([x, *pull(jnp.asarray(dx))], [channels_last(tx), ty.grad, tw.grad])
+
+
+@settings(max_examples=DRAWS)
+@given(convolutions(), st.booleans(), st.booleans())
+def test_pooling(drawn: dict[str, Any], ceil: bool, count_padding: bool) -> None:
+    """PyTorch pads by at most half a window, wants images no smaller than it, and averages without dilation."""
+    x, window, stride = drawn["x"], drawn["w"].shape[:-2], drawn["options"]["stride"]
+    rank = x.ndim - 2
+    padding = tuple(min(p, f // 2) for p, f in zip(drawn["options"]["padding"], window, strict=True))
+    if any(n < f for n, f in zip(x.shape[1:-1], window, strict=True)):
+        return
+    options = {"stride": stride, "padding": padding, "rounding": "ceil" if ceil else "floor"}
+    theirs = {"stride": stride, "padding": padding, "ceil_mode": ceil}
+    pools = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[rank - 1]
+    averages = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)[rank - 1]
+    ties = np.round(x)  # equal maxima: the first one takes the gradient, here as there
+    for values in (x, ties):
+        tx = tensor(values)
+        ty = pools(channels_first(tx), window, **theirs)
+        y = jcnn.max_pool(values, window, **options)
+        dy = numbers(9, *y.shape)
+        ty.backward(torch.tensor(np.ascontiguousarray(channels_first(dy))))
+        assert_agree([y, jcnn.max_pool_backward(dy, values, window, **options)], [channels_last(ty), tx.grad])
+    tx = tensor(x)
+    ty = averages(channels_first(tx), window, **theirs, count_include_pad=count_padding)
+    y = jcnn.avg_pool(x, window, **options, count_padding=count_padding)
+    dy = numbers(9, *y.shape)
+    ty.backward(torch.tensor(np.ascontiguousarray(channels_first(dy))))
+    ours = [y, jcnn.avg_pool_backward(dy, x, window, **options, count_padding=count_padding)]
+    assert_agree(ours, [channels_last(ty), tx.grad])
+
+
+@pytest.mark.parametrize(
+    ("ours", "backward", "theirs"),
+    [
+        pytest.param(jcnn.relu, jcnn.relu_backward, functional.relu, id="relu"),
+        pytest.param(jcnn.leaky_relu, jcnn.leaky_relu_backward, functional.leaky_relu, id="leaky_relu"),
+        pytest.param(jcnn.elu, jcnn.elu_backward, functional.elu, id="elu"),
+        pytest.param(jcnn.selu, jcnn.selu_backward, functional.selu, id="selu"),
+        pytest.param(jcnn.sigmoid, jcnn.sigmoid_backward, torch.sigmoid, id="sigmoid"),
+        pytest.param(jcnn.tanh, jcnn.tanh_backward, torch.tanh, id="tanh"),
+        pytest.param(jcnn.gelu, jcnn.gelu_backward, functional.gelu, id="gelu"),
+        pytest.param(jcnn.softplus, jcnn.softplus_backward, functional.softplus, id="softplus"),
+        pytest.param(jcnn.softmax, jcnn.softmax_backward, lambda x: torch.softmax(x, -1), id="softmax"),
+        pytest.param(jcnn.log_softmax, jcnn.log_softmax_backward, lambda x: torch.log_softmax(x, -1), id="log_softmax"),
+    ],
+)
+def test_activations(ours: Callable[..., Any], backward: Callable[..., Any], theirs: Callable[..., Any]) -> None:
+    x, dy = 3 * numbers(0, 5, 7), numbers(1, 5, 7)
+    x[0, :2] = 0.0  # at 0 too: both take the derivative from the left
+    tx = tensor(x)
+    ty = theirs(tx)
+    ty.backward(torch.tensor(dy))
+    # PyTorch's softplus is the identity above 20; none of these values is.
+    assert_agree([ours(x), backward(dy, x)], [ty.detach().numpy(), tx.grad])
+
+
+def test_losses() -> None:
+    logits, target, dy = 3 * numbers(0, 6, 5), numbers(1, 6, 5), numbers(2, 6)
+    labels = np.array([0, 4, 2, 2, 1, 3])
+    tx = tensor(logits)
+    ty = functional.cross_entropy(tx, torch.tensor(labels), reduction="none")
+    ty.backward(torch.tensor(dy))
+    ours = [jcnn.softmax_cross_entropy(logits, labels), jcnn.softmax_cross_entropy_backward(dy, logits, labels)]
+    assert_agree(ours, [ty.detach().numpy(), tx.grad])
+    tx = tensor(logits)
+    ty = functional.mse_loss(tx, torch.tensor(target), reduction="none").mean(-1)
+    ty.backward(torch.tensor(dy))
+    ours = [jcnn.mean_squared_error(logits, target), jcnn.mean_squared_error_backward(dy, logits, target)]
+    assert_agree(ours, [ty.detach().numpy(), tx.grad])
+
+
+@pytest.mark.parametrize("name", jcnn.PRESETS)
+@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3)], ids=["8x8x1", "32x32x3"])
+def test_whole_networks(name: str, shape: tuple[int, ...]) -> None:
+    network = jcnn.PRESETS[name](shape, 10)
+    params = jcnn.init(jax.random.key(0), network, shape, jnp.float64)
+    x, labels = numbers(3, 4, *shape), np.array([0, 3, 9, 3])
+    weights = [{key: tensor(np.asarray(value)) for key, value in layer.items()} for layer in params]
+    hidden = channels_first(torch.tensor(x))
+    for layer, tensors in zip(network, weights, strict=True):
+        hidden = forward(layer, tensors, hidden)
+    loss = functional.cross_entropy(hidden, torch.tensor(labels))
+    loss.backward()
+    ours, gradients = jcnn.backprop(network, params, jnp.asarray(x), jnp.asarray(labels))
+    assert math.isclose(float(ours), loss.item(), rel_tol=1e-12)
+    theirs = [tensors[key].grad for tensors in weights for key in sorted(tensors)]
+    assert_agree(jax.tree.leaves(gradients), theirs)
+
+
+def forward(layer: jcnn.Layer, given: dict[str, Any], x: Any) -> Any:
+    """A layer as PyTorch computes it, channels first."""
+    match layer:
+        case jcnn.Conv():
+            size = 2 * ((layer.window,) if isinstance(layer.window, int) else layer.window)
+            padding = (size[0] - 1) // 2 if layer.padding == "same" else layer.padding
+            return functional.conv2d(x, filters_first(given["w"]), given["b"], padding=padding)
+        case jcnn.MaxPool():
+            return functional.max_pool2d(x, layer.window)
+        case jcnn.AvgPool():
+            return functional.avg_pool2d(x, layer.window)
+        case jcnn.Flatten():
+            return x.permute(0, 2, 3, 1).flatten(1)  # channels fastest, as ours
+        case jcnn.Dense():
+            return x @ given["w"] + given["b"]
+        case jcnn.Relu():
+            return functional.relu(x)
+        case jcnn.Tanh():
+            return torch.tanh(x)
+    raise AssertionError(f"{layer!r} has no counterpart here")
