@@ -11,8 +11,8 @@ F(m, r) computes m neighbouring outputs y_j = Σ_k g_k d_(j+k) of a filter with 
 
         y = Aᵀ [(G g) ⊙ (Bᵀ d)]             Aᵀ = V_mᵀ,  G = V_r,  Bᵀ = V_n⁻ᵀ
 
-Source: Winograd 1980, "Arithmetic complexity of computations", chapter IV; Blahut 2010, "Fast algorithms for signal processing",
-section 5.2; Lavin & Gray 2016, "Fast algorithms for convolutional neural networks".
+Source: Winograd 1980, "Arithmetic complexity of computations"; Blahut 2010, "Fast algorithms for signal processing", chapter 5;
+Lavin & Gray 2016, "Fast algorithms for convolutional neural networks".
 """
 
 import itertools
@@ -42,9 +42,9 @@ class Transforms(NamedTuple):
 def transforms(m: int, r: int) -> Transforms:
     """F(m, r) from m + r − 2 interpolation points and ∞, in exact fractions.
 
-    Row p of V_n⁻ᵀ is the Lagrange polynomial of p, Π_q (z − q) / (p − q); for ∞ it is Π_q (z − q). Its denominator is moved from
-    Bᵀ to G, which is applied to the filters only; y stays the same. A single output or a single tap needs m·r = n products
-    anyway, those of the sum itself: unit matrices.
+    Row p of V_n⁻ᵀ is the Lagrange polynomial of p, Π_q (z − q) / (p − q); for ∞ it is Π_q (z − q). Its denominator is moved
+    from Bᵀ to G, which is applied to the filters only; y stays the same. A single output or a single tap needs n = m·r
+    products anyway, those of the sum itself: unit matrices.
 
     Args:
         m: outputs, at least 1.

@@ -18,10 +18,10 @@ def conv_fft(
 ) -> Float[Array, "n *o c_out"]:
     """y = F⁻¹[ F[pad(x)] · conj F[w] ], the convolution theorem for real signals, at every S-th position.
 
-    The theorem speaks of signals on a circle. The padded input and the filter, pulled apart by the dilation, are laid on one that
-    holds the input: windows that start and end within the input never cross the seam, and `conv` asks for no others. What a
-    stride skips is computed and dropped. The error is relative to Σ_c ‖x_c‖₂‖w_c‖₂ over the whole image, also where a window
-    sees nothing but small numbers.
+    The theorem speaks of signals on a circle. The padded input and the filter, pulled apart by the dilation, are laid on one
+    that holds the input: windows that start and end within the input never cross the seam, and `conv` asks for no others.
+    What a stride skips is computed and dropped. The error is relative to Σ_c ‖x_c‖₂‖w_c‖₂ over the whole image, also where
+    a window sees nothing but small numbers.
 
     Raises:
         TypeError: integers, which would not stay exact.

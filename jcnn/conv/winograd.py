@@ -100,9 +100,9 @@ def winograd_bound(
 
         β = γ_q · Π over the axes of κ(m, r)        γ_q = q·u / (1 − q·u)
 
-    Each product of Aᵀ[(G g) ⊙ (Bᵀ d)] carries at most q roundings u along its way; κ = `cook_toom.growth` bounds their weight by the
-    norms of the three matrices. Autodiff transposes the same form, so that the same β bounds |dx̂ − dx| by Σ_c ‖w_c‖₁ · max|dy_c|
-    and |dŵ − dw| by Σ_n ‖dy_n‖₁ · max|x_n|.
+    Each product of Aᵀ[(G g) ⊙ (Bᵀ d)] carries at most q roundings u along its way; κ = `cook_toom.growth` bounds their weight
+    by the norms of the three matrices. Autodiff transposes the same form, so that the same β serves for
+    |dx̂ − dx| ≤ β · Σ_c ‖w_c‖₁ · max|dy_c| and |dŵ − dw| ≤ β · Σ_n ‖dy_n‖₁ · max|x_n|.
 
     Args:
         m: outputs at once, along every axis.
@@ -119,5 +119,5 @@ def winograd_bound(
     unit = float(np.finfo(dtype).eps) / 2
     # Along every axis three transforms sum at most n rounded entries, and overlapping tiles are summed.
     roundings = terms + sum(4 * (size + taps) for size, taps in zip(m, r, strict=True))
-    growth = math.prod(growth(size, taps) for size, taps in zip(m, r, strict=True))
-    return roundings * unit / (1 - roundings * unit) * growth
+    weight = math.prod(growth(size, taps) for size, taps in zip(m, r, strict=True))
+    return roundings * unit / (1 - roundings * unit) * weight

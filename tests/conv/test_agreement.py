@@ -20,13 +20,12 @@ from jcnn import conv, conv_backward
 from jcnn.conv.operation import FORMULATIONS
 from jcnn.conv.winograd import default_tile, winograd_bound
 from jcnn.definition import conv_backward_definition, conv_definition
-from tests.draws import draws
+from tests.draws import QUICKLY, draws
 from tests.geometries import geometries
 from tests.references import Geometry, normal
 
 TOLERANCE = 1e-12
 GROUPS = st.sampled_from([(1, 2, 3), (2, 4, 2), (3, 3, 6)])  # (groups, C_in, C_out), the last depthwise
-COMPILER: Any = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiled for one run
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -67,7 +66,7 @@ def evaluate(
 ) -> tuple[dict[str, Arrays], tuple[np.ndarray, ...]]:
     """(y, dx, dw) of every formulation, and (dx, dw) by hand, compiled as one program."""
 
-    @partial(jax.jit, compiler_options=COMPILER)
+    @partial(jax.jit, compiler_options=QUICKLY)
     def together(dy: jax.Array, x: jax.Array, w: jax.Array) -> Any:
         results = {}
         for name in names:
