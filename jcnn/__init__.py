@@ -48,6 +48,7 @@ from jcnn.layers import (
     Softplus,
     Tanh,
 )
+from jcnn.locally_connected import locally_connected, locally_connected_backward
 from jcnn.losses import (
     mean_squared_error,
     mean_squared_error_backward,
@@ -117,6 +118,8 @@ __all__ = [
     "leaky_relu_backward",
     "lecture",
     "lenet5",
+    "locally_connected",
+    "locally_connected_backward",
     "log_softmax",
     "log_softmax_backward",
     "max_pool",
