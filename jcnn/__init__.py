@@ -24,7 +24,7 @@ from jcnn.activations import (
     tanh,
     tanh_backward,
 )
-from jcnn.conv import conv, conv_backward, conv_transpose, convolve
+from jcnn.conv import conv, conv_backward, conv_matrix, conv_transpose, convolve
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
 from jcnn.geometry import GeometryError, output_size, receptive_field
 from jcnn.layers import (
@@ -48,6 +48,7 @@ from jcnn.layers import (
     Softplus,
     Tanh,
 )
+from jcnn.locally_connected import locally_connected, locally_connected_backward
 from jcnn.losses import (
     mean_squared_error,
     mean_squared_error_backward,
@@ -97,6 +98,7 @@ __all__ = [
     "backprop",
     "conv",
     "conv_backward",
+    "conv_matrix",
     "conv_transpose",
     "convolve",
     "count_parameters",
@@ -117,6 +119,8 @@ __all__ = [
     "leaky_relu_backward",
     "lecture",
     "lenet5",
+    "locally_connected",
+    "locally_connected_backward",
     "log_softmax",
     "log_softmax_backward",
     "max_pool",

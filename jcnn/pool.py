@@ -1,7 +1,7 @@
 """Pooling: maximum and average over a moving window or the whole map, each with its backward by hand."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial, reduce
 from typing import Any
 
@@ -12,6 +12,8 @@ from jaxtyping import Float, Real
 
 from jcnn import arguments
 from jcnn.geometry import GeometryError, Padding, Rounding
+from jcnn.pool_forms import MAXIMUM, SUM, Form, Formulation, challenges, views
+from jcnn.precision import wide
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
@@ -24,6 +26,7 @@ def max_pool(
     padding: Padding = 0,
     dilation: int | Sequence[int] = 1,
     rounding: Rounding = "floor",
+    formulation: Formulation = "taps",
     gradient: Gradient = "autodiff",
 ) -> Real[Array, "n *o c"]:
     """The largest value each window position sees: y[n, o] = max_k x[n, S·o + D·k − P].
@@ -37,6 +40,10 @@ def max_pool(
         padding: as in `conv`.
         dilation: D, an int or one per axis.
         rounding: `"floor"`, `"ceil"` (no window starts in the right padding) or `"exact"`.
+        formulation: `"taps"`, a comparison per tap, or `"lax"`, XLA's `reduce_window`. The values are the same. Autodiff of the
+            latter gives the gradient to the first maximum as well, except that from a window with a NaN it may take another
+            pixel, and that JAX has no reverse mode for a dilation above 1 (NotImplementedError); `gradient="manual"` has the
+            same rule for both.
         gradient: `"autodiff"`, or `"manual"` for `max_pool_backward` (reverse mode only).
 
     Returns:
@@ -44,12 +51,14 @@ def max_pool(
 
     Raises:
         TypeError: another dtype.
-        ValueError: wrong rank or an empty batch; `GeometryError` for sizes, and for a window that sees only padding.
+        ValueError: wrong rank, an empty batch or an unknown name; `GeometryError` for sizes, and for a window that sees only
+            padding.
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.3.
     """
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
-    return differentiable(partial(_max, parsed), lambda dy, x: (_max_backward(parsed, dy, x),), gradient)(x)
+    forward = partial(_form(MAXIMUM, formulation), parsed)
+    return differentiable(forward, lambda dy, x: (_max_backward(parsed, dy, x),), gradient)(x)
 
 
 def max_pool_backward(
@@ -97,6 +106,7 @@ def avg_pool(
     dilation: int | Sequence[int] = 1,
     rounding: Rounding = "floor",
     count_padding: bool = False,
+    formulation: Formulation = "taps",
 ) -> Float[Array, "n *o c"]:
     """The mean of what each window position sees: y[n, o] = Σ_k x[n, S·o + D·k − P] / count[o].
 
@@ -108,19 +118,20 @@ def avg_pool(
         dilation: D, an int or one per axis.
         rounding: `"floor"`, `"ceil"` (no window starts in the right padding) or `"exact"`.
         count_padding: whether zeros of the padding count; what a `"ceil"` window hangs over never does.
+        formulation: `"taps"`, an addition per tap, or `"lax"`, XLA's `reduce_window`.
 
     Returns:
         (N, *O, C), dtype of x.
 
     Raises:
         TypeError: another dtype.
-        ValueError: wrong rank or an empty batch; `GeometryError` for sizes, and for a window that sees nothing to count.
+        ValueError: wrong rank, an empty batch or an unknown name; `GeometryError` for sizes, and for a window that sees nothing
+            to count.
 
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition" (subsampling).
     """
     x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
-    padded = parsed.pad(_wide(x))
-    return (reduce(jnp.add, (parsed.view(padded, tap) for tap in parsed.taps())) / count).astype(x.dtype)
+    return (_form(SUM, formulation)(parsed, wide(x)) / count).astype(x.dtype)
 
 
 def avg_pool_backward(
@@ -156,7 +167,7 @@ def avg_pool_backward(
         ValueError: as `avg_pool`, or dy has another shape than the output.
     """
     x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
-    share = _wide(arguments.output_gradient(dy, _output_shape(x, parsed), x, "avg_pool")) / count
+    share = wide(arguments.output_gradient(dy, _output_shape(x, parsed), x, "avg_pool")) / count
     return reduce(jnp.add, (parsed.place(share, tap, x.shape[1:-1]) for tap in parsed.taps())).astype(x.dtype)
 
 
@@ -184,7 +195,7 @@ def global_avg_pool(x: Float[Array, "n *s c"]) -> Float[Array, "n c"]:
     """
     x = arguments.numeric("x", x)
     rank = arguments.spatial_rank("x", x)
-    return _wide(x).mean(tuple(range(1, rank + 1))).astype(x.dtype)
+    return wide(x).mean(tuple(range(1, rank + 1))).astype(x.dtype)
 
 
 def global_avg_pool_backward(dy: Float[Array, "n c"], x: Float[Array, "n *s c"]) -> Float[Array, "n *s c"]:
@@ -192,7 +203,7 @@ def global_avg_pool_backward(dy: Float[Array, "n c"], x: Float[Array, "n *s c"])
     x = arguments.numeric("x", x)
     rank = arguments.spatial_rank("x", x)
     dy = arguments.output_gradient(dy, (x.shape[0], x.shape[-1]), x, "global_avg_pool")
-    share = (_wide(dy) / math.prod(x.shape[1:-1])).astype(dy.dtype)
+    share = (wide(dy) / math.prod(x.shape[1:-1])).astype(dy.dtype)
     return jnp.broadcast_to(share.reshape(x.shape[0], *(1,) * rank, x.shape[-1]), x.shape)
 
 
@@ -204,60 +215,23 @@ def _output_shape(x: Array, window: Window) -> tuple[int, ...]:
     return (x.shape[0], *window.output_shape(x.shape[1:-1]), x.shape[-1])
 
 
-def _max(window: Window, x: Array) -> Array:
-    best, *others = _views(window, x)
-    for seen, wins in zip(others, _challenges(window, x), strict=True):
-        best = jnp.where(wins(seen, best), seen, best)
-    return best
+def _form(forms: dict[str, Form], formulation: str) -> Form:
+    if formulation not in forms:
+        raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, forms))}")
+    return forms[formulation]
 
 
 def _max_backward(window: Window, dy: Array, x: Array) -> Array:
-    best, *others = _views(window, x)
+    best, *others = views(window, x)
     winner = jnp.zeros(dy.shape, jnp.int32)
-    for number, (seen, challenge) in enumerate(zip(others, _challenges(window, x), strict=True), 1):
-        wins = challenge(seen, best)
-        best, winner = jnp.where(wins, seen, best), jnp.where(wins, jnp.int32(number), winner)
+    for number, (seen, wins) in enumerate(zip(others, challenges(window, x.shape[1:-1]), strict=True), 1):
+        better = wins(seen, best)
+        best, winner = jnp.where(better, seen, best), jnp.where(better, jnp.int32(number), winner)
     nothing = jnp.zeros_like(dy)
     routed = (
         window.place(jnp.where(winner == number, dy, nothing), tap, x.shape[1:-1]) for number, tap in enumerate(window.taps())
     )
     return reduce(jnp.add, routed)
-
-
-def _views(window: Window, x: Array) -> list[Array]:
-    lowest = -jnp.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    padded = window.pad(x, lowest)
-    return [window.view(padded, tap) for tap in window.taps()]
-
-
-def _challenges(window: Window, x: Array) -> Iterator[Callable[[Array, Array], Array]]:
-    """For every tap after the first, the test by which it replaces the best so far.
-
-    It wins where it is strictly larger, is the first NaN, or is the first that sees a pixel at all: a pixel may be as low as
-    the padding's stand-in, and must still be the one that wins.
-    """
-    sees_pixel = [_on_input(window, tap, x.shape[1:-1]) for tap in window.taps()]
-    so_far = sees_pixel[0]
-    for sees in sees_pixel[1:]:
-        first = sees & ~so_far
-
-        def wins(seen: Array, best: Array, first: np.ndarray = first) -> Array:
-            larger = ~(seen <= best) & (best == best)  # noqa: PLR0124 (a NaN is not equal to itself)
-            return larger | jnp.asarray(first) if first.any() else larger
-
-        yield wins
-        so_far = so_far | sees
-
-
-def _on_input(window: Window, tap: tuple[int, ...], sizes: Sequence[int]) -> np.ndarray:
-    """At every output position, whether the tap sees a pixel and not the padding; (1, *O, 1)."""
-    axes = []
-    for k, n, o, s, (lo, _), d in zip(
-        tap, sizes, window.output_shape(sizes), window.stride, window.padding, window.dilation, strict=True
-    ):
-        at = s * np.arange(o) + d * k - lo
-        axes.append((at >= 0) & (at < n))
-    return reduce(np.logical_and.outer, axes)[None, ..., None]
 
 
 def _parse_max(x: Any, window: Any, stride: Any, padding: Padding, dilation: Any, rounding: Rounding) -> tuple[Array, Window]:
@@ -272,7 +246,7 @@ def _parse_avg(
     x = arguments.numeric("x", x)
     parsed, counts = _parse(x, window, stride, padding, dilation, rounding, count_padding)
     count = reduce(np.multiply.outer, [np.asarray(axis) for axis in counts])[None, ..., None]
-    return x, parsed, jnp.asarray(count, _wide(x).dtype)
+    return x, parsed, jnp.asarray(count, wide(x).dtype)
 
 
 def _parse(
@@ -308,8 +282,3 @@ def parse_pool(
                 f"expected less padding than the window spans"
             )
     return parsed, counts
-
-
-def _wide(x: Array) -> Array:
-    """x in the dtype its sums are taken in: at least float32."""
-    return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x

@@ -10,13 +10,25 @@ from jaxtyping import Num
 
 from jcnn import arguments, geometry
 from jcnn.conv import backward
+from jcnn.conv.fft import conv_fft
+from jcnn.conv.im2col import conv_im2col
 from jcnn.conv.lax import conv_lax
+from jcnn.conv.taps import conv_taps
+from jcnn.conv.toeplitz import conv_toeplitz
+from jcnn.conv.winograd import conv_winograd
 from jcnn.geometry import Padding, Rounding
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
-Formulation = Literal["lax"]
-FORMULATIONS = {"lax": conv_lax}
+Formulation = Literal["lax", "taps", "im2col", "toeplitz", "fft", "winograd"]
+FORMULATIONS = {
+    "lax": conv_lax,
+    "taps": conv_taps,
+    "im2col": conv_im2col,
+    "toeplitz": conv_toeplitz,
+    "fft": conv_fft,
+    "winograd": conv_winograd,
+}
 
 
 def conv(
@@ -48,7 +60,11 @@ def conv(
         dilation: D, an int or one per axis.
         groups: channels fall into so many groups that do not meet; `groups=C_in` is the depthwise convolution.
         rounding: `"floor"`, `"ceil"` or `"exact"`, what to do with a size that does not fit; see `output_size`.
-        formulation: `"lax"`.
+        formulation: how the sum is computed, for equal results up to rounding:
+            `"lax"`, XLA's own operation; `"taps"`, a matrix product per tap; `"im2col"`, patches times a matrix; `"toeplitz"`,
+            the linear map as a matrix, for small images: all of these add up the very products of the sum;
+            `"fft"`, the convolution theorem, with an error relative to the whole image; `"winograd"`, minimal filtering, with
+            the error of `jcnn.conv.winograd.winograd_bound`, for stride 1 and dilation 1. These two take floats only.
         gradient: `"autodiff"`, or `"manual"` for the hand-derived rule of `conv_backward` (reverse mode only).
 
     Returns:
@@ -57,8 +73,9 @@ def conv(
         `jax.default_matmul_precision`, which on a GPU or TPU may multiply in fewer bits unless set to `"highest"`.
 
     Raises:
-        TypeError: dtypes that differ or are not listed.
-        ValueError: ranks, channels, groups or names that do not fit; `GeometryError` for sizes.
+        TypeError: dtypes that differ or are not listed; integers for `"fft"` and `"winograd"`.
+        ValueError: ranks, channels, groups or names that do not fit; `GeometryError` for sizes; `"winograd"` with a stride or
+            dilation above 1.
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1; Dumoulin & Visin 2016, section 2.
     """

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jcnn import conv, convolve, dense
-from jcnn.conv.operation import FORMULATIONS, Formulation
 from tests import references
 from tests.geometries import geometries
 from tests.references import Geometry, assert_agree, levels, normal
@@ -23,13 +22,12 @@ from tests.references import Geometry, assert_agree, levels, normal
 GROUPS = st.sampled_from([(1, 2, 3), (2, 4, 2), (3, 3, 6)])  # groups, C_in, C_out: full, grouped, depthwise
 
 
-@pytest.mark.parametrize("formulation", FORMULATIONS)
 @given(geometries(), GROUPS)
 @settings(max_examples=60)
-def test_conv_is_the_textbook_sum(formulation: Formulation, geometry: Geometry, channels: tuple[int, int, int]) -> None:
+def test_conv_is_the_textbook_sum(geometry: Geometry, channels: tuple[int, int, int]) -> None:
     groups, c_in, c_out = channels
     x, w, b = normal(2, *geometry.sizes, c_in), normal(*geometry.window, c_in // groups, c_out), normal(c_out)
-    y = jax.jit(partial(conv, groups=groups, formulation=formulation, **geometry.options))(x, w, b)
+    y = jax.jit(partial(conv, groups=groups, **geometry.options))(x, w, b)
     assert_agree(y, references.conv(x, w, b, geometry, groups))
 
 
@@ -62,16 +60,15 @@ def test_convolve_commutes_and_associates(shapes: list[tuple[int, ...]]) -> None
     assert_agree(full(full(f, g), h), full(f, full(g, h)))
 
 
-@pytest.mark.parametrize("formulation", FORMULATIONS)
 @given(geometries(ranks=(1, 2)))
 @settings(max_examples=20)
-def test_linear_in_input_and_filters(formulation: Formulation, geometry: Geometry) -> None:
+def test_linear_in_input_and_filters(geometry: Geometry) -> None:
     x, z = (jnp.asarray(normal(1, *geometry.sizes, 2, seed=seed)) for seed in (0, 1))
     w, v = (jnp.asarray(normal(*geometry.window, 2, 2, seed=seed)) for seed in (2, 3))
 
     @jax.jit
     def op(x: jax.Array, w: jax.Array) -> jax.Array:
-        return conv(x, w, formulation=formulation, **geometry.options)
+        return conv(x, w, **geometry.options)
 
     assert_agree(op(2 * x + z, w) - 2 * op(x, w), op(z, w), 1e-11)  # the difference may be ten times smaller than its terms
     assert_agree(op(x, 2 * w + v) - 2 * op(x, w), op(x, v), 1e-11)
