@@ -66,7 +66,9 @@ def test_values_and_gradient(case: Case, numbers: list[float]) -> None:
     np.testing.assert_allclose(case.forward(x), expected, rtol=1e-12, atol=1e-300)
     dy = normal(*expected.shape)
     by_hand, derived = case.backward(dy, jnp.asarray(x)), jax.vjp(case.forward, jnp.asarray(x))[1](jnp.asarray(dy))[0]
-    assert_agree(by_hand, derived)
+    # dy − Σ p dy of a softmax that is nearly sure cancels down to roundings of dy.
+    cancelled = 8 * np.finfo(np.float64).eps * np.abs(dy).max()
+    np.testing.assert_allclose(by_hand, derived, rtol=0, atol=max(1e-12 * np.abs(derived).max(), cancelled))
 
 
 @every
