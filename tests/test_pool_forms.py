@@ -79,8 +79,8 @@ def test_max_pool_keeps_the_dtype_and_the_values(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @FORMS
 def test_means_are_rounded_once(formulation: Formulation, dtype: str) -> None:
-    x = jnp.asarray(normal(1, 16, 16, 2) + 100, dtype)
-    y = avg_pool(x, 16, formulation=formulation)
+    x = jnp.asarray(normal(1, 6, 6, 8) + 100, dtype)
+    y = avg_pool(x, 6, formulation=formulation)
     exact = np.asarray(x, np.float64).mean((1, 2), keepdims=True)
     assert y.dtype == x.dtype
     assert (np.abs(np.asarray(y, np.float64) - exact) <= 0.51 * float(jnp.finfo(dtype).eps) * np.abs(exact)).all()

@@ -17,6 +17,8 @@ from jaxtyping import Int, Num
 from jcnn.precision import wide
 from jcnn.window import Window
 
+Index = Int[np.ndarray, " meetings"]
+
 
 def conv_toeplitz(
     x: Num[Array, "n *s c_in"], w: Num[Array, "*f c_group c_out"], window: Window, groups: int
@@ -36,47 +38,50 @@ def conv_toeplitz(
 def toeplitz(
     w: Num[Array, "*f c_group c_out"], sizes: Sequence[int], window: Window, groups: int
 ) -> Num[Array, "outputs inputs"]:
-    """The matrix of the convolution, dense."""
-    entries, shape = _entries(w, sizes, window, groups)
-    rows, columns, sources = entries
-    empty = jnp.zeros(shape, w.dtype)
-    return empty.at[rows, columns].set(w.ravel()[sources], indices_are_sorted=True, unique_indices=True)
+    """The matrix of the convolution, dense: the block of every tap wherever it meets a pixel."""
+    *_, c_group, c_out = w.shape
+    outputs, c_in = window.output_shape(sizes), c_group * groups
+    own = np.arange(groups)
+    filters = w.reshape(-1, c_group, groups, c_out // groups).transpose(2, 0, 3, 1)
+    blocks = jnp.zeros((len(filters[0]), groups, c_out // groups, groups, c_group), w.dtype).at[:, own, :, own].set(filters)
+    blocks = blocks.reshape(-1, c_out, c_in)
+
+    position, pixel, tap = meetings(sizes, window)
+    empty = jnp.zeros((math.prod(outputs), math.prod(sizes), c_out, c_in), w.dtype)
+    matrix = empty.at[position, pixel].set(blocks[tap], unique_indices=True, mode="promise_in_bounds")
+    return matrix.swapaxes(1, 2).reshape(math.prod(outputs) * c_out, math.prod(sizes) * c_in)
 
 
 def toeplitz_sparse(w: Num[Array, "*f c_group c_out"], sizes: Sequence[int], window: Window, groups: int) -> BCOO:
-    """The matrix of the convolution, its entries alone."""
-    entries, shape = _entries(w, sizes, window, groups)
-    rows, columns, sources = entries
-    where = jnp.asarray(np.stack([rows, columns], -1), jnp.int32)
-    return BCOO((w.ravel()[sources], where), shape=shape, indices_sorted=True, unique_indices=True)
-
-
-def _entries(
-    w: Array, sizes: Sequence[int], window: Window, groups: int
-) -> tuple[Int[np.ndarray, "3 entries"], tuple[int, int]]:
-    """(rows, columns, sources): entry (row, column) of the matrix is `w.ravel()[source]`, row by row; and the shape.
-
-    Output o meets pixel S·o + D·k − P through tap k and no other, so that no entry appears twice.
-    """
+    """The matrix of the convolution, its entries alone, row by row."""
     *_, c_group, c_out = w.shape
+    position, pixel, tap = (np.reshape(index, (-1, 1, 1)) for index in meetings(sizes, window))
+    out, within = np.arange(c_out)[:, None], np.arange(c_group)
+    rows = position * c_out + out
+    columns = pixel * (c_group * groups) + out // (c_out // groups) * c_group + within
+    sources = (tap * c_group + within) * c_out + out
+    rows, columns, sources = (index.ravel() for index in np.broadcast_arrays(rows, columns, sources))
+    order = np.lexsort((columns, rows))
+    where = jnp.asarray(np.stack([rows, columns], -1)[order], jnp.int32)
+    shape = math.prod(window.output_shape(sizes)) * c_out, math.prod(sizes) * c_group * groups
+    entries = w.ravel().at[sources[order]].get(mode="promise_in_bounds")
+    return BCOO((entries, where), shape=shape, indices_sorted=True, unique_indices=True)
+
+
+def meetings(sizes: Sequence[int], window: Window) -> tuple[Index, Index, Index]:
+    """(position, pixel, tap) of all that meet, each as an index into the flattened array: pixel = S·position + D·tap − P.
+
+    A position meets a pixel through one tap at most.
+    """
     outputs, rank = window.output_shape(sizes), len(sizes)
     indices = np.indices((*outputs, *window.size)).reshape(2 * rank, -1)
+    stride, dilation, extent = (np.array(entries)[:, None] for entries in (window.stride, window.dilation, sizes))
+    first = np.array([[lo] for lo, _ in window.padding])
     position, tap = indices[:rank], indices[rank:]
-    first = np.array([lo for lo, _ in window.padding])
-    pixel = np.array(window.stride)[:, None] * position + np.array(window.dilation)[:, None] * tap - first[:, None]
-    inside = ((pixel >= 0) & (pixel < np.array(sizes)[:, None])).all(0)
+    pixel = stride * position + dilation * tap - first
+    inside = ((pixel >= 0) & (pixel < extent)).all(0)
 
-    output, entry, weight = (
-        np.reshape(np.ravel_multi_index(tuple(index[:, inside]), shape), (-1, 1, 1))
-        for index, shape in ((position, outputs), (pixel, sizes), (tap, window.size))
-    )
-    out, within = np.arange(c_out)[:, None], np.arange(c_group)
-    group = out // (c_out // groups)
-    found = np.broadcast_arrays(
-        output * c_out + out,
-        entry * (c_group * groups) + group * c_group + within,
-        (weight * c_group + within) * c_out + out,
-    )
-    entries = np.stack([index.ravel() for index in found])
-    shape = math.prod(outputs) * c_out, math.prod(sizes) * c_group * groups
-    return entries[:, np.lexsort(entries[1::-1])], shape
+    def flat(index: np.ndarray, shape: Sequence[int]) -> Index:
+        return np.asarray(np.ravel_multi_index(tuple(index[:, inside]), tuple(shape)))
+
+    return flat(position, outputs), flat(pixel, sizes), flat(tap, window.size)
