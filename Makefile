@@ -33,7 +33,7 @@ bench: $(READY)
 	$(BIN)/python experiments/benchmarks/digits.py $(ARGS)
 
 experiments: $(READY)
-	for script in experiments/[0-9]*.py; do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out experiments/readme.py,$(wildcard experiments/*.py)); do $(BIN)/python $$script || exit 1; done
 
 clean:
 	rm -rf .venv .venv-peers runs results .pytest_cache .ruff_cache .hypothesis

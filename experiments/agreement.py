@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import readme
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -175,29 +176,44 @@ def cells(rows: Sequence[Row], dtype: str, quantities: Sequence[str]) -> tuple[l
     return header, lines
 
 
+def worst(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Header and lines of the short table: a formulation in each line, the worst error over all cases in each column."""
+    forms = [(dtype, quantities) for dtype in DTYPES for quantities in (("y",), ("dx", "dw"))]
+    header = ["formulation", "cases", *(f"{dtype}, {'forward' if 'y' in q else 'gradients'}" for dtype, q in forms)]
+    lines = []
+    for name in [*FORMULATIONS, BY_HAND]:
+        own = [row for row in rows if row.formulation == name]
+        line = [name, f"{len({row.case for row in own})} of {len(CASES)}"]
+        for dtype, quantities in forms:
+            errors = [row.errors[what] for row in own if row.dtype == dtype for what in quantities if what in row.errors]
+            line.append(f"{max(errors):.1e}" if errors else "")
+        lines.append(line)
+    return header, lines
+
+
 def main(config: Agreement) -> None:
     """Runs, shows, writes, checks."""
     rows = run(config)
-    console = Console()
-    text = [
-        "# Formulations of convolution against the definition",
-        "",
-        "Worst error relative to Σ|x||w| of the same entry; gradients are the worse of dx and dw, by JAX's autodiff of the",
-        f"formulation and by hand. In float64 at most {config.tolerance:g} is claimed, of Winograd the bound that it states;",
-        "the last column is the part of that bound that y, dx and dw came to.",
-    ]
+    header, lines = worst(rows)
+    shown = Table(*header, title="worst error relative to Σ|x||w|", show_edge=False)
+    for line in lines:
+        shown.add_row(*line)
+    Console().print(shown)
+    full = []
     for dtype in DTYPES:
         for title, quantities in ((f"{dtype}, forward", ("y",)), (f"{dtype}, gradients", ("dx", "dw"))):
-            header, lines = cells(rows, dtype, quantities)
-            table = Table(*header, title=title, show_edge=False)
-            for line in lines:
-                table.add_row(*line)
-            console.print(table)
-            ruled = [header, ["---"] * len(header), *lines]
-            text += ["", f"## {title}", "", *(f"| {' | '.join(line)} |" for line in ruled)]
+            full += ["", f"**{title}**", "", readme.table(*cells(rows, dtype, quantities))]
+    explained = (
+        "Worst error against the float64 definition, relative to Σ\\|x\\|\\|w\\| of the same entry; gradients are the worse of "
+        "dx and dw,\nby autodiff of the formulation and by hand. In float64 at most "
+        f"{config.tolerance:g} is claimed, of Winograd the bound that it states."
+    )
+    folded = "\n".join(["<details><summary>Case by case</summary>", *full, "", "</details>"])
+    text = "\n\n".join([explained, readme.table(header, lines), folded])
     config.output.parent.mkdir(parents=True, exist_ok=True)
-    config.output.write_text("\n".join(text) + "\n")
+    config.output.write_text(text + "\n")
     check(rows)
+    readme.write_block("agreement", text)
 
 
 if __name__ == "__main__":

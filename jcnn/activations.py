@@ -15,103 +15,104 @@ from jax import Array
 from jaxtyping import Float
 
 from jcnn import arguments
+from jcnn.arguments import AnyArray
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
-def relu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def relu(x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """max(x, 0). Derivative 0 at 0. (Nair & Hinton 2010)"""
     return leaky_relu(x, 0.0)
 
 
-def relu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def relu_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """dy · [x > 0]."""
     return leaky_relu_backward(dy, x, 0.0)
 
 
-def leaky_relu(x: Float[Array, "*n"], slope: float = 0.01) -> Float[Array, "*n"]:
+def leaky_relu(x: Float[AnyArray, "*n"], slope: float = 0.01) -> Float[Array, "*n"]:
     """x where x > 0, slope · x elsewhere. Derivative slope at 0. (Maas, Hannun & Ng 2013)"""
     x = arguments.numeric("x", x)
     return jnp.where(x <= 0, x * slope if slope else jnp.zeros_like(x), x)
 
 
-def leaky_relu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"], slope: float = 0.01) -> Float[Array, "*n"]:
+def leaky_relu_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"], slope: float = 0.01) -> Float[Array, "*n"]:
     """dy · (1 where x > 0, slope elsewhere)."""
     dy, x = _pair(dy, x)
     return jnp.where(x <= 0, dy * slope if slope else jnp.zeros_like(dy), dy)
 
 
-def elu(x: Float[Array, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
+def elu(x: Float[AnyArray, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
     """x where x > 0, α(eˣ − 1) elsewhere. Derivative α at 0. (Clevert, Unterthiner & Hochreiter 2016)"""
     x = arguments.numeric("x", x)
     # expm1 sees no positive x, whose eˣ may be infinite: an unchosen branch would still make the gradient NaN.
     return jnp.where(x <= 0, alpha * jnp.expm1(_nonpositive(x)), x)
 
 
-def elu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
+def elu_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
     """dy · (1 where x > 0, αeˣ elsewhere)."""
     dy, x = _pair(dy, x)
     return jnp.where(x <= 0, dy * (alpha * jnp.exp(_nonpositive(x))), dy)
 
 
-def selu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def selu(x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """λ · elu(x, α) with the λ, α that keep mean 0 and variance 1. (Klambauer et al. 2017)"""
     return _SELU_SCALE * elu(x, _SELU_ALPHA)
 
 
-def selu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def selu_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """λ · elu_backward(dy, x, α)."""
     return _SELU_SCALE * elu_backward(dy, x, _SELU_ALPHA)
 
 
-def sigmoid(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def sigmoid(x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """σ(x) = 1 / (1 + e⁻ˣ)."""
     return jax.nn.sigmoid(arguments.numeric("x", x))
 
 
-def sigmoid_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def sigmoid_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """dy · σ(x) σ(−x); σ(−x) = 1 − σ(x) without the cancellation."""
     dy, x = _pair(dy, x)
     return dy * jax.nn.sigmoid(x) * jax.nn.sigmoid(-x)
 
 
-def tanh(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def tanh(x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)."""
     return jnp.tanh(arguments.numeric("x", x))
 
 
-def tanh_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def tanh_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """dy · (1 − tanh² x)."""
     dy, x = _pair(dy, x)
     y = jnp.tanh(x)
     return dy * (1 - y) * (1 + y)
 
 
-def gelu(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def gelu(x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """x · Φ(x), Φ the normal distribution function, exact by erf. (Hendrycks & Gimpel 2016)"""
     return jax.nn.gelu(arguments.numeric("x", x), approximate=False)
 
 
-def gelu_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def gelu_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """dy · (Φ(x) + x φ(x)), φ the normal density."""
     dy, x = _pair(dy, x)
     phi = jnp.exp(-x * x / 2) / math.sqrt(2 * math.pi)
     return dy * (jax.scipy.special.erfc(-x / math.sqrt(2)) / 2 + x * phi)
 
 
-def softplus(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def softplus(x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """log(1 + eˣ), without overflow. (Dugas et al. 2001)"""
     return jax.nn.softplus(arguments.numeric("x", x))
 
 
-def softplus_backward(dy: Float[Array, "*n"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def softplus_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
     """dy · σ(x)."""
     dy, x = _pair(dy, x)
     return dy * jax.nn.sigmoid(x)
 
 
-def maxout(x: Float[Array, "*n c"], pieces: int) -> Float[Array, "*n c_out"]:
+def maxout(x: Float[AnyArray, "*n c"], pieces: int) -> Float[Array, "*n c_out"]:
     """The largest of each `pieces` neighbouring channels, (…, C) → (…, C / pieces); ties go to the first.
 
     Source: Goodfellow et al. 2013, "Maxout networks".
@@ -123,7 +124,7 @@ def maxout(x: Float[Array, "*n c"], pieces: int) -> Float[Array, "*n c_out"]:
     return jnp.where(_first_maximum(parts), parts, jnp.zeros_like(parts)).sum(-1)
 
 
-def maxout_backward(dy: Float[Array, "*n c_out"], x: Float[Array, "*n c"], pieces: int) -> Float[Array, "*n c"]:
+def maxout_backward(dy: Float[AnyArray, "*n c_out"], x: Float[AnyArray, "*n c"], pieces: int) -> Float[Array, "*n c"]:
     """dy at the first maximum of each group of channels, 0 elsewhere."""
     x = arguments.numeric("x", x)
     parts = _pieces(x, pieces)
@@ -131,30 +132,30 @@ def maxout_backward(dy: Float[Array, "*n c_out"], x: Float[Array, "*n c"], piece
     return jnp.where(_first_maximum(parts), dy[..., None], jnp.zeros_like(parts)).reshape(x.shape)
 
 
-def softmax(x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+def softmax(x: Float[AnyArray, "*n c"]) -> Float[Array, "*n c"]:
     """eˣ / Σ eˣ over the last axis, shifted by the maximum, so that nothing overflows."""
     return jax.nn.softmax(_with_last_axis(x))
 
 
-def softmax_backward(dy: Float[Array, "*n c"], x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+def softmax_backward(dy: Float[AnyArray, "*n c"], x: Float[AnyArray, "*n c"]) -> Float[Array, "*n c"]:
     """p · (dy − Σ p dy), p = softmax(x)."""
     dy, x = _pair(dy, _with_last_axis(x))
     p = softmax(x)
     return p * (dy - (p * dy).sum(-1, keepdims=True))
 
 
-def log_softmax(x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+def log_softmax(x: Float[AnyArray, "*n c"]) -> Float[Array, "*n c"]:
     """x − log Σ eˣ over the last axis, shifted by the maximum."""
     return jax.nn.log_softmax(_with_last_axis(x))
 
 
-def log_softmax_backward(dy: Float[Array, "*n c"], x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
+def log_softmax_backward(dy: Float[AnyArray, "*n c"], x: Float[AnyArray, "*n c"]) -> Float[Array, "*n c"]:
     """dy − softmax(x) · Σ dy."""
     dy, x = _pair(dy, _with_last_axis(x))
     return dy - softmax(x) * dy.sum(-1, keepdims=True)
 
 
-def _pair(dy: Array, x: Array) -> tuple[Array, Array]:
+def _pair(dy: AnyArray, x: AnyArray) -> tuple[Array, Array]:
     x = arguments.numeric("x", x)
     return arguments.output_gradient(dy, x.shape, x, "the activation"), x
 
@@ -163,7 +164,7 @@ def _nonpositive(x: Array) -> Array:
     return jnp.where(x > 0, jnp.zeros_like(x), x)
 
 
-def _with_last_axis(x: Array) -> Array:
+def _with_last_axis(x: AnyArray) -> Array:
     x = arguments.numeric("x", x)
     if x.ndim == 0 or x.shape[-1] == 0:
         raise ValueError(f"x has shape {x.shape}: expected a last axis of at least one class")

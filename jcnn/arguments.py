@@ -7,6 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+AnyArray = Array | np.ndarray
+"""What every operation takes."""
+
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 INTEGERS = ("int32", "int64")
 
@@ -46,7 +49,7 @@ def _array(name: str, value: Any) -> Array:
     return jnp.asarray(value)
 
 
-def same_dtype(**arrays: Array | None) -> None:
+def same_dtype(**arrays: AnyArray | None) -> None:
     """Raises TypeError unless all given arrays share one dtype: nothing is promoted behind the caller's back."""
     dtypes = {name: array.dtype.name for name, array in arrays.items() if array is not None}
     if len(set(dtypes.values())) > 1:
@@ -87,7 +90,7 @@ def vector(name: str, value: Any, length: int, meaning: str) -> Array:
     return value
 
 
-def output_gradient(dy: Any, expected: tuple[int, ...], x: Array, operation: str) -> Array:
+def output_gradient(dy: Any, expected: tuple[int, ...], x: AnyArray, operation: str) -> Array:
     """`dy` as an array of the shape and dtype that `operation` gives for x.
 
     Raises:

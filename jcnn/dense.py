@@ -5,10 +5,11 @@ from jax import Array
 from jaxtyping import Num
 
 from jcnn import arguments
+from jcnn.arguments import AnyArray
 
 
 def dense(
-    x: Num[Array, "*n c_in"], w: Num[Array, "c_in c_out"], b: Num[Array, " c_out"] | None = None
+    x: Num[AnyArray, "*n c_in"], w: Num[AnyArray, "c_in c_out"], b: Num[AnyArray, " c_out"] | None = None
 ) -> Num[Array, "*n c_out"]:
     """y = x · w + b over the last axis; on a map (N, *S, C) a dense layer at every pixel, the same as a 1×1 convolution.
 
@@ -32,7 +33,7 @@ def dense(
 
 
 def dense_backward(
-    dy: Num[Array, "*n c_out"], x: Num[Array, "*n c_in"], w: Num[Array, "c_in c_out"]
+    dy: Num[AnyArray, "*n c_out"], x: Num[AnyArray, "*n c_in"], w: Num[AnyArray, "c_in c_out"]
 ) -> tuple[Num[Array, "*n c_in"], Num[Array, "c_in c_out"], Num[Array, " c_out"]]:
     """The gradients of `dense` by input, weights and bias.
 
@@ -60,7 +61,7 @@ def dense_backward(
     return jnp.matmul(dy, w.T), jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows), rows.sum(0).astype(dy.dtype)
 
 
-def flatten(x: Num[Array, "n *s"]) -> Num[Array, "n m"]:
+def flatten(x: Num[AnyArray, "n *s"]) -> Num[Array, "n m"]:
     """Each example as one vector, row-major, channels fastest: (N, *S, C) → (N, S₁·…·S_d·C).
 
     Raises:
@@ -74,12 +75,12 @@ def flatten(x: Num[Array, "n *s"]) -> Num[Array, "n m"]:
     return x.reshape(x.shape[0], -1)
 
 
-def flatten_backward(dy: Num[Array, "n m"], x: Num[Array, "n *s"]) -> Num[Array, "n *s"]:
+def flatten_backward(dy: Num[AnyArray, "n m"], x: Num[AnyArray, "n *s"]) -> Num[Array, "n *s"]:
     """dx = dy in the shape of x: flattening only renames positions."""
     return arguments.output_gradient(dy, flatten(x).shape, x, "flatten").reshape(x.shape)
 
 
-def _parse(x: Array, w: Array, b: Array | None) -> tuple[Array, Array, Array | None]:
+def _parse(x: AnyArray, w: AnyArray, b: AnyArray | None) -> tuple[Array, Array, Array | None]:
     x, w = arguments.numeric("x", x, integers=True), arguments.numeric("w", w, integers=True)
     if w.ndim != 2 or x.ndim < 2 or x.shape[-1] != w.shape[0]:
         raise ValueError(

@@ -10,6 +10,7 @@ from jax import Array
 from jaxtyping import Num
 
 from jcnn import arguments
+from jcnn.arguments import AnyArray
 from jcnn.conv.im2col import patches
 from jcnn.geometry import Padding
 from jcnn.precision import wide
@@ -17,9 +18,9 @@ from jcnn.window import Window, parse_window
 
 
 def locally_connected(
-    x: Num[Array, "n *s c_in"],
-    w: Num[Array, "*o_f c_in c_out"],
-    b: Num[Array, "*o c_out"] | None = None,
+    x: Num[AnyArray, "n *s c_in"],
+    w: Num[AnyArray, "*o_f c_in c_out"],
+    b: Num[AnyArray, "*o c_out"] | None = None,
     *,
     stride: int | Sequence[int] = 1,
     padding: Padding = 0,
@@ -58,9 +59,9 @@ def locally_connected(
 
 
 def locally_connected_backward(
-    dy: Num[Array, "n *o c_out"],
-    x: Num[Array, "n *s c_in"],
-    w: Num[Array, "*o_f c_in c_out"],
+    dy: Num[AnyArray, "n *o c_out"],
+    x: Num[AnyArray, "n *s c_in"],
+    w: Num[AnyArray, "*o_f c_in c_out"],
     *,
     stride: int | Sequence[int] = 1,
     padding: Padding = 0,

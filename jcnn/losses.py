@@ -9,9 +9,10 @@ from jaxtyping import Float, Num
 
 from jcnn import arguments
 from jcnn.activations import log_softmax, softmax
+from jcnn.arguments import AnyArray
 
 
-def softmax_cross_entropy(logits: Float[Array, "*n c"], labels: Num[Array, "..."]) -> Float[Array, "*n"]:
+def softmax_cross_entropy(logits: Float[AnyArray, "*n c"], labels: Num[AnyArray, "..."]) -> Float[Array, "*n"]:
     """−Σ_c t_c log p_c with p = softmax(logits): how surprised the network is by the label, in nats.
 
     With a class number t this is log Σ_c e^{z_c} − z_t, computed relative to the largest logit: finite as long as the
@@ -39,7 +40,7 @@ def softmax_cross_entropy(logits: Float[Array, "*n c"], labels: Num[Array, "..."
 
 
 def softmax_cross_entropy_backward(
-    dy: Float[Array, "*n"], logits: Float[Array, "*n c"], labels: Num[Array, "..."]
+    dy: Float[AnyArray, "*n"], logits: Float[AnyArray, "*n c"], labels: Num[AnyArray, "..."]
 ) -> Float[Array, "*n c"]:
     """The gradient of `softmax_cross_entropy` by the logits: what was predicted less what was true.
 
@@ -68,7 +69,7 @@ def softmax_cross_entropy_backward(
     return dy[..., None] * jnp.where(hot.any(-1, keepdims=True), p - hot, jnp.asarray(jnp.nan, p.dtype))
 
 
-def mean_squared_error(prediction: Float[Array, "*n c"], target: Float[Array, "*n c"]) -> Float[Array, "*n"]:
+def mean_squared_error(prediction: Float[AnyArray, "*n c"], target: Float[AnyArray, "*n c"]) -> Float[Array, "*n"]:
     """Σ_c (prediction_c − target_c)² / C, one loss per example.
 
     Args:
@@ -89,7 +90,7 @@ def mean_squared_error(prediction: Float[Array, "*n c"], target: Float[Array, "*
 
 
 def mean_squared_error_backward(
-    dy: Float[Array, "*n"], prediction: Float[Array, "*n c"], target: Float[Array, "*n c"]
+    dy: Float[AnyArray, "*n"], prediction: Float[AnyArray, "*n c"], target: Float[AnyArray, "*n c"]
 ) -> Float[Array, "*n c"]:
     """The gradient by the prediction: dy · 2 (prediction − target) / C."""
     prediction, target = _parse_pair(prediction, target)
@@ -97,7 +98,7 @@ def mean_squared_error_backward(
     return dy[..., None] * (2 / prediction.shape[-1]) * (prediction - target)
 
 
-def _parse_pair(prediction: Array, target: Array) -> tuple[Array, Array]:
+def _parse_pair(prediction: AnyArray, target: AnyArray) -> tuple[Array, Array]:
     prediction, target = arguments.numeric("prediction", prediction), arguments.numeric("target", target)
     arguments.same_dtype(prediction=prediction, target=target)
     if prediction.shape != target.shape or prediction.ndim == 0:
@@ -108,7 +109,7 @@ def _parse_pair(prediction: Array, target: Array) -> tuple[Array, Array]:
     return prediction, target
 
 
-def _parse(logits: Array, labels: Array) -> tuple[Array, Array]:
+def _parse(logits: AnyArray, labels: AnyArray) -> tuple[Array, Array]:
     logits = arguments.numeric("logits", logits)
     labels = arguments.ordered("labels", labels)
     if logits.ndim == 0:

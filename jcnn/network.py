@@ -9,6 +9,7 @@ from jax import Array
 from jaxtyping import Float, Num
 
 from jcnn import arguments
+from jcnn.arguments import AnyArray
 from jcnn.layers import DEFAULT, Activation, Layer, Network, Ops, Shape
 from jcnn.losses import softmax_cross_entropy, softmax_cross_entropy_backward
 
@@ -96,7 +97,7 @@ def init(key: Array, network: Network, input_shape: Shape, dtype: Any = jnp.floa
     return tuple(params)
 
 
-def apply(network: Network, params: Params, x: Float[Array, "n *s c"], *, ops: Ops = DEFAULT) -> Float[Array, "n classes"]:
+def apply(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops: Ops = DEFAULT) -> Float[Array, "n classes"]:
     """The forward pass: every layer in turn.
 
     Args:
@@ -113,14 +114,16 @@ def apply(network: Network, params: Params, x: Float[Array, "n *s c"], *, ops: O
         TypeError: what a layer's operation raises.
     """
     _matching(network, params)
+    x = arguments.numeric("x", x)
     for layer, layer_params in zip(network, params, strict=True):
         x = layer.apply(layer_params, x, ops)
     return x
 
 
-def activations(network: Network, params: Params, x: Float[Array, "n *s c"], *, ops: Ops = DEFAULT) -> tuple[Array, ...]:
+def activations(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops: Ops = DEFAULT) -> tuple[Array, ...]:
     """The output of every layer, in order; arguments as `apply`."""
     _matching(network, params)
+    x = arguments.numeric("x", x)
     outputs = []
     for layer, layer_params in zip(network, params, strict=True):
         x = layer.apply(layer_params, x, ops)
@@ -129,7 +132,7 @@ def activations(network: Network, params: Params, x: Float[Array, "n *s c"], *, 
 
 
 def value_and_grad(
-    network: Network, params: Params, x: Float[Array, "n *s c"], labels: Num[Array, "..."], *, ops: Ops = DEFAULT
+    network: Network, params: Params, x: Float[AnyArray, "n *s c"], labels: Num[AnyArray, "..."], *, ops: Ops = DEFAULT
 ) -> tuple[Float[Array, ""], Params]:
     """The mean softmax cross-entropy over a batch and its gradient by every parameter, by `jax.grad`.
 
@@ -155,7 +158,7 @@ def value_and_grad(
 
 
 def backprop(
-    network: Network, params: Params, x: Float[Array, "n *s c"], labels: Num[Array, "..."]
+    network: Network, params: Params, x: Float[AnyArray, "n *s c"], labels: Num[AnyArray, "..."]
 ) -> tuple[Float[Array, ""], Params]:
     """The same as `value_and_grad`, by hand: no autodiff anywhere.
 
@@ -179,6 +182,7 @@ def backprop(
 
     Source: Rumelhart, Hinton & Williams 1986, "Learning representations by back-propagating errors".
     """
+    x = arguments.numeric("x", x)
     *hidden, logits = (x, *activations(network, params, x))
     losses = softmax_cross_entropy(logits, labels)
     dy = softmax_cross_entropy_backward(jnp.full_like(losses, 1 / losses.size), logits, labels)

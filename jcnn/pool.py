@@ -11,6 +11,7 @@ from jax import Array
 from jaxtyping import Float, Real
 
 from jcnn import arguments
+from jcnn.arguments import AnyArray
 from jcnn.geometry import GeometryError, Padding, Rounding
 from jcnn.pool_forms import MAXIMUM, SUM, Form, Formulation, challenges, views
 from jcnn.precision import wide
@@ -19,7 +20,7 @@ from jcnn.window import Window, parse_window
 
 
 def max_pool(
-    x: Real[Array, "n *s c"],
+    x: Real[AnyArray, "n *s c"],
     window: int | Sequence[int],
     *,
     stride: int | Sequence[int] | None = None,
@@ -62,8 +63,8 @@ def max_pool(
 
 
 def max_pool_backward(
-    dy: Real[Array, "n *o c"],
-    x: Real[Array, "n *s c"],
+    dy: Real[AnyArray, "n *o c"],
+    x: Real[AnyArray, "n *s c"],
     window: int | Sequence[int],
     *,
     stride: int | Sequence[int] | None = None,
@@ -98,7 +99,7 @@ def max_pool_backward(
 
 
 def avg_pool(
-    x: Float[Array, "n *s c"],
+    x: Float[AnyArray, "n *s c"],
     window: int | Sequence[int],
     *,
     stride: int | Sequence[int] | None = None,
@@ -135,8 +136,8 @@ def avg_pool(
 
 
 def avg_pool_backward(
-    dy: Float[Array, "n *o c"],
-    x: Float[Array, "n *s c"],
+    dy: Float[AnyArray, "n *o c"],
+    x: Float[AnyArray, "n *s c"],
     window: int | Sequence[int],
     *,
     stride: int | Sequence[int] | None = None,
@@ -171,7 +172,7 @@ def avg_pool_backward(
     return reduce(jnp.add, (parsed.place(share, tap, x.shape[1:-1]) for tap in parsed.taps())).astype(x.dtype)
 
 
-def global_max_pool(x: Real[Array, "n *s c"]) -> Real[Array, "n c"]:
+def global_max_pool(x: Real[AnyArray, "n *s c"]) -> Real[Array, "n c"]:
     """The largest value of each channel's map, (N, *S, C) → (N, C); dtypes and ties as `max_pool`."""
     x = arguments.ordered("x", x)
     arguments.spatial_rank("x", x)
@@ -179,7 +180,7 @@ def global_max_pool(x: Real[Array, "n *s c"]) -> Real[Array, "n c"]:
     return jnp.where(_first_maximum(pixels), pixels, jnp.zeros_like(pixels)).sum(1, dtype=x.dtype)
 
 
-def global_max_pool_backward(dy: Real[Array, "n c"], x: Real[Array, "n *s c"]) -> Real[Array, "n *s c"]:
+def global_max_pool_backward(dy: Real[AnyArray, "n c"], x: Real[AnyArray, "n *s c"]) -> Real[Array, "n *s c"]:
     """dx = dy at the first maximum of each map, zero elsewhere."""
     x = arguments.ordered("x", x)
     arguments.spatial_rank("x", x)
@@ -188,7 +189,7 @@ def global_max_pool_backward(dy: Real[Array, "n c"], x: Real[Array, "n *s c"]) -
     return jnp.where(_first_maximum(pixels), dy[:, None, :], jnp.zeros_like(pixels)).reshape(x.shape)
 
 
-def global_avg_pool(x: Float[Array, "n *s c"]) -> Float[Array, "n c"]:
+def global_avg_pool(x: Float[AnyArray, "n *s c"]) -> Float[Array, "n c"]:
     """The mean of each channel's map, (N, *S, C) → (N, C); dtypes as `avg_pool`.
 
     Source: Lin, Chen & Yan 2013, "Network in network", section 3.2.
@@ -198,7 +199,7 @@ def global_avg_pool(x: Float[Array, "n *s c"]) -> Float[Array, "n c"]:
     return wide(x).mean(tuple(range(1, rank + 1))).astype(x.dtype)
 
 
-def global_avg_pool_backward(dy: Float[Array, "n c"], x: Float[Array, "n *s c"]) -> Float[Array, "n *s c"]:
+def global_avg_pool_backward(dy: Float[AnyArray, "n c"], x: Float[AnyArray, "n *s c"]) -> Float[Array, "n *s c"]:
     """dx = dy / (number of pixels), at every pixel."""
     x = arguments.numeric("x", x)
     rank = arguments.spatial_rank("x", x)

@@ -1,8 +1,5 @@
 """The fully connected layer and flattening."""
 
-# NumPy arrays are taken where annotations say jax.Array.
-# pyright: reportArgumentType=false
-
 from typing import Any
 
 import jax

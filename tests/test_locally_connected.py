@@ -1,8 +1,5 @@
 """The locally connected layer against conv, against walking the window, and its gradients against jax.vjp."""
 
-# NumPy arrays are taken where annotations say jax.Array.
-# pyright: reportArgumentType=false
-
 from functools import partial
 from typing import Any
 

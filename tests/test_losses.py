@@ -1,8 +1,5 @@
 """Losses: known values, extreme logits, every kind of label, gradients by hand."""
 
-# NumPy arrays are taken where annotations say jax.Array.
-# pyright: reportArgumentType=false
-
 from typing import Any
 
 import jax

@@ -1,8 +1,5 @@
 """Pooling against walking the window, and its gradients by hand against jax.vjp."""
 
-# NumPy arrays are taken where annotations say jax.Array.
-# pyright: reportArgumentType=false
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal

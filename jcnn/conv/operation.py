@@ -9,6 +9,7 @@ from jax import Array
 from jaxtyping import Num
 
 from jcnn import arguments, geometry
+from jcnn.arguments import AnyArray
 from jcnn.conv import backward
 from jcnn.conv.fft import conv_fft
 from jcnn.conv.im2col import conv_im2col
@@ -32,9 +33,9 @@ FORMULATIONS = {
 
 
 def conv(
-    x: Num[Array, "n *s c_in"],
-    w: Num[Array, "*f c_group c_out"],
-    b: Num[Array, " c_out"] | None = None,
+    x: Num[AnyArray, "n *s c_in"],
+    w: Num[AnyArray, "*f c_group c_out"],
+    b: Num[AnyArray, " c_out"] | None = None,
     *,
     stride: int | Sequence[int] = 1,
     padding: Padding = 0,
@@ -87,7 +88,10 @@ def conv(
 
 
 def convolve(
-    x: Num[Array, "n *s c_in"], w: Num[Array, "*f c_group c_out"], b: Num[Array, " c_out"] | None = None, **options: Any
+    x: Num[AnyArray, "n *s c_in"],
+    w: Num[AnyArray, "*f c_group c_out"],
+    b: Num[AnyArray, " c_out"] | None = None,
+    **options: Any,
 ) -> Num[Array, "n *o c_out"]:
     """Convolution as mathematics defines it: `conv` with the filter flipped along every spatial axis.
 
@@ -115,9 +119,9 @@ def convolve(
 
 
 def conv_backward(
-    dy: Num[Array, "n *o c_out"],
-    x: Num[Array, "n *s c_in"],
-    w: Num[Array, "*f c_group c_out"],
+    dy: Num[AnyArray, "n *o c_out"],
+    x: Num[AnyArray, "n *s c_in"],
+    w: Num[AnyArray, "*f c_group c_out"],
     *,
     stride: int | Sequence[int] = 1,
     padding: Padding = 0,

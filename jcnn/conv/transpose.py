@@ -6,6 +6,7 @@ from jax import Array
 from jaxtyping import Num
 
 from jcnn import arguments, geometry
+from jcnn.arguments import AnyArray
 from jcnn.conv.backward import input_gradient
 from jcnn.conv.operation import check_filters
 from jcnn.geometry import GeometryError, Padding
@@ -13,9 +14,9 @@ from jcnn.window import parse_window
 
 
 def conv_transpose(
-    y: Num[Array, "n *o c_out"],
-    w: Num[Array, "*f c_group c_out"],
-    b: Num[Array, " c_in"] | None = None,
+    y: Num[AnyArray, "n *o c_out"],
+    w: Num[AnyArray, "*f c_group c_out"],
+    b: Num[AnyArray, " c_in"] | None = None,
     *,
     stride: int | Sequence[int] = 1,
     padding: Padding = 0,

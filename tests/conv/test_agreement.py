@@ -4,9 +4,6 @@ Errors are measured by what rounding can do. A direct sum errs relative to the s
 entry. The Fourier transform spreads roundings over the image, relative to Σ_c ‖x_c‖₂‖w_c‖₂. Winograd has a bound of its own.
 """
 
-# NumPy arrays are taken where annotations say jax.Array.
-# pyright: reportArgumentType=false
-
 from functools import partial
 from typing import Any
 

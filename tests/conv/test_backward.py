@@ -1,8 +1,5 @@
 """The gradients of convolution by hand, against jax.vjp, wherever they can be called."""
 
-# NumPy arrays are taken where annotations say jax.Array.
-# pyright: reportArgumentType=false
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

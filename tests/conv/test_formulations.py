@@ -1,8 +1,5 @@
 """What every formulation of convolution keeps: a worked example, dtypes, programs that do not grow, gradients by hand."""
 
-# NumPy arrays are taken where annotations say jax.Array.
-# pyright: reportArgumentType=false
-
 from functools import partial
 from typing import Any, get_args
 

@@ -1,8 +1,5 @@
 """Forward passes and gradients against PyTorch's autograd, in float64."""
 
-# NumPy arrays are taken where annotations say jax.Array.
-# pyright: reportArgumentType=false
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
