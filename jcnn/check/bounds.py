@@ -17,6 +17,9 @@ UNIT = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16
 
 _SMALLEST = {"float64": 2.0**-1074, "float32": 2.0**-149, "float16": 2.0**-24, "bfloat16": 2.0**-133}
 
+# What is off by more than this part of the terms is no longer called rounding, however long the sum.
+_LARGEST = {"float64": 1e-8, "float32": 1e-3, "float16": 5e-3, "bfloat16": 4e-2}
+
 # Beside the n additions of a term: its factors may have been rounded when they were stored, then the product, then the result.
 _ROUNDINGS_BESIDE = 4
 
@@ -27,7 +30,7 @@ def gamma(count: np.ndarray | float, precision: str) -> np.ndarray:
     return np.where(product < 0.5, product / (1 - np.minimum(product, 0.5)), 2 * product)
 
 
-def bound(terms: np.ndarray, count: np.ndarray | float, precision: str = "float64", *, whole: bool = False) -> np.ndarray:
+def bound(terms: np.ndarray, count: np.ndarray | float, precision: str = "float64", *, whole: bool = False, factor: float = 1.0) -> np.ndarray:
     """The largest error that rounding explains, for every element.
 
     Args:
@@ -35,12 +38,14 @@ def bound(terms: np.ndarray, count: np.ndarray | float, precision: str = "float6
         count: how many terms, for every element or for all.
         precision: what the arithmetic may have been, a key of `UNIT`.
         whole: bound all elements by the largest bound among them, as for fast algorithms (FFT, Winograd) that mix elements.
+        factor: how much more than a plain sum the algorithm amplifies rounding.
 
     Returns:
         An array of the shape of `terms`.
     """
     total = np.asarray(count, np.float64) + _ROUNDINGS_BESIDE
-    limit = gamma(total, precision) * terms + total * _SMALLEST[precision]
+    part = np.minimum(factor * gamma(total, precision), min(factor, 4.0) * _LARGEST[precision])
+    limit = part * terms + total * _SMALLEST[precision]
     return np.full(np.shape(limit), limit.max()) if whole and np.size(limit) else limit
 
 

@@ -4,8 +4,6 @@ numbers is it.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
-
 import numpy as np
 
 from jcnn.check.cases import Case
@@ -19,32 +17,27 @@ Array = np.ndarray
 _TOLERANCES = (1e-9, 1e-5)
 
 
-class Diagnosis(NamedTuple):
-    """What it is, in words.
-
-    Attributes:
-        sentence: for the person whose candidate it is.
-        mistakes: the known mistakes found, with the verdicts they deserve.
-    """
-
-    sentence: str
-    mistakes: tuple[Mistake, ...] = ()
+def mistaken(kind: Kind, number: int, cases: tuple[Case, ...]) -> tuple[Outcome, ...]:
+    """What entry `number` of the catalogue gives in every case."""
+    if cases is kind.cases:
+        return _mistaken(kind.name, number)
+    return tuple(call(CATALOGUE[number].wrong[kind.name], kind, case) for case in cases)
 
 
-@lru_cache(maxsize=256)
-def mistaken(kind: str, number: int) -> tuple[Outcome, ...]:
-    """What entry `number` of the catalogue gives in every case of a kind."""
-    known = kind_of(kind)
-    return tuple(call(CATALOGUE[number].wrong[kind], known, case) for case in known.cases)
+@lru_cache(maxsize=1024)
+def _mistaken(name: str, number: int) -> tuple[Outcome, ...]:
+    kind = kind_of(name)
+    return tuple(call(CATALOGUE[number].wrong[name], kind, case) for case in kind.cases)
 
 
 def known_mistakes(
-    kind: Kind, outcomes: Sequence[Outcome], expected: Sequence[tuple[Expected, ...]], wrong: Sequence[set[int]]
+    kind: Kind, cases: tuple[Case, ...], outcomes: Sequence[Outcome], expected: Sequence[tuple[Expected, ...]], wrong: Sequence[set[int]]
 ) -> tuple[tuple[str, Mistake], ...]:
     """The mistakes that reproduce the outcomes: one for all outputs, or one for each output that is wrong; empty if none does.
 
     Args:
         kind: what the candidate should be.
+        cases: what it was given.
         outcomes: what it did in every case.
         expected: what it should have done.
         wrong: for every case, the outputs that are wrong.
@@ -54,9 +47,10 @@ def known_mistakes(
     """
     leaves = sorted(set().union(*wrong))
     entries = [number for number, mistake in enumerate(CATALOGUE) if kind.name in mistake.wrong]
+    made = {number: mistaken(kind, number, cases) for number in entries}
     for tolerance in _TOLERANCES:
         scores = {
-            (number, leaf): _score(leaf, outcomes, mistaken(kind.name, number), expected, wrong, tolerance)
+            (number, leaf): _score(leaf, outcomes, made[number], expected, wrong, tolerance)
             for number in entries
             for leaf in range(len(kind.leaves))
         }

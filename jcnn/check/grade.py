@@ -135,7 +135,7 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
         outcomes[number] = entry.outcome
         if not entry.outcome.raised:
             wrong[number] = {leaf for leaf, row in enumerate(entry.rows) if row.verdict != "agrees"}
-    found = known_mistakes(kind, outcomes, expected, wrong)
+    found = known_mistakes(kind, kind.cases, outcomes, expected, wrong)
     sentences = " ".join(dict.fromkeys(f"{leaf}: {m.sentence}" if leaf else m.sentence for leaf, m in found))
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])

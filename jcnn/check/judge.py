@@ -35,26 +35,28 @@ def judge(
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(got - expected.value)
     error = np.where(np.isfinite(got), error, np.inf)
-    limits = {precision: factor * expected.bound(precision, whole=whole) for precision in precisions}
+    limits = {precision: expected.bound(precision, whole=whole, factor=factor) for precision in precisions}
     kink = expected.low < expected.high
     verdict, precision = _verdict(expected, got, error, limits)
     limit = limits[precision]
     # At a kink another choice is no error, unless nothing else is wrong and the choice is what there is to show.
     excused = kink & (got >= expected.low - limit) & (got <= expected.high + limit) & (verdict == "bug")
     shown = np.where(excused, 0.0, error)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        measure = shown / np.maximum(limit, np.finfo(np.float64).tiny)
         relative = np.where(expected.value != 0, shown / np.abs(expected.value), 0.0)
-    summed = expected.terms > 0
+    terms = np.full_like(error, expected.terms.max(initial=0)) if whole else expected.terms
+    summed = terms > 0
     row = Row(
         case=case,
         verdict=verdict,
         leaf=leaf,
         error=float(shown.max(initial=0)),
         relative=float(relative.max(initial=0)),
-        ulps=float(bounds.in_ulps(shown, expected.terms, precision).max(initial=0, where=summed)),
-        bound=float(bounds.in_ulps(limit, expected.terms, precision).max(initial=0, where=summed)),
+        ulps=float(bounds.in_ulps(shown, terms, precision).max(initial=0, where=summed)),
+        bound=float(bounds.in_ulps(limit, terms, precision).max(initial=0, where=summed)),
         kinks=int(kink.sum()),
-        worst=_worst(leaf, expected, got, shown / np.maximum(limit, np.finfo(np.float64).tiny)),
+        worst=_worst(leaf, expected, got, measure),
     )
     return Judged(row, precision)
 

@@ -22,6 +22,7 @@ class Expected(NamedTuple):
         count: how many terms, for every element.
         low: the least that another choice at the kinks gives.
         high: the most; where low = high there is no kink.
+        unsteady: what else rounding can do, in units of u.
     """
 
     value: Array
@@ -29,10 +30,11 @@ class Expected(NamedTuple):
     count: Array
     low: Array
     high: Array
+    unsteady: Array | float = 0.0
 
-    def bound(self, precision: str, *, whole: bool) -> Array:
+    def bound(self, precision: str, *, whole: bool, factor: float = 1.0) -> Array:
         """The largest error that rounding explains."""
-        return bounds.bound(self.terms, self.count, precision, whole=whole)
+        return bounds.bound(self.terms, self.count, precision, whole=whole, factor=factor) + bounds.UNIT[precision] * self.unsteady
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def _arrays(output: Any, kind: Kind) -> tuple[tuple[Array | None, ...], tuple[st
     leaves: list[Array | None] = []
     dtypes = []
     for name, part in zip(wanted, parts, strict=False):
-        array = _numpy(part)
+        array = to_numpy(part)
         dtypes.append("" if array is None else array.dtype.name)
         if array is None:
             what = "None" if part is None else f"a {type(part).__name__}"
@@ -112,7 +112,7 @@ def _arrays(output: Any, kind: Kind) -> tuple[tuple[Array | None, ...], tuple[st
     return tuple(leaves), tuple(dtypes), problem
 
 
-def _numpy(value: Any) -> Array | None:
+def to_numpy(value: Any) -> Array | None:
     """`value` as an array of numbers, from NumPy, JAX, PyTorch or nested lists; None where it is none."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()

@@ -17,7 +17,7 @@ def picture(args: dict[str, Any], options: dict[str, Any], leaf: str, expected: 
     blocks = [_block(name, value) for name, value in args.items() if isinstance(value, np.ndarray)]
     lines = [*_beside(blocks), ""]
     if got is None or got.shape != expected.shape:
-        shapes = f"{leaf} has shape {None if got is None else got.shape}, expected {expected.shape}"
+        shapes = f"{leaf}: {'nothing' if got is None else f'shape {got.shape}'}, expected shape {expected.shape}"
         outputs = [_block(f"expected {leaf}", expected), *([] if got is None else [_block(f"got {leaf}", got)])]
         return "\n".join([called, *lines, shapes, *_beside(outputs)]).strip()
     scale = max(float(np.abs(expected).max(initial=0)), 1e-300)

@@ -169,7 +169,8 @@ def row_cells(row: Row) -> tuple[str, ...]:
     shown = escape(row.remark)
     if compared and row.worst and row.error > 0:
         where = ", ".join(map(str, row.worst.index))
-        shown = escape(f"{row.leaf}[{where}]: {row.worst.expected:.6g} → {row.worst.got:.6g}")
+        digits = 6 if row.relative > 1e-4 else 17
+        shown = escape(f"{row.leaf}[{where}]: {row.worst.expected:.{digits}g} → {row.worst.got:.{digits}g}")
     return escape(row.case), row.leaf, f"[{COLOURS[row.verdict]}]{row.verdict}[/]", *numbers, shown
 
 
