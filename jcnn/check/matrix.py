@@ -145,13 +145,18 @@ def _cells(operation: str, formulation: str, dtype: str) -> Iterator[Cell]:
     chosen = _CHOSEN.get(operation)
     cases = [_held(case, dtype, kind.name) for case in kind.cases if chosen is None or case.name in chosen]
     with double_precision(), jax.numpy_dtype_promotion("standard"):
-        programs = [_program(operation, formulation, case, dtype) for case in cases]
-        taken = [(case, program) for case, program in zip(cases, programs, strict=True) if program]
+        inputs = [_inputs(operation, case, dtype) for case in cases]
+        programs = [_program(operation, formulation, case, given) for case, given in zip(cases, inputs, strict=True)]
+        taken = [entry for entry in zip(cases, programs, inputs, strict=True) if entry[1]]
         refused = len(cases) - len(taken)
-        results = jax.jit(lambda: [program() for _, program in taken])() if taken else []
-        results = jax.device_get(results)
+
+        def every(given: list[Any]) -> list[Any]:
+            return [program(one) for (_, program, _), one in zip(taken, given, strict=True) if program]
+
+        # Given as arguments: on constants the compiler would compute, not the kernels it chooses.
+        results = jax.device_get(jax.jit(every)([given for *_, given in taken]))
     gradients: dict[str, list[tuple[Case, tuple[Any, ...]]]] = {}
-    for (case, _), result in zip(taken, results, strict=True):
+    for (case, *_), result in zip(taken, results, strict=True):
         for gradient, leaves in result.items():
             gradients.setdefault(gradient, []).append((case, leaves))
     if not taken:
@@ -179,33 +184,43 @@ def _held(case: Case, dtype: str, kind: str) -> Case:
     return case._replace(args=args)
 
 
-def _program(operation: str, formulation: str, case: Case, dtype: str) -> Callable[[], dict[str, Any]] | None:
+def _inputs(operation: str, case: Case, dtype: str) -> dict[str, Any]:
+    """What is computed with, `dtype` where it is real; sizes of windows are no input."""
+    values = {"dy": _upstream(operation, case), **case.args}
+    return {
+        name: jnp.asarray(value, dtype) if _floating(value) else jnp.asarray(value)
+        for name, value in values.items()
+        if isinstance(value, np.ndarray)
+    }
+
+
+def _program(
+    operation: str, formulation: str, case: Case, inputs: dict[str, Any]
+) -> Callable[[dict[str, Any]], dict[str, Any]] | None:
     """A function that computes the case in all ways; None where the formulation refuses it."""
     function = getattr(jcnn, operation)
     options = {**case.options, **({"formulation": formulation} if formulation else {})}
-    values = {name: jnp.asarray(v, dtype) if _floating(v) else v for name, v in case.args.items()}
     backward = getattr(jcnn, f"{operation}_backward", None)
     count = len(kind_of(f"{operation}_backward").leaves) if backward else 0
-    real = list(values)[:count]
-    rest = list(values.values())[count:]
 
-    def run() -> dict[str, Any]:
+    def run(inputs: dict[str, Any]) -> dict[str, Any]:
+        # Labels are inputs too, but a window's size is static.
+        values = {name: inputs.get(name, value) for name, value in case.args.items()}
         found: dict[str, Any] = {"": (function(*values.values(), **options),)}
         if not backward:
             return found
-        dy = jnp.asarray(_upstream(operation, case), dtype)
-        args = [values[name] for name in real]
-        found["autodiff"] = jax.vjp(lambda *args: function(*args, *rest, **options), *args)[1](dy)
+        args, rest = list(values.values())[:count], list(values.values())[count:]
+        found["autodiff"] = jax.vjp(lambda *args: function(*args, *rest, **options), *args)[1](inputs["dy"])
         if operation in {"conv", "max_pool"}:
             ruled = partial(function, **options, gradient="manual")
-            found["manual"] = jax.vjp(lambda *args: ruled(*args, *rest), *args)[1](dy)
+            found["manual"] = jax.vjp(lambda *args: ruled(*args, *rest), *args)[1](inputs["dy"])
         else:
             seen = [value for name, value in values.items() if name != "b"]
-            found["manual"] = as_leaves(backward(dy, *seen, **options))
+            found["manual"] = as_leaves(backward(inputs["dy"], *seen, **options))
         return found
 
     try:
-        jax.eval_shape(run)
+        jax.eval_shape(run, inputs)
     except (ValueError, TypeError):
         if not formulation or formulation == "lax":
             raise
