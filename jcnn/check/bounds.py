@@ -30,7 +30,9 @@ def gamma(count: np.ndarray | float, precision: str) -> np.ndarray:
     return np.where(product < 0.5, product / (1 - np.minimum(product, 0.5)), 2 * product)
 
 
-def bound(terms: np.ndarray, count: np.ndarray | float, precision: str = "float64", *, whole: bool = False, factor: float = 1.0) -> np.ndarray:
+def bound(
+    terms: np.ndarray, count: np.ndarray | float, precision: str = "float64", *, whole: bool = False, factor: float = 1.0
+) -> np.ndarray:
     """The largest error that rounding explains, for every element.
 
     Args:

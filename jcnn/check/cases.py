@@ -77,7 +77,9 @@ _WALKS = (
     _Walk("ties of windows that do not overlap", (4, 4), (2, 2), (1, 1, 1), {}, 1, False, "ties"),
     _Walk("three axes", (3, 2, 3), (2, 2, 2), (1, 2, 2), {"stride": 1}, 2, values="normal"),
     _Walk("any numbers", (6, 7), (3, 3), (1, 3, 4), {"stride": (2, 1), "padding": 1}, 3, True, "normal"),
-    _Walk("one large image", (23, 19), (5, 3), (1, 4, 6), {"stride": (2, 1), "padding": 2, "dilation": (1, 2)}, 2, True, "normal"),
+    _Walk(
+        "one large image", (23, 19), (5, 3), (1, 4, 6), {"stride": (2, 1), "padding": 2, "dilation": (1, 2)}, 2, True, "normal"
+    ),
 )
 
 
@@ -103,10 +105,7 @@ def _features(walk: _Walk) -> frozenset[str]:
     window = parse_window(walk.sizes, walk.window, **{k: v for k, v in options.items() if k != "groups"})
     if any(s > 1 for s in window.stride):
         found.add("a stride above 1")
-    if any(
-        (n + lo + hi - geometry.span(f, d)) % s
-        for n, f, s, (lo, hi), d in zip(walk.sizes, *window, strict=True)
-    ):
+    if any((n + lo + hi - geometry.span(f, d)) % s for n, f, s, (lo, hi), d in zip(walk.sizes, *window, strict=True)):
         found.add("a stride that leaves a rest")
     if any(s < f for f, s in zip(window.size, window.stride, strict=True)):
         found.add("windows that overlap")
@@ -187,7 +186,11 @@ def _pool_cases(kind: str) -> Iterator[Case]:
         average = kind.startswith("avg")
         values = walk.values if walk.values in {"zeros", "ties"} else "normal" if walk.values == "normal" else "distinct"
         x = _values("whole" if average and values in {"distinct", "ties"} else values, shape, "x" + walk.name)
-        dy = _values("normal" if values == "normal" else "whole", (walk.batch, *window.output_shape(walk.sizes), shape[-1]), "dy" + walk.name)
+        dy = _values(
+            "normal" if values == "normal" else "whole",
+            (walk.batch, *window.output_shape(walk.sizes), shape[-1]),
+            "dy" + walk.name,
+        )
         features = _features(walk) | ({"ties"} if values in {"zeros", "ties"} and not average else set())
         size = walk.window[0] if len(set(walk.window)) == 1 else walk.window
         gradient = {"dy": dy} if kind.endswith("backward") else {}
@@ -195,7 +198,9 @@ def _pool_cases(kind: str) -> Iterator[Case]:
         yield Case(walk.name, {**gradient, "x": x, "window": size}, dict(walk.options), features, exact)
         if average and "padding" in features:
             counted = {**walk.options, "count_padding": True}
-            yield Case(f"{walk.name}, counted", {**gradient, "x": x, "window": size}, counted, features | {"count_padding"}, exact)
+            yield Case(
+                f"{walk.name}, counted", {**gradient, "x": x, "window": size}, counted, features | {"count_padding"}, exact
+            )
 
 
 def global_cases(kind: str) -> tuple[Case, ...]:
@@ -315,4 +320,14 @@ def squared_cases(kind: str) -> tuple[Case, ...]:
     return tuple(found)
 
 
-__all__ = ["Case", "activation_cases", "conv_cases", "dense_cases", "formulas", "global_cases", "pool_cases", "softmax_cases", "squared_cases"]
+__all__ = [
+    "Case",
+    "activation_cases",
+    "conv_cases",
+    "dense_cases",
+    "formulas",
+    "global_cases",
+    "pool_cases",
+    "softmax_cases",
+    "squared_cases",
+]

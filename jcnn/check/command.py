@@ -1,5 +1,6 @@
 """The commands `jcnn check` and `jcnn grade`."""
 
+import difflib
 import importlib
 import importlib.util
 import sys
@@ -59,7 +60,10 @@ def _print(console: Console, result: Any, *, as_json: bool) -> None:
     if as_json:
         console.print(result.to_json(), soft_wrap=True, markup=False, highlight=False)
     else:
-        console.print(result)
+        # Through a pipe there is no width to keep to.
+        console.print(
+            result if console.is_terminal else str(result), soft_wrap=not console.is_terminal, markup=False, highlight=False
+        )
 
 
 def load_function(place: str) -> Callable[..., Any]:
@@ -79,8 +83,9 @@ def load_function(place: str) -> Callable[..., Any]:
     for part in name.split("."):
         found = getattr(found, part, None)
     if not callable(found):
-        functions = ", ".join(sorted(key for key, value in vars(module).items() if callable(value) and not key.startswith("_")))
-        raise ValueError(f"{module_name} has no function {name}: it has {functions or 'none'}")
+        functions = sorted(key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
+        near = difflib.get_close_matches(name, functions) or functions[:8]
+        raise ValueError(f"{module_name} has no function {name}: expected one it has, such as {', '.join(near) or '(none)'}")  # noqa: TRY004
     return found
 
 

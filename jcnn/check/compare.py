@@ -136,7 +136,11 @@ def _problem(forward: Callable[..., Any], given: Sequence[Any], options: dict[st
 
 def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
     try:
-        names = [p.name for p in inspect.signature(function).parameters.values() if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+        names = [
+            p.name
+            for p in inspect.signature(function).parameters.values()
+            if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}
+        ]
     except (TypeError, ValueError):
         names = []
     return [names[place] if place < len(names) else f"argument {place}" for place in range(count)]
@@ -155,7 +159,7 @@ def _expected(problem: _Problem, dy: jax.Array, held: str, seed: int) -> tuple[l
     for _ in range(_PROBES):
         signs = jnp.asarray(rng.choice([-1.0, 1.0], dy.shape))
         for square, g in zip(squares, gradient(problem.args, dy * signs), strict=True):
-            square += np.asarray(g) ** 2 / _PROBES
+            np.add(square, np.asarray(g) ** 2 / _PROBES, out=square)
     terms = [np.maximum(np.sqrt(square), np.abs(g)) for square, g in zip(squares, here, strict=True)]
     count = 6.0 * dy.size
     single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), problem.args)
@@ -303,7 +307,9 @@ def _diagnosis(
             dict.fromkeys(mistake.name for _, mistake in found)
         )
     if verdict == "rounding":
-        return f"Right as far as {precision} arithmetic goes: somewhere it computes in {precision}.", (f"{precision} arithmetic",)
+        return f"Right as far as {precision} arithmetic goes: somewhere it computes in {precision}.", (
+            f"{precision} arithmetic",
+        )
     if verdict == "kink":
         return "At ties or zeros it chooses another of the possible gradients; everywhere else it agrees.", ()
     sentences = []
@@ -314,7 +320,12 @@ def _diagnosis(
 
 
 def _named(
-    rows: Sequence[Row], got: Sequence[Array | None], forward: Callable[..., Any], dy: Any, given: Sequence[Any], options: dict[str, Any]
+    rows: Sequence[Row],
+    got: Sequence[Array | None],
+    forward: Callable[..., Any],
+    dy: Any,
+    given: Sequence[Any],
+    options: dict[str, Any],
 ) -> Any:
     """The catalogue's answer, where forward is an operation of ours."""
     inner = forward

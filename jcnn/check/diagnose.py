@@ -1,9 +1,11 @@
-"""From wrong numbers to the mistake behind them: every known mistake is run on the same cases, and the one that gives the same
-numbers is it.
+"""From wrong numbers to the mistake behind them.
+
+Every known mistake is run on the same cases, and the one that gives the same numbers is it.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
+
 import numpy as np
 
 from jcnn.check.cases import Case
@@ -31,7 +33,11 @@ def _mistaken(name: str, number: int) -> tuple[Outcome, ...]:
 
 
 def known_mistakes(
-    kind: Kind, cases: tuple[Case, ...], outcomes: Sequence[Outcome], expected: Sequence[tuple[Expected, ...]], wrong: Sequence[set[int]]
+    kind: Kind,
+    cases: tuple[Case, ...],
+    outcomes: Sequence[Outcome],
+    expected: Sequence[tuple[Expected, ...]],
+    wrong: Sequence[set[int]],
 ) -> tuple[tuple[str, Mistake], ...]:
     """The mistakes that reproduce the outcomes: one for all outputs, or one for each output that is wrong; empty if none does.
 

@@ -91,7 +91,9 @@ def _left_out(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> tuple[str, 
     for case, outcome in zip(cases, outcomes, strict=True):
         if outcome.declined:
             reasons.setdefault(outcome.declined, []).append(case.name)
-    return tuple(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+    return tuple(
+        f"{reason} ({'; '.join(names) if len(names) < 4 else f'{len(names)} cases'})" for reason, names in reasons.items()
+    )
 
 
 def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Outcome) -> _Graded:
@@ -120,11 +122,15 @@ def _report(kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[str
         stored = _stored(graded)
         if stored:
             verdict = "rounding"
-            return Report(subject, verdict, _coarse(stored), _worst(rows, ("agrees",)), rows, (f"{stored} arithmetic",), left_out)
+            return Report(
+                subject, verdict, _coarse(stored), _worst(rows, ("agrees",)), rows, (f"{stored} arithmetic",), left_out
+            )
         return Report(subject, verdict, None, _worst(rows, ("agrees",)), rows, (), left_out)
     verdict, diagnosis, names = _diagnosed(kind, graded, verdict)
     picture = _smallest(kind, graded) if verdict in {"bug", "kink"} else None
-    return Report(subject, verdict, diagnosis, _worst(rows, (verdict, "bug", "kink", "rounding")), rows, names, left_out, picture)
+    return Report(
+        subject, verdict, diagnosis, _worst(rows, (verdict, "bug", "kink", "rounding")), rows, names, left_out, picture
+    )
 
 
 def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Verdict, str, tuple[str, ...]]:

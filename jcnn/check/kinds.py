@@ -19,7 +19,7 @@ class Expected(NamedTuple):
     Attributes:
         value: the reference's result.
         terms: Σ|terms| of every element.
-        count: how many terms, for every element.
+        length: how many terms, for every element.
         low: the least that another choice at the kinks gives.
         high: the most; where low = high there is no kink.
         unsteady: what else rounding can do, in units of u.
@@ -27,14 +27,17 @@ class Expected(NamedTuple):
 
     value: Array
     terms: Array
-    count: Array
+    length: Array
     low: Array
     high: Array
     unsteady: Array | float = 0.0
 
     def bound(self, precision: str, *, whole: bool, factor: float = 1.0) -> Array:
         """The largest error that rounding explains."""
-        return bounds.bound(self.terms, self.count, precision, whole=whole, factor=factor) + bounds.UNIT[precision] * self.unsteady
+        return (
+            bounds.bound(self.terms, self.length, precision, whole=whole, factor=factor)
+            + bounds.UNIT[precision] * self.unsteady
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ def _linear(function: Callable[..., Any], case: Case, frozen: tuple[str, ...] = 
 
     def through(change: Callable[[Array], Array]) -> tuple[Array, ...]:
         args = [
-            change(value) if isinstance(value, np.ndarray) and name not in frozen else value for name, value in case.args.items()
+            change(value) if isinstance(value, np.ndarray) and name not in frozen else value
+            for name, value in case.args.items()
         ]
         return as_leaves(function(*args, **case.options))
 

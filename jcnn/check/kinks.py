@@ -1,7 +1,7 @@
 """Elements at kinks: where a maximum ties or a relu sees 0, and one gradient is as good as another.
 
-They are found without knowing the function: a step of a billionth in any direction changes a smooth function's gradient by about a
-billionth; at a kink it jumps. What the gradients on all sides span is what may be chosen there, element by element.
+They are found without knowing the function: a step of a billionth in any direction changes a smooth function's gradient by
+about a billionth; at a kink it jumps. What the gradients on all sides span may be chosen there, element by element.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,12 @@ _STEP = 1e-9
 
 
 def spans(
-    gradient: Callable[..., Sequence[Any]], args: Sequence[Any], here: Sequence[Array], noise: Sequence[Array], step: float, seed: int
+    gradient: Callable[..., Sequence[Any]],
+    args: Sequence[Any],
+    here: Sequence[Array],
+    noise: Sequence[Array],
+    step: float,
+    seed: int,
 ) -> list[tuple[Array, Array]]:
     """(low, high) of every gradient over the neighbours of a point; equal where the function is smooth.
 

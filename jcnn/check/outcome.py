@@ -67,7 +67,7 @@ def _not_taken(candidate: Callable[..., Any], case: Case) -> str | None:
         if not optional:
             return None
         try:
-            signature.bind(*list(case.args.values())[:-1], **case.options)
+            signature.bind(*tuple(case.args.values())[:-1], **case.options)
         except TypeError:
             return None
         return "takes no b"
@@ -86,7 +86,7 @@ def _arrays(output: Any, kind: Kind) -> tuple[tuple[Array | None, ...], tuple[st
     """The outputs as arrays, their dtypes, and what is wrong with their number or kind."""
     wanted = kind.leaves
     if len(wanted) == 1:
-        parts = output if isinstance(output, tuple) else (output,)
+        parts: tuple[Any, ...] = output if isinstance(output, tuple) else (output,)
     elif isinstance(output, tuple | list):
         parts = tuple(output)
     else:
@@ -108,7 +108,7 @@ def _arrays(output: Any, kind: Kind) -> tuple[tuple[Array | None, ...], tuple[st
         if array.dtype.name not in {"float64", "float32", "float16", "bfloat16"}:
             why = "fractions are lost" if array.dtype.kind in "iub" else "expected real numbers"
             problem = problem or f"{name} has dtype {array.dtype.name}: {why}; return float64, as x has."
-        leaves.append(array.astype(np.float64) if array.dtype.kind != "c" else array.real.astype(np.float64))
+        leaves.append(array.astype(np.float64) if array.dtype.kind != "c" else np.real(array).astype(np.float64))
     return tuple(leaves), tuple(dtypes), problem
 
 

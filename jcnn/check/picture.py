@@ -13,7 +13,9 @@ def picture(args: dict[str, Any], options: dict[str, Any], leaf: str, expected: 
 
     Wrong numbers of the result are marked with a star.
     """
-    called = ", ".join([*(f"{k}={v}" for k, v in args.items() if not isinstance(v, np.ndarray)), *(f"{k}={v!r}" for k, v in options.items())])
+    called = ", ".join(
+        [*(f"{k}={v}" for k, v in args.items() if not isinstance(v, np.ndarray)), *(f"{k}={v!r}" for k, v in options.items())]
+    )
     blocks = [_block(name, value) for name, value in args.items() if isinstance(value, np.ndarray)]
     lines = [*_beside(blocks), ""]
     if got is None or got.shape != expected.shape:
@@ -37,8 +39,15 @@ def _block(name: str, values: Array, where: tuple[Any, ...] | None = None, wrong
     index = tuple(slice(None) if axis in kept else int(at) for axis, at in enumerate(where))
     shown = np.reshape(values[index], tuple(values.shape[axis] for axis in kept))
     table = np.atleast_2d(shown)[:_TALLEST, :_WIDEST]
-    marks = np.atleast_2d(wrong[index].reshape(shown.shape))[:_TALLEST, :_WIDEST] if wrong is not None else np.zeros(table.shape, bool)
-    cells = [[f"{value:.4g}{'*' if mark else ''}" for value, mark in zip(*pair, strict=True)] for pair in zip(table, marks, strict=True)]
+    marks = (
+        np.atleast_2d(wrong[index].reshape(shown.shape))[:_TALLEST, :_WIDEST]
+        if wrong is not None
+        else np.zeros(table.shape, bool)
+    )
+    cells = [
+        [f"{value:.4g}{'*' if mark else ''}" for value, mark in zip(*pair, strict=True)]
+        for pair in zip(table, marks, strict=True)
+    ]
     width = max((len(cell) for row in cells for cell in row), default=1)
     sliced = len(axes) > len(kept)
     spec = ", ".join(":" if axis in kept else str(int(at)) for axis, at in enumerate(where))

@@ -123,9 +123,7 @@ def convolve(x: Array, w: Array, b: Array | None = None, **options: Any) -> Arra
     return conv(x, np.flip(w, tuple(range(w.ndim - 2))), b, **options)
 
 
-def conv_backward(
-    dy: Array, x: Array, w: Array, *, variation: Variation = RIGHT, **options: Any
-) -> tuple[Array, Array, Array]:
+def conv_backward(dy: Array, x: Array, w: Array, *, variation: Variation = RIGHT, **options: Any) -> tuple[Array, Array, Array]:
     """(dx, dw, db): every sum of the derivation, term by term."""
     window = variation.window(walk(x.shape[1:-1], w.shape[:-2], options))
     groups = options.get("groups", 1)
@@ -238,7 +236,9 @@ def counted(x: Array, size: Any, count_padding: bool, window: Window, options: d
         asked = walk(x.shape[1:-1], size, {**options, "rounding": "floor"}).padding
         # What a window of rounding="ceil" hangs over was not asked for.
         ones = np.pad(ones, ((0, 0), *asked, (0, 0)), constant_values=1.0)
-        window = window._replace(padding=tuple((0, max(hi - h, 0)) for (_, hi), (_, h) in zip(window.padding, asked, strict=True)))
+        window = window._replace(
+            padding=tuple((0, max(hi - h, 0)) for (_, hi), (_, h) in zip(window.padding, asked, strict=True))
+        )
     outputs = window.output_shape(ones.shape[1:-1])
     padded = pad(ones, window, outputs)
     return np.sum([view(padded, window, tap, outputs) for tap in _all_taps(window)], axis=0)

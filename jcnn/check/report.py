@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any, Literal, NamedTuple
@@ -25,7 +26,7 @@ class Worst(NamedTuple):
     """
 
     leaf: str
-    index: tuple[int, ...]
+    index: tuple[int, ...]  # pyright: ignore[reportIncompatibleMethodOverride] (the contract's name)
     expected: float
     got: float
 
@@ -78,7 +79,7 @@ class Report:
 
     Attributes:
         subject: what was checked.
-        verdict: `"agrees"`, `"rounding"` (right, in less than float64), `"kink"` (another choice where there is one) or `"bug"`.
+        verdict: `"agrees"`, `"rounding"` (right, in less than float64), `"kink"` (another choice where there is one), `"bug"`.
         diagnosis: what is wrong, in a sentence; None where nothing is.
         worst: (leaf, index, expected, got) of the element furthest off; None where no values could be compared.
         rows: the numbers, one row an output and case.
@@ -153,11 +154,16 @@ class Report:
 
     def __str__(self) -> str:
         """The report as plain text."""
-        from rich.console import Console
+        return as_text(self)
 
-        page = StringIO()
-        Console(file=page, width=128, color_system=None, highlight=False).print(self)
-        return page.getvalue().rstrip()
+
+def as_text(shown: Any) -> str:
+    """A Rich renderable as text of 128 columns, without colours."""
+    from rich.console import Console
+
+    page = StringIO()
+    Console(file=page, width=128, color_system=None, highlight=False).print(shown)
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
 
 
 def row_cells(row: Row) -> tuple[str, ...]:
@@ -174,9 +180,9 @@ def row_cells(row: Row) -> tuple[str, ...]:
     return escape(row.case), row.leaf, f"[{COLOURS[row.verdict]}]{row.verdict}[/]", *numbers, shown
 
 
-def worst_verdict(verdicts: list[Verdict]) -> Verdict:
+def worst_verdict(verdicts: Sequence[Verdict]) -> Verdict:
     """The worst of them; of none, `"agrees"`."""
-    return max(verdicts, key=VERDICTS.index, default="agrees")
+    return VERDICTS[max(map(VERDICTS.index, verdicts), default=0)]
 
 
 def _plain(value: Any) -> Any:

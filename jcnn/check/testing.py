@@ -1,7 +1,7 @@
 """For a course that grades with pytest: one call a task, the whole report as the failure's message.
 
-    def test_conv_backward():
-        assert_grades(student.conv_backward, "conv_backward")
+def test_conv_backward():
+    assert_grades(student.conv_backward, "conv_backward")
 """
 
 from collections.abc import Callable, Sequence

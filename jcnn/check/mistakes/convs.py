@@ -25,6 +25,15 @@ def _last_flipped(w: Array) -> Array:
     return np.flip(w, w.ndim - 3) if w.ndim > 3 else w
 
 
+def _all_but_first_flipped(w: Array) -> Array:
+    """For operations that flip every axis themselves: the first stays flipped."""
+    return _flipped(_first_flipped(w)) if w.ndim > 3 else w
+
+
+def _all_but_last_flipped(w: Array) -> Array:
+    return _flipped(_last_flipped(w)) if w.ndim > 3 else w
+
+
 def _flipped_with_channels(w: Array) -> Array:
     return np.flip(w)
 
@@ -207,14 +216,13 @@ MISTAKES = (
     ),
     Mistake(
         "filter flipped along the first axis only",
-        "The filter is flipped along its first axis but not along the others: convolve and every gradient by the input flip all "
-        "spatial axes, conv none.",
+        "The filter is flipped along its first axis but not along the others: convolve and every gradient by the input flip "
+        "all spatial axes, conv none.",
         {
             "conv": _with_filter(_first_flipped)["conv"],
-            # These flip every axis themselves: undoing it for all but the first leaves the first flipped.
-            "convolve": _with_filter(lambda w: _flipped(_first_flipped(w)) if w.ndim > 3 else w)["convolve"],
-            "conv_transpose": _with_filter(lambda w: _flipped(_first_flipped(w)) if w.ndim > 3 else w)["conv_transpose"],
-            "conv_backward": _with_filter(lambda w: _flipped(_first_flipped(w)) if w.ndim > 3 else w, gradient=False)["conv_backward"],
+            "convolve": _with_filter(_all_but_first_flipped)["convolve"],
+            "conv_transpose": _with_filter(_all_but_first_flipped)["conv_transpose"],
+            "conv_backward": _with_filter(_all_but_first_flipped, gradient=False)["conv_backward"],
         },
     ),
     Mistake(
@@ -223,9 +231,9 @@ MISTAKES = (
         "flip all spatial axes, conv none.",
         {
             "conv": _with_filter(_last_flipped)["conv"],
-            "convolve": _with_filter(lambda w: _flipped(_last_flipped(w)) if w.ndim > 3 else w)["convolve"],
-            "conv_transpose": _with_filter(lambda w: _flipped(_last_flipped(w)) if w.ndim > 3 else w)["conv_transpose"],
-            "conv_backward": _with_filter(lambda w: _flipped(_last_flipped(w)) if w.ndim > 3 else w, gradient=False)["conv_backward"],
+            "convolve": _with_filter(_all_but_last_flipped)["convolve"],
+            "conv_transpose": _with_filter(_all_but_last_flipped)["conv_transpose"],
+            "conv_backward": _with_filter(_all_but_last_flipped, gradient=False)["conv_backward"],
         },
     ),
     Mistake(
@@ -240,7 +248,7 @@ MISTAKES = (
     ),
     Mistake(
         "filter axes transposed",
-        "The two spatial axes of the filter are exchanged, height for width: w[i, j] belongs to row i and column j of the window.",
+        "The two spatial axes of the filter are exchanged: w[i, j] belongs to row i and column j of the window.",
         _with_filter(_transposed),
     ),
     Mistake(
@@ -266,7 +274,7 @@ MISTAKES = (
     ),
     Mistake(
         "unseen pixels dropped",
-        "dx ends where the last window ends: pixels that no window saw have gradient 0, but they are there; dx has the shape of x.",
+        "dx ends where the last window ends: pixels that no window saw have gradient 0, and dx has the shape of x.",
         _only("dx", _seen_dx),
     ),
     Mistake(

@@ -20,8 +20,8 @@ def _after(kind: str, change: Callable[..., Any]) -> Wrong:
 
     def wrong(*args: Any, **options: Any) -> Any:
         right = as_leaves(kind_of(kind).reference(*args, **options))
-        changed = tuple(change(leaf, args[0]) for leaf in right)
-        return changed if len(changed) > 1 else changed[0]
+        changed = [change(leaf, args[0]) for leaf in right]
+        return tuple(changed) if len(changed) > 1 else changed[0]
 
     return wrong
 
@@ -46,8 +46,8 @@ def _rounded(kind: str, dtype: Any) -> Wrong:
         return value.astype(dtype).astype(np.float64) if floating else value
 
     def wrong(*args: Any, **options: Any) -> Any:
-        right = as_leaves(kind_of(kind).reference(*map(hold, args), **options))
-        return tuple(map(hold, right)) if len(right) > 1 else hold(right[0])
+        held = [hold(leaf) for leaf in as_leaves(kind_of(kind).reference(*map(hold, args), **options))]
+        return tuple(held) if len(held) > 1 else held[0]
 
     return wrong
 
@@ -67,7 +67,7 @@ _NOT_SELECTING = tuple(kind for kind in KINDS if "max_pool" not in kind)
 MISTAKES = (
     Mistake(
         "dy ignored",
-        "The output gradient dy is not used: the chain rule multiplies by it; 1 is its value only at the very end of a network.",
+        "The output gradient dy is not used: the chain rule multiplies by it, and only at the end of a network it is 1.",
         {kind: _dy_ignored(kind) for kind in _BACKWARD},
     ),
     Mistake(
@@ -77,7 +77,7 @@ MISTAKES = (
     ),
     Mistake(
         "divided by the batch size",
-        "Everything is divided by the number of examples: the mean over the batch belongs to the loss, and its 1/N arrives in dy.",
+        "Everything is divided by the number of examples: the mean over the batch is the loss's, and its 1/N arrives in dy.",
         {kind: _after(kind, lambda leaf, dy: leaf / dy.shape[0]) for kind in (*_BACKWARD, *_LOSSES)},
     ),
     Mistake(

@@ -100,8 +100,11 @@ DENSE = (
         },
     ),
     Mistake("bias forgotten", "The bias is not added.", {"dense": lambda x, w, b=None: x @ w}),
-    Mistake("bias subtracted", "The bias is subtracted where it is to be added.",
-            {"dense": lambda x, w, b=None: x @ w - (0 if b is None else b)}),
+    Mistake(
+        "bias subtracted",
+        "The bias is subtracted where it is to be added.",
+        {"dense": lambda x, w, b=None: x @ w - (0 if b is None else b)},
+    ),
     Mistake(
         "mean instead of sum over the inputs",
         "The products are averaged over the inputs: a dense layer adds them up.",
@@ -137,8 +140,8 @@ DENSE = (
 ACTIVATION = (
     Mistake(
         "derivative 1 at 0",
-        "The derivative at 0 is taken from the right (x >= 0 for x > 0): a valid subgradient, but the convention here, in JAX and "
-        "PyTorch is the left one.",
+        "The derivative at 0 is taken from the right (x >= 0 for x > 0): a valid subgradient, but the convention here, in JAX "
+        "and PyTorch is the left one.",
         {f"{name}_backward": _at_zero(name, 1.0) for name in _KINKED},
         "kink",
     ),
@@ -220,8 +223,11 @@ ACTIVATION = (
     Mistake(
         "sign of the exponent",
         "The exponent has the wrong sign: σ(x) = 1 / (1 + e⁻ˣ), which grows with x.",
-        {"sigmoid": lambda x: sigma(-x), **_slope("softplus", lambda x: sigma(-x)),
-         "softplus": lambda x: ACTIVATIONS["softplus"].value(-x)},
+        {
+            "sigmoid": lambda x: sigma(-x),
+            **_slope("softplus", lambda x: sigma(-x)),
+            "softplus": lambda x: ACTIVATIONS["softplus"].value(-x),
+        },
     ),
     Mistake(
         "second factor forgotten",

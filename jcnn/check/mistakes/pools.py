@@ -70,7 +70,7 @@ def _chosen(share: Callable[[Array], Array]) -> dict[str, Wrong]:
     return {"max_pool": max_pool, "global_max_pool": global_max_pool}
 
 
-def _count(x: Array, size: Any, _padding: bool, window: Any, _options: Any) -> float:
+def _count(_x: Array, _size: Any, _padding: bool, window: Any, _options: Any) -> float:
     return math.prod(window.size)
 
 
@@ -114,15 +114,15 @@ MISTAKES = (
     ),
     Mistake(
         "ties all rewarded",
-        "Where several pixels of a window share the maximum, each gets the whole gradient, so more goes back than came in; the "
+        "Where several pixels of a window share the maximum, each gets the whole gradient: more goes back than came in. The "
         "convention gives it to the first alone. A mask x == max does this; argmax does not.",
         _routed(_all),
         "kink",
     ),
     Mistake(
         "last of the ties rewarded",
-        "Where several pixels of a window share the maximum, the last one gets the gradient (>= for >): a valid choice, but the "
-        "convention is the first.",
+        "Where several pixels of a window share the maximum, the last one gets the gradient (>= for >): a valid choice, but "
+        "the convention is the first.",
         _routed(_last),
         "kink",
     ),
@@ -146,7 +146,9 @@ MISTAKES = (
         "The pixel of the largest magnitude wins: −3 is less than 1.",
         {**_chosen(_largest), **_routed(_largest)},
     ),
-    Mistake("minimum instead of maximum", "The smallest pixel of the window wins.", {**_chosen(_smallest), **_routed(_smallest)}),
+    Mistake(
+        "minimum instead of maximum", "The smallest pixel of the window wins.", {**_chosen(_smallest), **_routed(_smallest)}
+    ),
     Mistake(
         "mean instead of maximum",
         "The window is averaged: max pooling takes its largest value.",
@@ -173,11 +175,21 @@ MISTAKES = (
         },
     ),
     Mistake(
+        "maximum instead of mean",
+        "The largest pixel of the window is taken: average pooling takes the mean.",
+        {
+            "avg_pool": lambda x, size, count_padding=False, **o: reference.max_pool(x, size, **o),
+            "global_avg_pool": reference.global_max_pool,
+        },
+    ),
+    Mistake(
         "padding counted",
         "The average divides by the padding's pixels too: unless count_padding is given, only pixels of the image count.",
         {
             "avg_pool": lambda x, size, **o: reference.avg_pool(x, size, **{**o, "count_padding": True}),
-            "avg_pool_backward": lambda dy, x, size, **o: reference.avg_pool_backward(dy, x, size, **{**o, "count_padding": True}),
+            "avg_pool_backward": lambda dy, x, size, **o: reference.avg_pool_backward(
+                dy, x, size, **{**o, "count_padding": True}
+            ),
         },
     ),
     Mistake(
@@ -193,7 +205,9 @@ MISTAKES = (
         "With count_padding=True the zeros of the padding count as pixels; here they never do.",
         {
             "avg_pool": lambda x, size, **o: reference.avg_pool(x, size, **{**o, "count_padding": False}),
-            "avg_pool_backward": lambda dy, x, size, **o: reference.avg_pool_backward(dy, x, size, **{**o, "count_padding": False}),
+            "avg_pool_backward": lambda dy, x, size, **o: reference.avg_pool_backward(
+                dy, x, size, **{**o, "count_padding": False}
+            ),
         },
     ),
     Mistake(

@@ -114,7 +114,7 @@ MISTAKES = (
     ),
     Mistake(
         "padding on the wrong side",
-        "Where more padding is due on one side (an odd pixel of 'same', or (lo, hi) given) it is put, or cropped, on the other.",
+        "Where more padding is due on one side (an odd pixel of 'same', or (lo, hi)) it is put, or cropped, on the other.",
         walked(_ALL, Variation(_padding_swapped)),
     ),
     Mistake(
@@ -156,8 +156,10 @@ MISTAKES = (
         "= for +=",
         "Each tap overwrites what the taps before it left, where it should be added (= for +=): "
         "an output sums over all taps, and a pixel of overlapping windows collects from all of them.",
-        walked(("conv", "convolve", "conv_backward", "conv_transpose", "max_pool_backward", "avg_pool", "avg_pool_backward"),
-               Variation(assign=True)),
+        walked(
+            ("conv", "convolve", "conv_backward", "conv_transpose", "max_pool_backward", "avg_pool", "avg_pool_backward"),
+            Variation(assign=True),
+        ),
     ),
     Mistake(
         "padded with the edge",
