@@ -1,4 +1,4 @@
-"""The `jcnn` command: train, summary, predict, doctor."""
+"""The `jcnn` command: train, summary, predict, check, grade, doctor."""
 
 import sys
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jcnn import doctor, presets
+from jcnn.check.command import Check, Grade
 from jcnn.data.pictures import PictureError, read_picture
 from jcnn.summary import summary
 from jcnn.training import (
@@ -145,11 +146,14 @@ class Doctor:
         return 0 if well else EXIT_ERROR
 
 
-Command = Train | Summary | Predict | Doctor
+Command = Train | Summary | Predict | Check | Grade | Doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command and exits: 0 done, 1 an error told in one line, 2 wrong usage, 128 + n stopped by signal n."""
+    """Runs the command and exits.
+
+    0: done; 1: an error told in one line, or something found wrong; 2: wrong usage; 128 + n: stopped by signal n.
+    """
     sys.exit(_run(arguments))
 
 
@@ -175,6 +179,8 @@ def _parse(arguments: Sequence[str] | None, config: Config) -> Command:
         Annotated[Train, tyro.conf.subcommand("train", default=Train(config))]
         | Annotated[Summary, tyro.conf.subcommand("summary")]
         | Annotated[Predict, tyro.conf.subcommand("predict")]
+        | Annotated[Check, tyro.conf.subcommand("check")]
+        | Annotated[Grade, tyro.conf.subcommand("grade")]
         | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     )
     description = "Convolutional networks you can read, check and trust."

@@ -1,0 +1,143 @@
+"""From wrong numbers to the mistake behind them.
+
+Every known mistake is run on the same cases, and the one that gives the same numbers is it.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from jcnn.check.cases import Case
+from jcnn.check.kinds import Expected, Kind, kind_of
+from jcnn.check.mistakes import CATALOGUE, Mistake
+from jcnn.check.outcome import Outcome, call
+
+Array = np.ndarray
+
+# Equal to float64 rounding first; then for candidates that make the mistake in float32.
+_TOLERANCES = (1e-9, 1e-5)
+
+
+def mistaken(kind: Kind, number: int, cases: tuple[Case, ...]) -> tuple[Outcome, ...]:
+    """What entry `number` of the catalogue gives in every case."""
+    if cases is kind.cases:
+        return _mistaken(kind.name, number)
+    return tuple(call(CATALOGUE[number].wrong[kind.name], kind, case) for case in cases)
+
+
+@lru_cache(maxsize=1024)
+def _mistaken(name: str, number: int) -> tuple[Outcome, ...]:
+    kind = kind_of(name)
+    return tuple(call(CATALOGUE[number].wrong[name], kind, case) for case in kind.cases)
+
+
+def known_mistakes(
+    kind: Kind,
+    cases: tuple[Case, ...],
+    outcomes: Sequence[Outcome],
+    expected: Sequence[tuple[Expected, ...]],
+    wrong: Sequence[set[int]],
+) -> tuple[tuple[str, Mistake], ...]:
+    """The mistakes that reproduce the outcomes: one for all outputs, or one for each output that is wrong; empty if none does.
+
+    Args:
+        kind: what the candidate should be.
+        cases: what it was given.
+        outcomes: what it did in every case.
+        expected: what it should have done.
+        wrong: for every case, the outputs that are wrong.
+
+    Returns:
+        Pairs of an output's name, "" for all of them, and the mistake.
+    """
+    leaves = sorted(set().union(*wrong))
+    entries = [number for number, mistake in enumerate(CATALOGUE) if kind.name in mistake.wrong]
+    made = {number: mistaken(kind, number, cases) for number in entries}
+    for tolerance in _TOLERANCES:
+        scores = {
+            (number, leaf): _score(leaf, outcomes, made[number], expected, wrong, tolerance)
+            for number in entries
+            for leaf in range(len(kind.leaves))
+        }
+        together = {
+            number: sum(scores[number, leaf] for leaf in leaves)
+            for number in entries
+            if all(scores[number, leaf] >= (leaf in leaves) for leaf in range(len(kind.leaves)))
+        }
+        if together and leaves:
+            best = max(together, key=lambda number: (together[number], -number))
+            return (("", CATALOGUE[best]),)
+        single = []
+        for leaf in leaves:
+            best = max(entries, key=lambda number: (scores[number, leaf], -number), default=None)
+            if best is not None and scores[best, leaf] > 0:
+                single.append((kind.leaves[leaf], CATALOGUE[best]))
+        if single and len(single) == len(leaves):
+            return tuple(single)
+    return ()
+
+
+def _score(
+    leaf: int,
+    outcomes: Sequence[Outcome],
+    entries: Sequence[Outcome],
+    expected: Sequence[tuple[Expected, ...]],
+    wrong: Sequence[set[int]],
+    tolerance: float,
+) -> int:
+    """In how many cases a wrong output is reproduced; −1 if in any case the mistake gives another one."""
+    score = 0
+    for outcome, entry, right, at in zip(outcomes, entries, expected, wrong, strict=True):
+        if leaf >= len(outcome.leaves) or leaf >= len(entry.leaves):
+            continue
+        got, made = outcome.leaves[leaf], entry.leaves[leaf]
+        if got is None or made is None:
+            continue
+        if not _same(got, made, tolerance, right[leaf]):
+            return -1
+        score += leaf in at
+    return score
+
+
+def _same(got: Array, made: Array, tolerance: float, right: Expected) -> bool:
+    if got.shape != made.shape:
+        return False
+    finite = np.isfinite(made)
+    scale = max(float(np.abs(made[finite]).max(initial=0)), float(right.terms.max(initial=0)))
+    with np.errstate(invalid="ignore"):
+        close = np.abs(got - made) <= tolerance * scale
+    # Infinite and not a number are one: which of them overflow ends in is chance.
+    return bool((np.where(finite, close, ~np.isfinite(got))).all())
+
+
+def ratio(outcomes: Sequence[Outcome], expected: Sequence[tuple[Expected, ...]]) -> float | None:
+    """By which one factor everything is off, if it is."""
+    factors = []
+    for outcome, right in zip(outcomes, expected, strict=True):
+        for got, leaf in zip(outcome.leaves, right, strict=False):
+            if got is None or got.shape != leaf.value.shape:
+                return None
+            large = np.abs(leaf.value) > 1e-6 * max(float(leaf.terms.max(initial=0)), 1e-300)
+            if not np.isfinite(got).all() or (np.abs(got[~large]) > 1e-5 * leaf.terms.max(initial=0)).any():
+                return None
+            factors.append((got[large] / leaf.value[large]).reshape(-1))
+    together = np.concatenate(factors) if factors else np.zeros(0)
+    if not together.size or np.ptp(together) > 1e-6 * abs(float(together[0])):
+        return None
+    return float(together[0])
+
+
+def pattern(cases: Sequence[Case], failed: Sequence[bool]) -> str:
+    """What the failing cases have and the others have not, in words."""
+    if all(failed):
+        return "It fails in every case."
+    bad = [case.features for case, fails in zip(cases, failed, strict=True) if fails]
+    good = [case.features for case, fails in zip(cases, failed, strict=True) if not fails]
+    always = frozenset.intersection(*bad)
+    alone = sorted(always - frozenset().union(*good))
+    if alone:
+        return f"It fails exactly where there is {' and '.join(alone)}."
+    if always:
+        return f"It fails only where there is {' and '.join(sorted(always))}, though not always there."
+    return f"It fails in {len(bad)} of {len(cases)} cases."

@@ -1,0 +1,138 @@
+"""Activations and losses as textbooks write them, in NumPy: what candidates are graded against.
+
+An activation is a formula and its derivative; its backward is dy times the latter.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+class Formula(NamedTuple):
+    """An activation.
+
+    Attributes:
+        value: f(x, …).
+        slope: f′(x, …), at a kink the side that is the convention.
+        other: f′(0, …) from the other side of a kink at 0; None where there is none.
+    """
+
+    value: Callable[..., Array]
+    slope: Callable[..., Array]
+    other: Callable[..., float] | None = None
+
+
+def sigma(x: Array) -> Array:
+    """σ(x), without overflow."""
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, small) / (1 + small)
+
+
+def normal_cdf(x: Array) -> Array:
+    """Φ(x)."""
+    return _erfc(-x / math.sqrt(2)) / 2
+
+
+def normal_density(x: Array) -> Array:
+    """φ(x)."""
+    return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def _elu(x: Array, alpha: float = 1.0) -> Array:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def _elu_slope(x: Array, alpha: float = 1.0) -> Array:
+    return np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0)))
+
+
+ACTIVATIONS: dict[str, Formula] = {
+    "relu": Formula(lambda x: np.maximum(x, 0.0), lambda x: (x > 0) * 1.0, lambda: 1.0),
+    "leaky_relu": Formula(
+        lambda x, slope=0.01: np.where(x > 0, x, slope * x),
+        lambda x, slope=0.01: np.where(x > 0, 1.0, slope),
+        lambda slope=0.01: 1.0,
+    ),
+    "elu": Formula(_elu, _elu_slope, lambda alpha=1.0: 1.0),
+    "selu": Formula(
+        lambda x: SELU_SCALE * _elu(x, SELU_ALPHA),
+        lambda x: SELU_SCALE * _elu_slope(x, SELU_ALPHA),
+        lambda: SELU_SCALE,
+    ),
+    "sigmoid": Formula(sigma, lambda x: sigma(x) * sigma(-x)),
+    "tanh": Formula(np.tanh, lambda x: 4 * sigma(2 * x) * sigma(-2 * x)),
+    "gelu": Formula(lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * normal_density(x)),
+    "softplus": Formula(lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), sigma),
+}
+
+
+def softmax(x: Array) -> Array:
+    """eˣ / Σ eˣ over the last axis, shifted by the maximum."""
+    shifted = np.exp(x - x.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)
+
+
+def softmax_backward(dy: Array, x: Array) -> Array:
+    """p · (dy − Σ p dy)."""
+    p = softmax(x)
+    return p * (dy - (p * dy).sum(-1, keepdims=True))
+
+
+def log_softmax(x: Array) -> Array:
+    """x − log Σ eˣ, shifted by the maximum."""
+    shifted = x - x.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def log_softmax_backward(dy: Array, x: Array) -> Array:
+    """dy − softmax(x) Σ dy."""
+    return dy - softmax(x) * dy.sum(-1, keepdims=True)
+
+
+def targets(logits: Array, labels: Array) -> Array:
+    """Class numbers as one-hot distributions; distributions as they are."""
+    return labels if labels.shape == logits.shape else np.eye(logits.shape[-1])[labels]
+
+
+def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
+    """−Σ t log p, one value per example."""
+    return -(targets(logits, labels) * log_softmax(logits)).sum(-1)
+
+
+def softmax_cross_entropy_backward(dy: Array, logits: Array, labels: Array) -> Array:
+    """dy · (p Σt − t)."""
+    t = targets(logits, labels)
+    return dy[..., None] * (softmax(logits) * t.sum(-1, keepdims=True) - t)
+
+
+def mean_squared_error(prediction: Array, target: Array) -> Array:
+    """Σ (prediction − target)² / C, one value per example."""
+    return ((prediction - target) ** 2).mean(-1)
+
+
+def mean_squared_error_backward(dy: Array, prediction: Array, target: Array) -> Array:
+    """dy · 2 (prediction − target) / C."""
+    return dy[..., None] * 2 * (prediction - target) / prediction.shape[-1]
+
+
+def activation(name: str) -> Callable[..., Array]:
+    """The activation as a function f(x, …)."""
+    return ACTIVATIONS[name].value
+
+
+def activation_backward(name: str) -> Callable[..., Array]:
+    """Its backward, (dy, x, …) → dy · f′(x)."""
+    slope = ACTIVATIONS[name].slope
+
+    def backward(dy: Array, x: Array, *parameters: Any, **options: Any) -> Array:
+        return dy * slope(x, *parameters, **options)
+
+    return backward

@@ -1,0 +1,244 @@
+"""What can be graded: for every kind of candidate its reference, its cases, its rounding bound and its kinks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jcnn.check import bounds, cases, formulas, reference
+from jcnn.check.cases import Case
+
+Array = np.ndarray
+
+
+class Expected(NamedTuple):
+    """What a case shall give, for one leaf of the output.
+
+    Attributes:
+        value: the reference's result.
+        terms: Σ|terms| of every element.
+        length: how many terms, for every element.
+        low: the least that another choice at the kinks gives.
+        high: the most; where low = high there is no kink.
+        unsteady: what else rounding can do, in units of u.
+    """
+
+    value: Array
+    terms: Array
+    length: Array
+    low: Array
+    high: Array
+    unsteady: Array | float = 0.0
+
+    def bound(self, precision: str, *, whole: bool, factor: float = 1.0) -> Array:
+        """The largest error that rounding explains."""
+        return (
+            bounds.bound(self.terms, self.length, precision, whole=whole, factor=factor)
+            + bounds.UNIT[precision] * self.unsteady
+        )
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of candidate.
+
+    Attributes:
+        name: the operation whose signature the candidate has.
+        leaves: the names of its outputs.
+        reference: the right function.
+        cases: all cases.
+        magnitude: (Σ|terms|, count) of every leaf.
+        kinks: (low, high) of every leaf, the choices at kinks; None where the function is smooth.
+        linear: linear in each array, so that whole numbers stay whole and fast algorithms may mix elements.
+    """
+
+    name: str
+    leaves: tuple[str, ...]
+    reference: Callable[..., Any]
+    cases: tuple[Case, ...]
+    magnitude: Callable[[Case], list[tuple[Array, Any]]]
+    kinks: Callable[[Case], list[tuple[Array, Array]]] | None = None
+    linear: bool = False
+
+    def expected(self, case: Case) -> tuple[Expected, ...]:
+        """The right outputs of a case, their bounds and kinks."""
+        values = as_leaves(self.reference(*case.args.values(), **case.options))
+        ranges = self.kinks(case) if self.kinks else [(value, value) for value in values]
+        return tuple(
+            Expected(value, np.broadcast_to(terms, value.shape), np.broadcast_to(count, value.shape), low, high)
+            for value, (terms, count), (low, high) in zip(values, self.magnitude(case), ranges, strict=True)
+        )
+
+
+def as_leaves(output: Any) -> tuple[Any, ...]:
+    """An output or a tuple of them, as a tuple."""
+    return tuple(output) if isinstance(output, tuple | list) else (output,)
+
+
+def _linear(function: Callable[..., Any], case: Case, frozen: tuple[str, ...] = ()) -> list[tuple[Array, Array]]:
+    """Σ|terms| and the number of terms, by the same sums over absolute values and over ones."""
+
+    def through(change: Callable[[Array], Array]) -> tuple[Array, ...]:
+        args = [
+            change(value) if isinstance(value, np.ndarray) and name not in frozen else value
+            for name, value in case.args.items()
+        ]
+        return as_leaves(function(*args, **case.options))
+
+    return list(zip(through(np.abs), through(np.ones_like), strict=True))
+
+
+def _selected(function: Callable[..., Any], case: Case) -> list[tuple[Array, int]]:
+    return [(np.abs(function(*case.args.values(), **case.options)), 0)]
+
+
+def _averaged(function: Callable[..., Any], case: Case) -> list[tuple[Array, int]]:
+    """As `_linear`, with the pixels of one map for the number of terms, which the mean hides."""
+    ((terms, _),) = _linear(function, case)
+    return [(terms, int(np.prod(case.args["x"].shape[1:-1])))]
+
+
+def _max_range(case: Case) -> list[tuple[Array, Array]]:
+    """What dx can be at the least and at the most when every maximum of a tie may be chosen, or all."""
+    dy, x, size = case.args.values()
+
+    def only_one(seen: Array) -> Array:
+        mask = seen == seen.max(0)
+        return mask * (mask.sum(0) == 1.0)
+
+    def every_one(seen: Array) -> Array:
+        return (seen == seen.max(0)) * 1.0
+
+    def routed(dy: Array, share: Callable[[Array], Array]) -> Array:
+        return reference.max_pool_backward(dy, x, size, share=share, **case.options)
+
+    gain, loss = np.maximum(dy, 0), np.minimum(dy, 0)
+    tied_gain = routed(gain, every_one) - routed(gain, only_one)
+    tied_loss = routed(loss, every_one) - routed(loss, only_one)
+    # Some choices beside ours: the base is what ours gives less what it gives at ties.
+    certain = routed(dy, only_one)
+    return [(certain + tied_loss, certain + tied_gain)]
+
+
+def _global_max_range(case: Case) -> list[tuple[Array, Array]]:
+    dy, x = case.args.values()
+    axes = tuple(range(1, x.ndim - 1))
+    mask = x == x.max(axes, keepdims=True)
+    lone = mask & (mask.sum(axes, keepdims=True) == 1)
+    spread = dy.reshape(dy.shape[0], *(1,) * len(axes), -1)
+    low, high = (np.where(lone, spread, mask * part) for part in (np.minimum(spread, 0), np.maximum(spread, 0)))
+    return [(low, high)]
+
+
+def _activation_range(formula: formulas.Formula, case: Case) -> list[tuple[Array, Array]]:
+    dy, x = case.args.values()
+    here = dy * formula.slope(x, **case.options)
+    other = dy * (formula.other(**case.options) if formula.other else 0.0)
+    at_kink = (x == 0) & (formula.other is not None)
+    return [(np.where(at_kink, np.minimum(here, other), here), np.where(at_kink, np.maximum(here, other), here))]
+
+
+def _conditioned(function: Callable[..., Array], case: Case) -> list[tuple[Array, int]]:
+    """|f| + |x f′| + 1, by how much f moves with x: what rounding x and the steps of any textbook form can cost."""
+    x, step = case.args["x"], 2.0**-20
+    dy = np.abs(case.args["dy"]) if "dy" in case.args else np.ones_like(x)
+    up, down = (function(x * (1 + sign * step), **case.options) for sign in (1, -1))
+    return [(dy * (1 + np.abs(function(x, **case.options)) + np.abs(up - down) / (2 * step)), 8)]
+
+
+def _rows(value: Array, logits: Array, dy: Array | None) -> list[tuple[Array, Any]]:
+    """Softmax and its relatives: what rounding the logits costs, a factor of their size, and one sum over the classes."""
+    size = 2 + np.abs(logits).max(-1, keepdims=True)
+    if dy is not None:
+        size = size * (np.abs(dy).max(-1, keepdims=True) if dy.ndim == logits.ndim else np.abs(dy)[..., None])
+    size = size.max(-1) if value.ndim < logits.ndim else size
+    return [(np.broadcast_to(size, value.shape), 2 * logits.shape[-1] + 8)]
+
+
+def _softmax_like(function: Callable[..., Array], case: Case) -> list[tuple[Array, Any]]:
+    logits = case.args.get("x", case.args.get("logits"))
+    assert logits is not None  # noqa: S101 (for the type checker)
+    return _rows(function(*case.args.values()), logits, case.args.get("dy"))
+
+
+def _squared(case: Case) -> list[tuple[Array, Any]]:
+    prediction, target = np.abs(case.args["prediction"]), np.abs(case.args["target"])
+    total, classes = prediction + target, prediction.shape[-1]
+    if "dy" in case.args:
+        return [(np.abs(case.args["dy"])[..., None] * 2 * total / classes, 4)]
+    return [((total**2).mean(-1), classes + 4)]
+
+
+def _build(name: str) -> Kind:
+    base, back = name.removesuffix("_backward"), name.endswith("_backward")
+    leaf = ("dx",) if back else ("y",)
+    if name in {"conv", "convolve", "conv_transpose", "conv_backward"}:
+        function = getattr(reference, name)
+        leaves = ("dx", "dw", "db") if back else ("x",) if name == "conv_transpose" else ("y",)
+        return Kind(name, leaves, function, cases.conv_cases(name), partial(_linear, function), linear=True)
+    if base == "dense":
+        function = getattr(reference, name)
+        leaves = ("dx", "dw", "db") if back else ("y",)
+        return Kind(name, leaves, function, cases.dense_cases(name), partial(_linear, function), linear=True)
+    if base in {"max_pool", "global_max_pool"}:
+        function = getattr(reference, name)
+        found = (cases.pool_cases if base == "max_pool" else cases.global_cases)(name)
+        if not back:
+            return Kind(name, leaf, function, found, partial(_selected, function))
+        kinks = _max_range if base == "max_pool" else _global_max_range
+
+        def magnitude(case: Case) -> list[tuple[Array, Any]]:
+            return _linear(function, case, ("x",))
+
+        return Kind(name, leaf, function, found, magnitude, kinks, linear=True)
+    if base in {"avg_pool", "global_avg_pool"}:
+        function = getattr(reference, name)
+        found = (cases.pool_cases if base == "avg_pool" else cases.global_cases)(name)
+        return Kind(name, leaf, function, found, partial(_averaged, function))
+    if base in formulas.ACTIVATIONS:
+        formula = formulas.ACTIVATIONS[base]
+        function = (formulas.activation_backward if back else formulas.activation)(base)
+        kinks = partial(_activation_range, formula) if back else None
+        conditioned = partial(_conditioned, formula.slope if back else formula.value)
+        return Kind(name, leaf, function, cases.activation_cases(name), conditioned, kinks)
+    function = getattr(formulas, name)
+    if base == "mean_squared_error":
+        return Kind(name, ("dprediction",) if back else leaf, function, cases.squared_cases(name), _squared)
+    leaf = ("dlogits",) if back and base == "softmax_cross_entropy" else leaf
+    return Kind(name, leaf, function, cases.softmax_cases(name), partial(_softmax_like, function))
+
+
+KINDS = (
+    *("conv", "conv_backward", "convolve", "conv_transpose", "dense", "dense_backward"),
+    *("max_pool", "max_pool_backward", "avg_pool", "avg_pool_backward"),
+    *("global_max_pool", "global_max_pool_backward", "global_avg_pool", "global_avg_pool_backward"),
+    *(name + suffix for name in formulas.ACTIVATIONS for suffix in ("", "_backward")),
+    *("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"),
+    *("softmax_cross_entropy", "softmax_cross_entropy_backward", "mean_squared_error", "mean_squared_error_backward"),
+)
+"""Every name that `grade` takes."""
+
+
+@lru_cache
+def kind_of(name: str) -> Kind:
+    """The kind of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in KINDS:
+        raise ValueError(f"kind={name!r}: expected one of {', '.join(KINDS)}")
+    return _build(name)
+
+
+@lru_cache(maxsize=4096)
+def _expected(name: str, number: int) -> tuple[Expected, ...]:
+    kind = kind_of(name)
+    return kind.expected(kind.cases[number])
+
+
+def expected_of(kind: Kind) -> list[tuple[Expected, ...]]:
+    """The right outputs of all cases, computed once."""
+    return [_expected(kind.name, number) for number in range(len(kind.cases))]

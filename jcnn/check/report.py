@@ -1,0 +1,195 @@
+"""What a check found: a verdict, its reason, and the numbers behind it; as a table and as JSON."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from io import StringIO
+from typing import Any, Literal, NamedTuple
+
+Verdict = Literal["agrees", "rounding", "kink", "bug"]
+VERDICTS: tuple[Verdict, ...] = ("agrees", "rounding", "kink", "bug")
+"""From best to worst."""
+
+COLOURS = {"agrees": "green", "rounding": "yellow", "kink": "yellow", "bug": "red"}
+_SHOWN = 8
+
+
+class Worst(NamedTuple):
+    """The element that is furthest off, in units of what rounding explains.
+
+    Attributes:
+        leaf: which output, such as `"dw"`.
+        index: where in it.
+        expected: the right value.
+        got: the candidate's.
+    """
+
+    leaf: str
+    index: tuple[int, ...]  # pyright: ignore[reportIncompatibleMethodOverride] (the contract's name)
+    expected: float
+    got: float
+
+
+class Row(NamedTuple):
+    """One output in one case.
+
+    Attributes:
+        case: the case, or what was compared.
+        verdict: of this output alone.
+        leaf: which output.
+        error: largest absolute error, kinks apart; NaN where nothing could be compared.
+        relative: largest relative error, among elements that are not 0.
+        ulps: largest error in units of the last place of the sum of absolute terms.
+        bound: what rounding explains there, in the same units.
+        kinks: elements at kinks, set apart.
+        worst: the element furthest off, where values could be compared.
+        remark: what could not be compared, and why.
+    """
+
+    case: str
+    verdict: Verdict
+    leaf: str
+    error: float
+    relative: float
+    ulps: float
+    bound: float
+    kinks: int = 0
+    worst: Worst | None = None
+    remark: str = ""
+
+
+class Witness(NamedTuple):
+    """A test of another kind, which needs no reference.
+
+    Attributes:
+        name: the test.
+        holds: whether it speaks for the candidate; None where it could not be made.
+        found: its numbers, in words.
+    """
+
+    name: str
+    holds: bool | None
+    found: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found.
+
+    Attributes:
+        subject: what was checked.
+        verdict: `"agrees"`, `"rounding"` (right, in less than float64), `"kink"` (another choice where there is one), `"bug"`.
+        diagnosis: what is wrong, in a sentence; None where nothing is.
+        worst: (leaf, index, expected, got) of the element furthest off; None where no values could be compared.
+        rows: the numbers, one row an output and case.
+        mistakes: names of the known mistakes that reproduce the candidate's numbers.
+        left_out: cases that the candidate does not take, and why.
+        picture: the smallest failing case, drawn in numbers.
+        witnesses: further tests.
+    """
+
+    subject: str
+    verdict: Verdict
+    diagnosis: str | None
+    worst: Worst | None
+    rows: tuple[Row, ...] = ()
+    mistakes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    picture: str | None = None
+    witnesses: tuple[Witness, ...] = ()
+
+    @property
+    def kinks(self) -> int:
+        """How many elements lie at kinks."""
+        return sum(row.kinks for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report in plain lists, numbers and words; numbers that JSON has no word for become strings such as `"nan"`."""
+        named = {
+            **asdict(self),
+            "worst": self.worst and self.worst._asdict(),
+            "rows": [{**row._asdict(), "worst": row.worst and row.worst._asdict()} for row in self.rows],
+            "witnesses": [witness._asdict() for witness in self.witnesses],
+            "kinks": self.kinks,
+        }
+        return _plain(named)
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+    def __rich__(self) -> Any:
+        """The report as a Rich renderable: verdict, table, diagnosis, picture."""
+        from rich.console import Group
+        from rich.markup import escape
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(show_edge=False, pad_edge=False)
+        table.add_column("", overflow="fold")
+        for title in ("output", "verdict", "max error", "relative", "ulps", "bound"):
+            table.add_column(title, justify="right" if title not in {"output", "verdict"} else "left")
+        table.add_column("worst: expected → got", overflow="fold")
+        rows = [row for row in self.rows if row.verdict != "agrees"] or list(self.rows)
+        for row in rows[:_SHOWN]:
+            table.add_row(*row_cells(row))
+        if hidden := len(self.rows) - min(len(rows), _SHOWN):
+            right = sum(row.verdict == "agrees" for row in self.rows if row not in rows[:_SHOWN])
+            table.add_row(f"{hidden} more, {right} of them agree", *("",) * 7)
+        head = Text.from_markup(f"[bold {COLOURS[self.verdict]}]{self.verdict}[/]  {escape(self.subject)}")
+        parts: list[Any] = [head, table]
+        if self.kinks:
+            parts.append(Text(f"{self.kinks} elements lie at kinks and were set apart"))
+        for witness in self.witnesses:
+            mark = {True: "holds", False: "fails", None: "not made"}[witness.holds]
+            parts.append(Text(f"{witness.name}: {mark}, {witness.found}"))
+        if self.left_out:
+            parts.append(Text(f"left out: {'; '.join(self.left_out)}"))
+        if self.diagnosis:
+            parts.append(Text(self.diagnosis, style="bold"))
+        if self.picture:
+            parts.append(Text(self.picture))
+        return Group(*parts)
+
+    def __str__(self) -> str:
+        """The report as plain text."""
+        return as_text(self)
+
+
+def as_text(shown: Any) -> str:
+    """A Rich renderable as text of 128 columns, without colours."""
+    from rich.console import Console
+
+    page = StringIO()
+    Console(file=page, width=128, color_system=None, highlight=False).print(shown)
+    return "\n".join(line.rstrip() for line in page.getvalue().splitlines())
+
+
+def row_cells(row: Row) -> tuple[str, ...]:
+    """A row's cells, as Rich markup."""
+    from rich.markup import escape
+
+    compared = not math.isnan(row.error)
+    numbers = [f"{value:.2g}" if compared else "" for value in (row.error, row.relative, row.ulps, row.bound)]
+    shown = escape(row.remark)
+    if compared and row.worst and row.error > 0:
+        where = ", ".join(map(str, row.worst.index))
+        digits = 6 if row.relative > 1e-4 else 17
+        shown = escape(f"{row.leaf}[{where}]: {row.worst.expected:.{digits}g} → {row.worst.got:.{digits}g}")
+    return escape(row.case), row.leaf, f"[{COLOURS[row.verdict]}]{row.verdict}[/]", *numbers, shown
+
+
+def worst_verdict(verdicts: Sequence[Verdict]) -> Verdict:
+    """The worst of them; of none, `"agrees"`."""
+    return VERDICTS[max(map(VERDICTS.index, verdicts), default=0)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

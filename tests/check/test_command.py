@@ -1,0 +1,87 @@
+"""`jcnn check` and `jcnn grade` as a person meets them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jcnn import cli
+
+STUDENT = """
+import numpy as np
+
+def relu(x):
+    return np.maximum(x, 0)
+
+def relu_backward(dy, x):
+    return np.maximum(dy, 0)
+
+def kinked(dy, x):
+    return dy * (x >= 0)
+
+number = 3
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "homework_of_a_student.py").write_text(STUDENT)
+    (tmp_path / "broken_homework.py").write_text("def f(:")
+    return tmp_path
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    return int(end.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "code", "said"),
+    [
+        pytest.param("homework_of_a_student:relu", "relu", 0, "agrees  relu as relu", id="right"),
+        pytest.param("homework_of_a_student.py:relu", "relu", 0, "agrees", id="file"),
+        pytest.param("homework_of_a_student:kinked", "relu_backward", 0, "derivative at 0", id="kink"),
+        pytest.param("homework_of_a_student:relu_backward", "relu_backward", 1, "where dy is positive", id="bug"),
+    ],
+)
+def test_grade(place: str, kind: str, code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("grade", place, "--as", kind) == code
+    assert said in capsys.readouterr().out
+
+
+def test_grade_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("grade", "homework_of_a_student:relu_backward", "--as", "relu_backward", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["mistakes"] == ["mask by the sign of dy"]
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "message"),
+    [
+        pytest.param("homework_of_a_student", "relu", "expected package.module:function", id="no colon"),
+        pytest.param("nowhere_to_be_found:f", "relu", "cannot be imported: ModuleNotFoundError", id="no module"),
+        pytest.param("nowhere.py:f", "relu", "no file nowhere.py", id="no file"),
+        pytest.param("broken_homework.py:f", "relu", "cannot be imported: SyntaxError", id="syntax"),
+        pytest.param(
+            "homework_of_a_student:rleu", "relu", "has no function rleu: expected one it has, such as relu", id="typo"
+        ),
+        pytest.param("homework_of_a_student:number", "relu", "has no function number", id="no function"),
+        pytest.param("homework_of_a_student:relu", "rleu", "kind='rleu': expected one of", id="unknown kind"),
+    ],
+)
+def test_errors_take_one_line(place: str, kind: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("grade", place, "--as", kind) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", "relu") == 0
+    assert "12 of 12 agree" in capsys.readouterr().out
+    assert run("check", "relu", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "agrees"
+    assert run("check", "rleu") == 1
+    assert "operations='rleu'" in capsys.readouterr().err

@@ -1,0 +1,212 @@
+"""Grading whatever may be handed in: right in another way, wrong in any way, or no function at all."""
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jcnn import conv_backward, dense_backward, max_pool, relu_backward, softmax_cross_entropy
+from jcnn.check import assert_grades, grade, reference
+
+Array = np.ndarray
+right = reference.conv_backward
+
+
+def test_a_conv_of_a_student_that_knows_images_and_strides_only() -> None:
+    def conv(x: Array, w: Array, b: Array | None = None, stride: Any = 1) -> Array:
+        stride = (stride, stride) if isinstance(stride, int) else stride
+        n, height, width, _ = x.shape
+        f, g, _, filters = w.shape
+        y = np.zeros((n, (height - f) // stride[0] + 1, (width - g) // stride[1] + 1, filters))
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                seen = x[:, i * stride[0] : i * stride[0] + f, j * stride[1] : j * stride[1] + g]
+                y[:, i, j] = np.tensordot(seen, w, 3)
+        return y if b is None else y + b
+
+    report = grade(conv, "conv")
+    assert report.verdict == "agrees"
+    left_out = " ".join(report.left_out)
+    assert all(word in left_out for word in ("padding", "dilation", "groups", "rounding", "1 spatial axis", "3 spatial axes"))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "kind"),
+    [
+        pytest.param(dense_backward, "dense_backward", id="dense_backward"),
+        pytest.param(relu_backward, "relu_backward", id="relu_backward"),
+        pytest.param(softmax_cross_entropy, "softmax_cross_entropy", id="softmax_cross_entropy"),
+    ],
+)
+def test_ours_agree(candidate: Callable[..., Any], kind: str) -> None:
+    assert grade(candidate, kind).verdict == "agrees"
+
+
+def returns(change: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda dy, x, w, **options: change(*right(dy, x, w, **options))
+
+
+def mutating(dy: Array, x: Array, w: Array, **options: Any) -> Any:
+    gradients = right(dy, x, w, **options)
+    x *= 2
+    return gradients
+
+
+def raising(dy: Array, x: Array, w: Array, **options: Any) -> Any:
+    raise IndexError("index 3 is out of bounds")
+
+
+def leaving(dy: Array, x: Array, w: Array, **options: Any) -> Any:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "sentence"),
+    [
+        pytest.param(raising, "It raises IndexError: index 3 is out of bounds", id="exception"),
+        pytest.param(leaving, "It raises SystemExit: 3", id="exit"),
+        pytest.param(lambda: 1, "It raises TypeError", id="no arguments"),
+        pytest.param(mutating, "changes its argument x in place", id="mutation"),
+        pytest.param(returns(lambda dx, dw, db: (dx, dw)), "returns 2 outputs: expected 3, (dx, dw, db)", id="two outputs"),
+        pytest.param(returns(lambda dx, dw, db: dx), "returns 1 output: expected 3", id="one output"),
+        pytest.param(returns(lambda dx, dw, db: (None, dw, db)), "dx is None: expected an array", id="none"),
+        pytest.param(returns(lambda dx, dw, db: ("dx", dw, db)), "dx is a str: expected an array", id="text"),
+        pytest.param(returns(lambda dx, dw, db: (dx.astype(int), dw, db)), "dtype int64: fractions are lost", id="integers"),
+        pytest.param(returns(lambda dx, dw, db: (dx + 0j, dw, db)), "dtype complex128: expected real", id="complex"),
+        pytest.param(returns(lambda dx, dw, db: (dx * np.nan, dw, db)), "NaN or infinite. Wrong: dx.", id="nan"),
+        pytest.param(returns(lambda dx, dw, db: (dx[..., :0], dw, db)), "dx has shape", id="empty"),
+        pytest.param(returns(lambda dx, dw, db: (3 * dx, 3 * dw, 3 * db)), "Every number is 3 times", id="factor"),
+        pytest.param(returns(lambda dx, dw, db: (dx + 1, dw, db)), "Wrong: dx. It fails in every case.", id="unknown"),
+    ],
+)
+def test_what_is_wrong_has_a_sentence(candidate: Callable[..., Any], sentence: str) -> None:
+    report = grade(candidate, "conv_backward")
+    assert report.verdict == "bug"
+    assert report.diagnosis
+    assert sentence in report.diagnosis
+    assert report.diagnosis in str(report).replace("\n", " ")[:] or len(report.diagnosis) > 100
+
+
+def test_a_mistake_in_each_output_is_named_for_each() -> None:
+    def candidate(dy: Array, x: Array, w: Array, **options: Any) -> Any:
+        flipped = np.flip(w, tuple(range(w.ndim - 2)))
+        dx, _, _ = right(dy, x, flipped, **options)
+        _, dw, _ = right(dy, x, w, **options)
+        return dx, dw, dy.mean(tuple(range(dy.ndim - 1)))
+
+    report = grade(candidate, "conv_backward")
+    assert report.mistakes == ("filter not flipped", "mean instead of sum in db")
+
+
+def test_a_mistake_made_in_float32_is_named() -> None:
+    def candidate(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
+        flipped = np.flip(w, tuple(range(w.ndim - 2)))
+        return reference.conv(x, flipped, b, **options).astype(np.float32)
+
+    assert grade(candidate, "conv").mistakes == ("filter flipped",)
+
+
+def test_where_it_fails_is_said_when_the_mistake_is_new() -> None:
+    def candidate(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
+        return reference.conv(x, w, b, **options) + (options.get("groups", 1) > 1)
+
+    assert "exactly where there is groups" in str(grade(candidate, "conv").diagnosis)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_sums_in_lower_precision_are_rounding(dtype: str) -> None:
+    def candidate(dy: Array, x: Array, w: Array, **options: Any) -> Any:
+        return conv_backward(*(jnp.asarray(a, dtype) for a in (dy, x, w)), **options)
+
+    report = grade(candidate, "conv_backward") if dtype == "float32" else None
+    dense = grade(lambda dy, x, w: dense_backward(*(jnp.asarray(a, dtype) for a in (dy, x, w))), "dense_backward")
+    for found in filter(None, (report, dense)):
+        assert found.verdict == "rounding"
+        assert found.mistakes == (f"{dtype} arithmetic",)
+        assert dtype in str(found.diagnosis)
+
+
+def test_a_small_error_everywhere_is_no_rounding() -> None:
+    report = grade(lambda x, w, b=None, **o: reference.conv(x, w, b, **o) * (1 + 1e-4), "conv")
+    assert report.verdict == "bug"
+
+
+def test_any_tie_may_win() -> None:
+    def second(seen: Array) -> Array:
+        """The second of the tied pixels, where there is one."""
+        mask = seen == seen.max(0)
+        return mask * ((np.cumsum(mask, 0) == 2) | (mask.sum(0) == 1))
+
+    report = grade(lambda dy, x, size, **o: reference.max_pool_backward(dy, x, size, share=second, **o), "max_pool_backward")
+    assert report.verdict == "kink"
+    assert report.kinks > 0
+
+
+def test_the_worst_element_and_the_picture() -> None:
+    def candidate(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
+        y = reference.conv(x, w, b, **options)
+        y[(0,) * y.ndim] += 100
+        return y
+
+    report = grade(candidate, "conv")
+    assert report.worst
+    assert report.worst.leaf == "y"
+    assert set(report.worst.index) == {0}
+    assert report.worst.got == pytest.approx(report.worst.expected + 100)
+    assert report.picture
+    assert "smallest failing case: a single pixel" in report.picture
+    assert "*" in report.picture
+
+
+def test_no_case_taken_is_a_bug() -> None:
+    def candidate(*args: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+    report = grade(candidate, "conv")
+    assert report.verdict == "bug"
+    assert "takes none of the cases" in str(report.diagnosis)
+
+
+def test_unknown_kinds_and_things_that_are_no_functions() -> None:
+    with pytest.raises(ValueError, match="kind='convolution': expected one of conv"):
+        grade(max_pool, "convolution")
+    with pytest.raises(TypeError, match="candidate is a int: expected a function"):
+        grade(3, "conv")  # pyright: ignore[reportArgumentType]
+
+
+def test_assert_grades() -> None:
+    assert assert_grades(right, "conv_backward").verdict == "agrees"
+    with pytest.raises(AssertionError, match="output gradient dy is not used"):
+        assert_grades(lambda dy, *args, **options: right(np.ones_like(dy), *args, **options), "conv_backward")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+def test_a_candidate_of_pytorch() -> None:
+    torch: Any = importlib.import_module("torch")
+
+    def relu(x: Array) -> Any:
+        return torch.relu(torch.from_numpy(x).requires_grad_())
+
+    assert grade(relu, "relu").verdict == "agrees"
+
+
+def test_a_tensor_that_must_be_detached() -> None:
+    class Tensor:
+        """As PyTorch's, with a gradient to be detached first."""
+
+        def __init__(self, values: Array) -> None:
+            self.values = values
+
+        def detach(self) -> "Tensor":
+            return self
+
+        def cpu(self) -> "Tensor":
+            return self
+
+        def numpy(self) -> Array:
+            return self.values
+
+    assert grade(lambda x: Tensor(np.maximum(x, 0)), "relu").verdict == "agrees"

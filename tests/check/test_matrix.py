@@ -1,0 +1,94 @@
+"""Our own operations: no false alarm, whatever is drawn, and no wrong formulation that passes."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jcnn.check import KINDS, formulas, matrix
+from jcnn.check.cases import Case
+from jcnn.conv import operation
+from jcnn.conv.operation import FORMULATIONS
+from tests.geometries import geometries, pools
+from tests.references import Geometry, levels, normal
+
+OPERATIONS = [kind for kind in KINDS if not kind.endswith("_backward")]
+JOBS = [(name, way) for name in OPERATIONS for way in (FORMULATIONS if name == "conv" else ("",))]
+DRAWS = max(1, -(-int(os.environ.get("JCNN_DRAWS", "40")) // len(JOBS)))
+"""For each operation and formulation."""
+
+
+def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    seed = draw(st.integers(0, 2**16))
+    made: Callable[..., Any] = levels if draw(st.booleans()) else normal
+    channels = draw(st.sampled_from([(1, 1, 1), (1, 2, 3), (2, 4, 2), (3, 3, 6)]))
+    groups, c_in, c_out = channels
+    if name in {"conv", "convolve", "conv_transpose"}:
+        g: Geometry = draw(geometries())
+        options = {**g.options, "groups": groups}
+        w = made(*g.window, c_in // groups, c_out, seed=seed + 1)
+        if name == "conv_transpose":
+            del options["rounding"]
+            sizes = matrix.kind_of("conv").reference(np.zeros((1, *g.sizes, c_in)), w, **options).shape[1:-1]
+            return {"y": made(2, *sizes, c_out, seed=seed), "w": w}, {**options, "output_size": g.sizes}
+        return {"x": made(2, *g.sizes, c_in, seed=seed), "w": w, "b": made(c_out, seed=seed)}, options
+    if name in {"max_pool", "avg_pool"}:
+        g = draw(pools())
+        extra = {"count_padding": draw(st.booleans())} if name == "avg_pool" else {}
+        return {"x": made(2, *g.sizes, c_in, seed=seed), "window": g.window}, {**g.options, **extra}
+    shape = tuple(draw(st.lists(st.integers(1, 4), min_size=2, max_size=4)))
+    x = made(*shape, seed=seed) * draw(st.sampled_from([1e-3, 1.0, 30.0]))
+    if name == "dense":
+        return {"x": x, "w": made(shape[-1], c_out, seed=seed), "b": made(c_out, seed=seed)}, {}
+    if name.startswith("global"):
+        return {"x": made(2, *shape[:3], c_in, seed=seed)}, {}
+    if name == "mean_squared_error":
+        return {"prediction": x, "target": made(*shape, seed=seed + 1)}, {}
+    if name == "softmax_cross_entropy":
+        numbers = np.random.default_rng(seed).integers(0, shape[-1], shape[:-1])
+        soft = draw(st.booleans())
+        return {"logits": x, "labels": formulas.softmax(normal(*shape, seed=seed)) if soft else numbers}, {}
+    return {"x": x}, {}
+
+
+@pytest.mark.parametrize(("name", "formulation"), JOBS)
+def test_no_false_alarm(name: str, formulation: str) -> None:
+    @settings(max_examples=DRAWS)
+    @given(st.data(), st.sampled_from(matrix.DTYPES))
+    def draws(data: st.DataObject, dtype: str) -> None:
+        args, options = data.draw(st.composite(lambda draw: _arguments(draw, name))())
+        case = Case("drawn", args, options, frozenset(), whole=False)
+        cells = list(matrix.check_cases(name, formulation, dtype, [case]))
+        assert {cell.verdict for cell in cells} == {"agrees"}, cells
+
+    draws()
+
+
+def test_the_matrix_agrees_and_a_wrong_formulation_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(*_: Any) -> Any:
+        raise ValueError("never")
+
+    right = FORMULATIONS["lax"]
+    monkeypatch.setitem(FORMULATIONS, "refusing", refusing)
+    monkeypatch.setitem(FORMULATIONS, "wrong", lambda x, w, *rest: right(x, jax.numpy.flip(w, 0), *rest))
+    monkeypatch.setattr(operation, "FORMULATIONS", FORMULATIONS)
+    found = matrix.check(["conv"], ["float32"])
+    verdicts = {cell.formulation: cell.verdict for cell in found.cells}
+    assert verdicts["lax"] == "agrees"
+    assert verdicts["wrong"] == "bug"
+    assert [(cell.cases, cell.skipped > 0) for cell in found.cells if cell.formulation == "refusing"] == [(0, True)]
+    assert found.verdict == "bug"
+    assert "conv wrong float32: bug" in str(found)
+    assert '"verdict": "bug"' in found.to_json()
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(ValueError, match="operations='cnov'"):
+        matrix.check(["cnov"])
+    with pytest.raises(ValueError, match="dtypes='int8'"):
+        matrix.check(["conv"], ["int8"])

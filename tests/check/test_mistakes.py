@@ -1,0 +1,34 @@
+"""Every mistake of the catalogue, made wherever it can be made, is found and named; nothing right resembles one."""
+
+from collections.abc import Callable
+
+import pytest
+
+from jcnn.check import CATALOGUE, KINDS, grade
+from jcnn.check.kinds import kind_of
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_mistake_is_found_and_named(kind: str, record_property: Callable[[str, object], None]) -> None:
+    graded = [(mistake, grade(mistake.wrong[kind], kind)) for mistake in CATALOGUE if kind in mistake.wrong]
+    for mistake, report in graded:
+        record_property(f"{mistake.name} in {kind}", f"{report.verdict}, {report.mistakes}")
+    missed = {m.name: (r.verdict, r.mistakes) for m, r in graded if (r.verdict, r.mistakes) != (m.verdict, (m.name,))}
+    assert graded
+    assert not missed
+    assert all(report.diagnosis for _, report in graded)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_reference_agrees_with_itself(kind: str) -> None:
+    report = grade(kind_of(kind).reference, kind)
+    assert (report.verdict, report.diagnosis, report.mistakes, report.left_out) == ("agrees", None, (), ())
+
+
+def test_the_catalogue_is_large_and_says_what_it_means() -> None:
+    assert len({mistake.name for mistake in CATALOGUE}) >= 100
+    for mistake in CATALOGUE:
+        assert mistake.wrong
+        assert set(mistake.wrong) <= set(KINDS)
+        assert mistake.sentence.endswith(".")
+        assert 20 < len(mistake.sentence) < 300
