@@ -30,7 +30,8 @@ lint: $(READY)
 	$(BIN)/basedpyright
 
 bench: $(READY)
-	$(BIN)/python experiments/benchmarks/digits.py $(ARGS)
+	$(BIN)/python experiments/benchmarks/digits.py
+	$(BIN)/python experiments/benchmarks/gradients.py
 
 experiments: $(READY)
 	for script in $(filter-out experiments/readme.py,$(wildcard experiments/*.py)); do $(BIN)/python $$script || exit 1; done

@@ -14,6 +14,7 @@ Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learn
 Courville 2016, "Deep Learning", section 9.5.
 """
 
+import math
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -52,7 +53,13 @@ def flip_and_swap(w: Num[Array, "*f c_group c_out"], groups: int) -> Num[Array, 
 def filter_gradient(
     dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int
 ) -> Num[Array, "*f c_group c_out"]:
-    """dw[k] = view(x, k)ᵀ @ dy: one matrix product per tap, over all examples and positions at once."""
+    """dw: the input correlated with the output gradient; a product per tap where that is the faster way to the same sums."""
+    single_products = groups > 1 or math.prod(window.size) == 1
+    return _by_taps(dy, x, window, groups) if single_products else _by_correlation(dy, x, window)
+
+
+def _by_taps(dy: Array, x: Array, window: Window, groups: int) -> Array:
+    """dw[k] = view(x, k)ᵀ @ dy: one matrix product per tap and group, over all examples and positions at once."""
     padded = window.pad(x)
     split = dy.reshape(-1, groups, dy.shape[-1] // groups)
 
@@ -61,6 +68,20 @@ def filter_gradient(
         return jnp.einsum("pgi,pgo->igo", seen, split).reshape(-1, dy.shape[-1])
 
     return jnp.stack([at(tap) for tap in window.taps()]).reshape(*window.size, -1, dy.shape[-1])
+
+
+def _by_correlation(dy: Array, x: Array, window: Window) -> Array:
+    """A convolution again: its examples are the channels of x, its channels the examples, its filters dy.
+
+    What was the stride is its dilation, and the dilation its stride. The transposes are written out, so that it has the layout
+    of a forward convolution: XLA's CPU backend falls to a slow general kernel for any other inside a loop.
+    """
+    edges = []
+    for n, o, f, s, (lo, _), d in zip(x.shape[1:-1], dy.shape[1:-1], *window, strict=True):
+        edges.append((lo, s * (o - 1) + geometry.span(f, d) - n - lo))  # no further than the last window looks
+    swapped = Window(dy.shape[1:-1], window.dilation, tuple(edges), window.stride)
+    rank = len(edges)
+    return jnp.moveaxis(conv_lax(jnp.swapaxes(x, 0, -1), jnp.moveaxis(dy, 0, rank), swapped, 1), 0, rank)
 
 
 def bias_gradient(dy: Num[Array, "n *o c_out"]) -> Num[Array, " c_out"]:
