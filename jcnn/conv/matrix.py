@@ -1,10 +1,9 @@
 """The public face of the convolution's matrix."""
 
 from collections.abc import Sequence
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from jax import Array
-from jax.experimental.sparse import BCOO
 from jaxtyping import Num
 
 from jcnn import arguments, geometry
@@ -12,6 +11,9 @@ from jcnn.conv.operation import check_filters
 from jcnn.conv.toeplitz import toeplitz, toeplitz_sparse
 from jcnn.geometry import Padding, Rounding
 from jcnn.window import parse_window
+
+if TYPE_CHECKING:
+    from jax.experimental.sparse import BCOO
 
 
 @overload
@@ -39,7 +41,7 @@ def conv_matrix(
     groups: int = 1,
     rounding: Rounding = "floor",
     sparse: Literal[True],
-) -> BCOO: ...
+) -> "BCOO": ...
 
 
 def conv_matrix(
@@ -52,7 +54,7 @@ def conv_matrix(
     groups: int = 1,
     rounding: Rounding = "floor",
     sparse: bool = False,
-) -> Num[Array, "outputs inputs"] | BCOO:
+) -> "Num[Array, 'outputs inputs'] | BCOO":
     """The matrix of a convolution: `conv(x[None], w, …).ravel() == conv_matrix(w, x.shape, …) @ x.ravel()`.
 
         M[(o, c_out), (i, c_in)] = w[k, c_in, c_out]   where i = S·o + D·k − P for a tap k, and 0 elsewhere

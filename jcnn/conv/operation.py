@@ -66,6 +66,8 @@ def conv(
             the linear map as a matrix, for small images: all of these add up the very products of the sum;
             `"fft"`, the convolution theorem, with an error relative to the whole image; `"winograd"`, minimal filtering, with
             the error of `jcnn.conv.winograd.winograd_bound`, for stride 1 and dilation 1. These two take floats only.
+            An infinity or NaN stays with the windows that see it, except that with `"winograd"` it reaches their whole tiles,
+            with `"toeplitz"` and `"fft"` the whole image.
         gradient: `"autodiff"`, or `"manual"` for the hand-derived rule of `conv_backward` (reverse mode only).
 
     Returns:

@@ -7,15 +7,18 @@ C_out × C_in block that mixes channels; with groups that block is block-diagona
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.experimental.sparse import BCOO
 from jaxtyping import Int, Num
 
 from jcnn.precision import wide
 from jcnn.window import Window
+
+if TYPE_CHECKING:
+    from jax.experimental.sparse import BCOO
 
 Index = Int[np.ndarray, " meetings"]
 
@@ -52,8 +55,10 @@ def toeplitz(
     return matrix.swapaxes(1, 2).reshape(math.prod(outputs) * c_out, math.prod(sizes) * c_in)
 
 
-def toeplitz_sparse(w: Num[Array, "*f c_group c_out"], sizes: Sequence[int], window: Window, groups: int) -> BCOO:
+def toeplitz_sparse(w: Num[Array, "*f c_group c_out"], sizes: Sequence[int], window: Window, groups: int) -> "BCOO":
     """The matrix of the convolution, its entries alone, row by row."""
+    from jax.experimental.sparse import BCOO  # a quarter of a second, which few need
+
     *_, c_group, c_out = w.shape
     position, pixel, tap = (np.reshape(index, (-1, 1, 1)) for index in meetings(sizes, window))
     out, within = np.arange(c_out)[:, None], np.arange(c_group)
