@@ -7,13 +7,17 @@ ARGS ?=
 BIN := .venv/bin
 READY := .venv/ready-$(or $(EXTRA),cpu)
 
-.PHONY: train test lint bench experiments clean
+.PHONY: train test test-deep lint bench experiments clean
 
 train: $(READY)
 	$(BIN)/jcnn train $(ARGS)
 
 test: $(READY)
 	$(BIN)/pytest -n auto $(ARGS)
+
+# The drawn checks of our own operations, 2,000 times.
+test-deep: $(READY)
+	JCNN_DRAWS=2000 $(BIN)/pytest -n auto $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

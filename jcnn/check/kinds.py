@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jcnn.check import bounds, cases, formulas, reference
+from jcnn.check import bounds, cases, cases_layers, formulas, reference
 from jcnn.check.cases import Case
 
 Array = np.ndarray
@@ -181,7 +181,7 @@ def _build(name: str) -> Kind:
     if base == "dense":
         function = getattr(reference, name)
         leaves = ("dx", "dw", "db") if back else ("y",)
-        return Kind(name, leaves, function, cases.dense_cases(name), partial(_linear, function), linear=True)
+        return Kind(name, leaves, function, cases_layers.dense_cases(name), partial(_linear, function), linear=True)
     if base in {"max_pool", "global_max_pool"}:
         function = getattr(reference, name)
         found = (cases.pool_cases if base == "max_pool" else cases.global_cases)(name)
@@ -202,12 +202,12 @@ def _build(name: str) -> Kind:
         function = (formulas.activation_backward if back else formulas.activation)(base)
         kinks = partial(_activation_range, formula) if back else None
         conditioned = partial(_conditioned, formula.slope if back else formula.value)
-        return Kind(name, leaf, function, cases.activation_cases(name), conditioned, kinks)
+        return Kind(name, leaf, function, cases_layers.activation_cases(name), conditioned, kinks)
     function = getattr(formulas, name)
     if base == "mean_squared_error":
-        return Kind(name, ("dprediction",) if back else leaf, function, cases.squared_cases(name), _squared)
+        return Kind(name, ("dprediction",) if back else leaf, function, cases_layers.squared_cases(name), _squared)
     leaf = ("dlogits",) if back and base == "softmax_cross_entropy" else leaf
-    return Kind(name, leaf, function, cases.softmax_cases(name), partial(_softmax_like, function))
+    return Kind(name, leaf, function, cases_layers.softmax_cases(name), partial(_softmax_like, function))
 
 
 KINDS = (

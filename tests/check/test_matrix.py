@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jcnn.check import KINDS, formulas, matrix
+from jcnn.check import KINDS, formulas, matrix, ours, reference
 from jcnn.check.cases import Case
 from jcnn.conv import operation
 from jcnn.conv.operation import FORMULATIONS
@@ -34,7 +34,7 @@ def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, An
         w = made(*g.window, c_in // groups, c_out, seed=seed + 1)
         if name == "conv_transpose":
             del options["rounding"]
-            sizes = matrix.kind_of("conv").reference(np.zeros((1, *g.sizes, c_in)), w, **options).shape[1:-1]
+            sizes = reference.conv(np.zeros((1, *g.sizes, c_in)), w, **options).shape[1:-1]
             return {"y": made(2, *sizes, c_out, seed=seed), "w": w}, {**options, "output_size": g.sizes}
         return {"x": made(2, *g.sizes, c_in, seed=seed), "w": w, "b": made(c_out, seed=seed)}, options
     if name in {"max_pool", "avg_pool"}:
@@ -63,7 +63,7 @@ def test_no_false_alarm(name: str, formulation: str) -> None:
     def draws(data: st.DataObject, dtype: str) -> None:
         args, options = data.draw(st.composite(lambda draw: _arguments(draw, name))())
         case = Case("drawn", args, options, frozenset(), whole=False)
-        cells = list(matrix.check_cases(name, formulation, dtype, [case]))
+        cells = list(ours.check_cases(name, formulation, dtype, [case]))
         assert {cell.verdict for cell in cells} == {"agrees"}, cells
 
     draws()
@@ -78,9 +78,9 @@ def test_the_matrix_agrees_and_a_wrong_formulation_does_not(monkeypatch: pytest.
     monkeypatch.setitem(FORMULATIONS, "wrong", lambda x, w, *rest: right(x, jax.numpy.flip(w, 0), *rest))
     monkeypatch.setattr(operation, "FORMULATIONS", FORMULATIONS)
     found = matrix.check(["conv"], ["float32"])
-    verdicts = {cell.formulation: cell.verdict for cell in found.cells}
-    assert verdicts["lax"] == "agrees"
-    assert verdicts["wrong"] == "bug"
+    verdicts = {(cell.formulation, cell.gradient): cell.verdict for cell in found.cells}
+    assert [verdicts["lax", gradient] for gradient in ("", "autodiff", "manual")] == ["agrees"] * 3
+    assert [verdicts["wrong", gradient] for gradient in ("", "autodiff", "manual")] == ["bug", "bug", "agrees"]
     assert [(cell.cases, cell.skipped > 0) for cell in found.cells if cell.formulation == "refusing"] == [(0, True)]
     assert found.verdict == "bug"
     assert "conv wrong float32: bug" in str(found)
