@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jcnn import geometry
-from jcnn.check import formulas, reference
+from jcnn.check import reference, walking
 from jcnn.window import parse_window
 
 Array = np.ndarray
@@ -83,7 +83,8 @@ _WALKS = (
 )
 
 
-def _values(kind: str, shape: Sequence[int], name: str) -> Array:
+def values_of(kind: str, shape: Sequence[int], name: str) -> Array:
+    """Numbers of a kind, the same every time for the same name."""
     rng = np.random.default_rng([zlib.crc32(name.encode()), *shape])
     if kind == "normal":
         return rng.normal(size=shape)
@@ -146,21 +147,21 @@ def _conv_case(kind: str, walk: _Walk) -> Case:
         del options["stride"]
     features = _features(walk)
     values = "whole" if walk.values == "ties" else walk.values
-    x = _values(values, (walk.batch, *walk.sizes, c_in), "x" + walk.name)
-    w = _values("whole" if values == "zeros" else values, (*walk.window, c_in // groups, c_out), "w" + walk.name)
-    outputs = reference.walk(walk.sizes, walk.window, options).output_shape(walk.sizes)
-    dy = _values(values, (walk.batch, *outputs, c_out), "dy" + walk.name)
+    x = values_of(values, (walk.batch, *walk.sizes, c_in), "x" + walk.name)
+    w = values_of("whole" if values == "zeros" else values, (*walk.window, c_in // groups, c_out), "w" + walk.name)
+    outputs = walking.walk(walk.sizes, walk.window, options).output_shape(walk.sizes)
+    dy = values_of(values, (walk.batch, *outputs, c_out), "dy" + walk.name)
     whole = values != "normal"
     if kind == "conv_backward":
         return Case(walk.name, {"dy": dy, "x": x, "w": w}, options, features, whole)
     bias = c_in if kind == "conv_transpose" else c_out
-    b = {"b": _values("whole" if whole else "normal", (bias,), "b" + walk.name)} if walk.bias else {}
+    b = {"b": values_of("whole" if whole else "normal", (bias,), "b" + walk.name)} if walk.bias else {}
     features |= {"a bias"} if b else set()
     if kind != "conv_transpose":
         return Case(walk.name, {"x": x, "w": w, **b}, options, features, whole)
     if options.pop("rounding", "floor") == "ceil":
         # Without its way of rounding the same window reaches as far by padding.
-        options["padding"] = reference.walk(walk.sizes, walk.window, walk.options).padding
+        options["padding"] = walking.walk(walk.sizes, walk.window, walk.options).padding
         features -= {'rounding="ceil"'}
     asked = {"output_size": walk.sizes}
     if reference.conv_transpose(dy, w, **options).shape[1:-1] == walk.sizes:
@@ -179,14 +180,14 @@ def _pool_cases(kind: str) -> Iterator[Case]:
     for walk in _WALKS:
         if "groups" in walk.options:
             continue
-        window = reference.walk(walk.sizes, walk.window, {"stride": None, **walk.options})
+        window = walking.walk(walk.sizes, walk.window, {"stride": None, **walk.options})
         if any(0 in axis for axis in window.seen(walk.sizes, ((0, 0),) * len(walk.sizes))):
             continue
         shape = (walk.batch, *walk.sizes, walk.channels[1])
         average = kind.startswith("avg")
         values = walk.values if walk.values in {"zeros", "ties"} else "normal" if walk.values == "normal" else "distinct"
-        x = _values("whole" if average and values in {"distinct", "ties"} else values, shape, "x" + walk.name)
-        dy = _values(
+        x = values_of("whole" if average and values in {"distinct", "ties"} else values, shape, "x" + walk.name)
+        dy = values_of(
             "normal" if values == "normal" else "whole",
             (walk.batch, *window.output_shape(walk.sizes), shape[-1]),
             "dy" + walk.name,
@@ -216,118 +217,11 @@ def global_cases(kind: str) -> tuple[Case, ...]:
         ("ties", (2, 3, 3, 2), "ties"),
         ("one large map", (2, 17, 19, 4), "normal"),
     ):
-        x = _values(values, shape, "x" + name)
+        x = values_of(values, shape, "x" + name)
         features = {"more than one example"} if shape[0] > 1 else set()
         features |= {f"{len(shape) - 2} spatial axes"} if len(shape) != 4 else set()
         features |= {"ties"} if values in {"zeros", "ties"} and "max" in kind else set()
-        dy = _values("normal" if values == "normal" else "whole", (shape[0], shape[-1]), "dy" + name)
+        dy = values_of("normal" if values == "normal" else "whole", (shape[0], shape[-1]), "dy" + name)
         args = {"dy": dy, "x": x} if kind.endswith("backward") else {"x": x}
         found.append(Case(name, args, {}, frozenset(features), values != "normal" and "max" in kind))
     return tuple(found)
-
-
-def dense_cases(kind: str) -> tuple[Case, ...]:
-    """The cases of the fully connected layer."""
-    found = []
-    for name, batch, c_in, c_out, bias, values in (
-        ("one number", (1,), 1, 1, False, "whole"),
-        ("one example", (1,), 3, 2, True, "whole"),
-        ("a square matrix", (2,), 3, 3, True, "whole"),
-        ("more examples than inputs", (4,), 2, 3, False, "whole"),
-        ("a layer at every pixel", (2, 3, 2), 4, 5, True, "whole"),
-        ("zeros", (2,), 3, 2, True, "zeros"),
-        ("any numbers", (5,), 7, 4, True, "normal"),
-        ("one large layer", (16,), 200, 30, True, "normal"),
-    ):
-        x = _values(values, (*batch, c_in), "x" + name)
-        w = _values("whole" if values == "zeros" else values, (c_in, c_out), "w" + name)
-        dy = _values(values, (*batch, c_out), "dy" + name)
-        b = {"b": _values("whole", (c_out,), "b" + name)} if bias else {}
-        features = {"more than one example"} if batch != (1,) else set()
-        features |= {"spatial axes before the channels"} if len(batch) > 1 else set()
-        features |= {"a bias"} if b and kind == "dense" else set()
-        args = {"dy": dy, "x": x, "w": w} if kind.endswith("backward") else {"x": x, "w": w, **b}
-        found.append(Case(name, args, {}, frozenset(features), values != "normal"))
-    return tuple(found)
-
-
-def activation_cases(kind: str) -> tuple[Case, ...]:
-    """The cases of the activations."""
-    name = kind.removesuffix("_backward")
-    parameter = {"leaky_relu": ("slope", 0.2), "elu": ("alpha", 0.5)}.get(name)
-    signs = np.array([-2.0, -1.0, 1.0, 2.0, 3.0])
-    found = []
-    for title, x, options, features in (
-        ("one number", np.array([[2.0]]), {}, set()),
-        ("both signs", np.stack([signs, -signs / 4]), {}, {"negative numbers"}),
-        ("zero among them", np.array([[-1.0, 0.0, -0.0, 1.0]]), {}, {"zeros"}),
-        ("zeros", np.zeros((2, 3)), {}, {"zeros"}),
-        ("any numbers", _values("normal", (3, 4, 2), title_seed := "x" + name), {}, {"more than two axes"}),
-        ("large numbers", np.array([[-800.0, -40.0, -20.0, 20.0, 40.0, 800.0]]), {}, {"large numbers"}),
-        ("another parameter", _values("normal", (4, 5), title_seed), dict([parameter] if parameter else []), {"a parameter"}),
-    ):
-        if title == "another parameter" and not parameter:
-            continue
-        values = "normal" if title in {"any numbers", "another parameter"} else "whole"
-        dy = {"dy": _values(values, x.shape, "dy" + title)} if kind.endswith("backward") else {}
-        found.append(Case(title, {**dy, "x": x}, options, frozenset(features), whole=False))
-    return tuple(found)
-
-
-def softmax_cases(kind: str) -> tuple[Case, ...]:
-    """The cases of softmax, its logarithm and the cross-entropy."""
-    entropy = kind.startswith("softmax_cross_entropy")
-    found = []
-    for title, x in (
-        ("one class", np.array([[2.0]])),
-        ("two classes", np.array([[0.0, 1.0]])),
-        ("equal logits", np.zeros((2, 4))),
-        ("any numbers", _values("normal", (5, 4), "softmax")),
-        ("as many examples as classes", _values("normal", (3, 3), "softmax")),
-        ("more axes", _values("normal", (2, 3, 4), "softmax")),
-        ("logits of ±1000", np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, -1002.0]])),
-    ):
-        features = frozenset({title} if title not in {"any numbers", "two classes"} else set())
-        shape = x.shape[:-1] if entropy else x.shape
-        dy = {"dy": _values("whole", shape, "dy" + title)} if kind.endswith("backward") else {}
-        rng = np.random.default_rng(x.size)
-        numbers = {"labels": rng.integers(0, x.shape[-1], shape)}
-        if not entropy:
-            found.append(Case(title, {**dy, "x": x}, {}, features, whole=False))
-            continue
-        found.append(Case(title, {**dy, "logits": x, **numbers}, {}, features, whole=False))
-        if title == "any numbers":
-            soft = formulas.softmax(rng.normal(size=x.shape))
-            found.append(Case("soft labels", {**dy, "logits": x, "labels": soft}, {}, features | {"soft labels"}, whole=False))
-    return tuple(found)
-
-
-def squared_cases(kind: str) -> tuple[Case, ...]:
-    """The cases of the mean squared error."""
-    found = []
-    for title, shape, values in (
-        ("one number", (1, 1), "whole"),
-        ("two examples", (2, 3), "whole"),
-        ("as many examples as outputs", (3, 3), "whole"),
-        ("zeros", (2, 2), "zeros"),
-        ("more axes", (2, 3, 4), "normal"),
-        ("any numbers", (5, 7), "normal"),
-    ):
-        dy = {"dy": _values("whole", shape[:-1], "dy" + title)} if kind.endswith("backward") else {}
-        prediction, target = (_values(values, shape, part + title) for part in ("prediction", "target"))
-        features = frozenset({"more than one example"} if shape[0] > 1 else set())
-        found.append(Case(title, {**dy, "prediction": prediction, "target": target}, {}, features, whole=False))
-    return tuple(found)
-
-
-__all__ = [
-    "Case",
-    "activation_cases",
-    "conv_cases",
-    "dense_cases",
-    "formulas",
-    "global_cases",
-    "pool_cases",
-    "softmax_cases",
-    "squared_cases",
-]

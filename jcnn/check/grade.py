@@ -140,7 +140,9 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
     for number, entry in zip(numbers, graded, strict=True):
         outcomes[number] = entry.outcome
         if not entry.outcome.raised:
-            wrong[number] = {leaf for leaf, row in enumerate(entry.rows) if row.verdict != "agrees"}
+            # Right values that came in a wrong way tell nothing about numbers.
+            off = [row.verdict != "agrees" and row.remark != (entry.outcome.problem or "-") for row in entry.rows]
+            wrong[number] = {leaf for leaf, flag in enumerate(off) if flag}
     found = known_mistakes(kind, kind.cases, outcomes, expected, wrong)
     sentences = " ".join(dict.fromkeys(f"{leaf}: {m.sentence}" if leaf else m.sentence for leaf, m in found))
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
@@ -154,7 +156,7 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
         return worst_verdict([verdict, deserved]), sentences + note, names
     if verdict == "kink":
         return verdict, "At ties or zeros it chooses another of the possible gradients; everywhere else it agrees.", ()
-    failed = [any(row.verdict == "bug" for row in entry.rows) for entry in graded]
+    failed = [any(row.verdict != "agrees" for row in entry.rows) for entry in graded]
     where = pattern([entry.case for entry in graded], failed)
     if problem:
         return "bug", f"{problem} {where}" if not all(failed) else problem, ()

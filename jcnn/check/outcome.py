@@ -93,7 +93,7 @@ def _arrays(output: Any, kind: Kind) -> tuple[tuple[Array | None, ...], tuple[st
         parts = (output,)
     problem = None
     if len(parts) != len(wanted):
-        names = f"({', '.join(wanted)})" if len(wanted) > 1 else wanted[0]
+        names = "".join(wanted) if len(wanted) == 1 else f"({', '.join(wanted)})"
         problem = f"It returns {len(parts)} {'output' if len(parts) == 1 else 'outputs'}: expected {len(wanted)}, {names}."
     leaves: list[Array | None] = []
     dtypes = []

@@ -4,88 +4,17 @@ Nothing here is JAX, so that neither our operations nor their autodiff grade the
 catalogue of mistakes is built from such changes.
 """
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from jcnn import geometry
-from jcnn.window import Window, parse_window
+from jcnn.check.walking import RIGHT, Variation, all_taps, collect, pad, view, walk
+from jcnn.window import Window
 
 Array = np.ndarray
-
-
-def _same(window: Window) -> Window:
-    return window
-
-
-def _all_taps(window: Window) -> Iterator[tuple[int, ...]]:
-    return itertools.product(*map(range, window.size))
-
-
-class Variation(NamedTuple):
-    """A change of the walk.
-
-    Attributes:
-        window: another window in place of the right one.
-        taps: other filter positions.
-        assign: `=` where `+=` belongs.
-        edge: padded with the edge's value, or with this number.
-    """
-
-    window: Callable[[Window], Window] = _same
-    taps: Callable[[Window], Iterator[tuple[int, ...]]] = _all_taps
-    assign: bool = False
-    edge: str | float | None = None
-
-
-RIGHT = Variation()
-
-
-def pad(x: Float[Array, "n *s c"], window: Window, outputs: Sequence[int], value: str | float = 0.0) -> Float[Array, "n *p c"]:
-    """x padded (cropped where the padding is negative) until every position of the window fits."""
-    edges, crop = [(0, 0)], [slice(None)]
-    for n, o, f, s, (lo, hi), d in zip(x.shape[1:-1], outputs, *window, strict=True):
-        reach = s * (o - 1) + geometry.span(f, d)
-        edges.append((max(lo, 0), max(hi, reach - n - lo, 0)))
-        crop.append(slice(max(-lo, 0), None))
-    x = x[(*crop, slice(None))]
-    if value == "edge":
-        return np.pad(x, (*edges, (0, 0)), mode="edge")
-    return np.pad(x, (*edges, (0, 0)), constant_values=value)
-
-
-def view(padded: Float[Array, "n *p c"], window: Window, tap: Sequence[int], outputs: Sequence[int]) -> Float[Array, "n *o c"]:
-    """What a tap sees at `outputs` positions: x[n, S·o + D·k]; writable."""
-    axes = (slice(d * k, d * k + s * (o - 1) + 1, s) for k, o, s, d in zip(tap, outputs, window[1], window[3], strict=True))
-    return padded[(slice(None), *axes, slice(None))]
-
-
-def collect(
-    dy: Float[Array, "n *o c"],
-    window: Window,
-    sizes: Sequence[int],
-    channels: int,
-    parts: Callable[[tuple[int, ...]], Array],
-    variation: Variation = RIGHT,
-) -> Float[Array, "n *s c_in"]:
-    """The adjoint of viewing every tap: parts(k) added where tap k saw it, what lies on the padding cropped."""
-    outputs = dy.shape[1:-1]
-    grown = pad(np.zeros((dy.shape[0], *sizes, channels)), window, outputs)
-    shifts = tuple(min(lo, 0) for lo, _ in window.padding)
-    for tap in variation.taps(window):
-        seen = view(grown, window, tap, outputs)
-        seen[...] = parts(tap) if variation.assign else seen + parts(tap)
-    cropped = np.zeros((dy.shape[0], *sizes, channels))
-    into, out = [slice(None)], [slice(None)]
-    for n, (lo, _), shift in zip(sizes, window.padding, shifts, strict=True):
-        start = max(lo, 0)
-        into.append(slice(-shift, n))
-        out.append(slice(start, start + n + shift))
-    cropped[tuple(into)] = grown[tuple(out)]
-    return cropped
 
 
 def mix(x: Float[Array, "*n c_in"], w: Float[Array, "c_group c_out"], groups: int) -> Float[Array, "*n c_out"]:
@@ -98,12 +27,6 @@ def mix_back(dy: Float[Array, "*n c_out"], w: Float[Array, "c_group c_out"], gro
     """dy · wᵀ over the channels of each group."""
     split = dy.reshape(*dy.shape[:-1], groups, -1)
     return np.einsum("...go,igo->...gi", split, w.reshape(w.shape[0], groups, -1)).reshape(*dy.shape[:-1], -1)
-
-
-def walk(sizes: Sequence[int], size: Any, options: dict[str, Any]) -> Window:
-    """The window that the options describe."""
-    known = {name: options[name] for name in ("stride", "padding", "dilation", "rounding") if name in options}
-    return parse_window(sizes, size, **known)
 
 
 def conv(x: Array, w: Array, b: Array | None = None, *, variation: Variation = RIGHT, **options: Any) -> Array:
@@ -174,7 +97,7 @@ def conv_transpose(
 
 def max_pool(x: Array, size: Any, *, variation: Variation = RIGHT, **options: Any) -> Array:
     """max_k x[n, S·o + D·k − P]; the padding never wins."""
-    seen, _ = _seen(x, size, variation, {"stride": None, **options})
+    seen, _ = taps_of(x, size, variation, {"stride": None, **options})
     return seen.max(0)
 
 
@@ -189,7 +112,7 @@ def max_pool_backward(
 ) -> Array:
     """Each dy to the first maximum of its window; `share` gives the taps' shares from what they see, one tap a row."""
     options = {"stride": None, **options}
-    seen, window = _seen(x, size, variation, options, dy.shape[1:-1])
+    seen, window = taps_of(x, size, variation, options, dy.shape[1:-1])
     shares = dict(zip(variation.taps(window), (share or first_maximum)(seen), strict=True))
     return collect(dy, window, x.shape[1:-1], x.shape[-1], lambda tap: dy * shares[tap], variation)
 
@@ -206,7 +129,7 @@ def avg_pool(
     """Σ_k x[n, S·o + D·k − P] / count; `count` in place of the right one."""
     options = {"stride": None, **options}
     edge = 0.0 if variation.edge is None else variation.edge
-    seen, window = _seen(x, size, variation._replace(edge=edge), options)
+    seen, window = taps_of(x, size, variation._replace(edge=edge), options)
     counts = (count or counted)(x, size, count_padding, window, options)
     return (seen[-1] if variation.assign else seen.sum(0)) / counts
 
@@ -241,10 +164,10 @@ def counted(x: Array, size: Any, count_padding: bool, window: Window, options: d
         )
     outputs = window.output_shape(ones.shape[1:-1])
     padded = pad(ones, window, outputs)
-    return np.sum([view(padded, window, tap, outputs) for tap in _all_taps(window)], axis=0)
+    return np.sum([view(padded, window, tap, outputs) for tap in all_taps(window)], axis=0)
 
 
-def _seen(
+def taps_of(
     x: Array, size: Any, variation: Variation, options: dict[str, Any], outputs: Sequence[int] | None = None
 ) -> tuple[Float[Array, "k n *o c"], Window]:
     """What every tap sees, stacked, on padding that never wins unless the variation says another value."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jcnn import conv_backward, dense_backward, max_pool, relu_backward, softmax_cross_entropy
+from jcnn import dense_backward, max_pool, relu_backward, softmax_cross_entropy
 from jcnn.check import assert_grades, grade, reference
 
 Array = np.ndarray
@@ -87,7 +87,6 @@ def test_what_is_wrong_has_a_sentence(candidate: Callable[..., Any], sentence: s
     assert report.verdict == "bug"
     assert report.diagnosis
     assert sentence in report.diagnosis
-    assert report.diagnosis in str(report).replace("\n", " ")[:] or len(report.diagnosis) > 100
 
 
 def test_a_mistake_in_each_output_is_named_for_each() -> None:
@@ -118,15 +117,22 @@ def test_where_it_fails_is_said_when_the_mistake_is_new() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_sums_in_lower_precision_are_rounding(dtype: str) -> None:
-    def candidate(dy: Array, x: Array, w: Array, **options: Any) -> Any:
-        return conv_backward(*(jnp.asarray(a, dtype) for a in (dy, x, w)), **options)
+    found = grade(lambda dy, x, w: dense_backward(*(jnp.asarray(a, dtype) for a in (dy, x, w))), "dense_backward")
+    assert (found.verdict, found.mistakes) == ("rounding", (f"{dtype} arithmetic",))
+    assert dtype in str(found.diagnosis)
 
-    report = grade(candidate, "conv_backward") if dtype == "float32" else None
-    dense = grade(lambda dy, x, w: dense_backward(*(jnp.asarray(a, dtype) for a in (dy, x, w))), "dense_backward")
-    for found in filter(None, (report, dense)):
-        assert found.verdict == "rounding"
-        assert found.mistakes == (f"{dtype} arithmetic",)
-        assert dtype in str(found.diagnosis)
+
+def test_sums_in_float32_returned_in_float64() -> None:
+    def candidate(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
+        total = np.zeros((), np.float32)
+        for tap in np.ndindex(w.shape[:-2]):
+            only = np.zeros_like(w)
+            only[tap] = w[tap]
+            total = total + reference.conv(x, only, **options).astype(np.float32)
+        return total.astype(np.float64) + (0 if b is None else b)
+
+    found = grade(candidate, "conv")
+    assert (found.verdict, found.mistakes) == ("rounding", ("float32 arithmetic",))
 
 
 def test_a_small_error_everywhere_is_no_rounding() -> None:

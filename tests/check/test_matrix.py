@@ -1,26 +1,24 @@
 """Our own operations: no false alarm, whatever is drawn, and no wrong formulation that passes."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from jcnn.check import KINDS, formulas, matrix
+from jcnn.check import KINDS, formulas, matrix, ours, reference
 from jcnn.check.cases import Case
 from jcnn.conv import operation
 from jcnn.conv.operation import FORMULATIONS
+from tests.draws import draws
 from tests.geometries import geometries, pools
 from tests.references import Geometry, levels, normal
 
 OPERATIONS = [kind for kind in KINDS if not kind.endswith("_backward")]
 JOBS = [(name, way) for name in OPERATIONS for way in (FORMULATIONS if name == "conv" else ("",))]
-DRAWS = max(1, -(-int(os.environ.get("JCNN_DRAWS", "40")) // len(JOBS)))
-"""For each operation and formulation."""
 
 
 def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -34,7 +32,7 @@ def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, An
         w = made(*g.window, c_in // groups, c_out, seed=seed + 1)
         if name == "conv_transpose":
             del options["rounding"]
-            sizes = matrix.kind_of("conv").reference(np.zeros((1, *g.sizes, c_in)), w, **options).shape[1:-1]
+            sizes = reference.conv(np.zeros((1, *g.sizes, c_in)), w, **options).shape[1:-1]
             return {"y": made(2, *sizes, c_out, seed=seed), "w": w}, {**options, "output_size": g.sizes}
         return {"x": made(2, *g.sizes, c_in, seed=seed), "w": w, "b": made(c_out, seed=seed)}, options
     if name in {"max_pool", "avg_pool"}:
@@ -58,15 +56,15 @@ def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, An
 
 @pytest.mark.parametrize(("name", "formulation"), JOBS)
 def test_no_false_alarm(name: str, formulation: str) -> None:
-    @settings(max_examples=DRAWS)
+    @draws(len(JOBS))
     @given(st.data(), st.sampled_from(matrix.DTYPES))
-    def draws(data: st.DataObject, dtype: str) -> None:
+    def agrees(data: st.DataObject, dtype: str) -> None:
         args, options = data.draw(st.composite(lambda draw: _arguments(draw, name))())
         case = Case("drawn", args, options, frozenset(), whole=False)
-        cells = list(matrix.check_cases(name, formulation, dtype, [case]))
+        cells = list(ours.check_cases(name, formulation, dtype, [case]))
         assert {cell.verdict for cell in cells} == {"agrees"}, cells
 
-    draws()
+    agrees()
 
 
 def test_the_matrix_agrees_and_a_wrong_formulation_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,9 +76,9 @@ def test_the_matrix_agrees_and_a_wrong_formulation_does_not(monkeypatch: pytest.
     monkeypatch.setitem(FORMULATIONS, "wrong", lambda x, w, *rest: right(x, jax.numpy.flip(w, 0), *rest))
     monkeypatch.setattr(operation, "FORMULATIONS", FORMULATIONS)
     found = matrix.check(["conv"], ["float32"])
-    verdicts = {cell.formulation: cell.verdict for cell in found.cells}
-    assert verdicts["lax"] == "agrees"
-    assert verdicts["wrong"] == "bug"
+    verdicts = {(cell.formulation, cell.gradient): cell.verdict for cell in found.cells}
+    assert [verdicts["lax", gradient] for gradient in ("", "autodiff", "manual")] == ["agrees"] * 3
+    assert [verdicts["wrong", gradient] for gradient in ("", "autodiff", "manual")] == ["bug", "bug", "agrees"]
     assert [(cell.cases, cell.skipped > 0) for cell in found.cells if cell.formulation == "refusing"] == [(0, True)]
     assert found.verdict == "bug"
     assert "conv wrong float32: bug" in str(found)

@@ -1,13 +1,15 @@
 """The catalogue of mistakes, simplest first; each can be run, so that a candidate's numbers tell which one it makes."""
 
-from jcnn.check.mistakes import convs, general, layers, pools, windows
+from jcnn.check.mistakes import activations, conv_gradients, convs, general, layers, pools, windows
 from jcnn.check.mistakes.catalogue import Mistake, Verdict
 
 CATALOGUE: tuple[Mistake, ...] = (
     *general.MISTAKES,
     *windows.MISTAKES,
     *convs.MISTAKES,
+    *conv_gradients.MISTAKES,
     *pools.MISTAKES,
+    *activations.MISTAKES,
     *layers.MISTAKES,
 )
 

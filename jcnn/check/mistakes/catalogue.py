@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from jcnn.check import reference
-from jcnn.check.reference import Variation
+from jcnn.check.walking import Variation
 
 Verdict = Literal["agrees", "rounding", "kink", "bug"]
 Wrong = Callable[..., Any]

@@ -9,7 +9,7 @@ import numpy as np
 
 from jcnn.check import reference
 from jcnn.check.mistakes.catalogue import Mistake, Wrong, walked
-from jcnn.check.reference import Variation
+from jcnn.check.walking import RIGHT, Variation
 
 Array = np.ndarray
 
@@ -61,7 +61,7 @@ def _chosen(share: Callable[[Array], Array]) -> dict[str, Wrong]:
         return (np.where(np.isfinite(seen), seen, 0.0) * share(seen)).sum(0)
 
     def max_pool(x: Array, size: Any, **options: Any) -> Array:
-        seen, _ = reference._seen(x, size, reference.RIGHT, {"stride": None, **options})
+        seen, _ = reference.taps_of(x, size, RIGHT, {"stride": None, **options})
         return pick(seen)
 
     def global_max_pool(x: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jcnn.check import reference
 from jcnn.check.mistakes.catalogue import Mistake, Wrong, walked
-from jcnn.check.reference import Variation
+from jcnn.check.walking import Variation
 from jcnn.window import Window
 
 _CONVS = ("conv", "convolve", "conv_backward", "conv_transpose")
