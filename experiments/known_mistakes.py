@@ -1,13 +1,13 @@
 """Are known mistakes found, and named?
 
 Claim: every mistake of the catalogue, made in every operation it applies to, gets the verdict it deserves and is named.
-
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import readme
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -68,8 +68,12 @@ def markdown(rows: tuple[Row, ...]) -> str:
         operations = ", ".join(f"`{row.operation}`" for row in mine)
         found, named = (f"{sum(flags)} of {len(mine)}" for flags in ([r.found for r in mine], [r.named for r in mine]))
         lines.append(f"| {name} | {mine[0].deserved} | {operations} | {found} | {named} |")
-    total = f"{sum(r.found for r in rows)} of {len(rows)} found, {sum(r.named for r in rows)} named."
-    return "\n".join([*lines, "", total, ""])
+    return "\n".join([*lines, "", summary(rows), ""])
+
+
+def summary(rows: tuple[Row, ...]) -> str:
+    """The counts, in a sentence."""
+    return f"**{sum(r.found for r in rows)} of {len(rows)} found, {sum(r.named for r in rows)} named.**"
 
 
 def main(config: Experiment) -> None:
@@ -80,10 +84,14 @@ def main(config: Experiment) -> None:
         table.add_row(row.mistake, row.operation, row.deserved, *("yes" if flag else "[red]no[/]" for flag in row[3:]))
     console = Console()
     console.print(table)
-    console.print(f"{sum(row.found and row.named for row in rows)} of {len(rows)} found and named")
+    console.print(summary(rows).strip("*"))
     Path("results").mkdir(exist_ok=True)
     Path("results/known_mistakes.md").write_text(markdown(rows), encoding="utf-8")
     check(rows)
+    total = f"{len({row.mistake for row in rows})} mistakes, made in every operation they apply to: {summary(rows)}"
+    folded = f"<details><summary>Mistake by mistake</summary>\n\n{markdown(rows)}\n</details>"
+    if config.kinds == KINDS:
+        readme.write_block("known mistakes", f"{total}\n\n{folded}")
 
 
 if __name__ == "__main__":

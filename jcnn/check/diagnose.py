@@ -39,7 +39,7 @@ def known_mistakes(
     expected: Sequence[tuple[Expected, ...]],
     wrong: Sequence[set[int]],
 ) -> tuple[tuple[str, Mistake], ...]:
-    """The mistakes that reproduce the outcomes: one for all outputs, or one for each output that is wrong; empty if none does.
+    """The mistakes that reproduce the outcomes: one for all outputs, or one for each wrong output that has one.
 
     Args:
         kind: what the candidate should be.
@@ -54,6 +54,7 @@ def known_mistakes(
     leaves = sorted(set().union(*wrong))
     entries = [number for number, mistake in enumerate(CATALOGUE) if kind.name in mistake.wrong]
     made = {number: mistaken(kind, number, cases) for number in entries}
+    named: tuple[tuple[str, Mistake], ...] = ()
     for tolerance in _TOLERANCES:
         scores = {
             (number, leaf): _score(leaf, outcomes, made[number], expected, wrong, tolerance)
@@ -73,9 +74,11 @@ def known_mistakes(
             best = max(entries, key=lambda number: (scores[number, leaf], -number), default=None)
             if best is not None and scores[best, leaf] > 0:
                 single.append((kind.leaves[leaf], CATALOGUE[best]))
-        if single and len(single) == len(leaves):
-            return tuple(single)
-    return ()
+        if len(single) > len(named):
+            named = tuple(single)
+        if len(named) == len(leaves):
+            break
+    return named
 
 
 def _score(

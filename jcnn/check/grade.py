@@ -145,6 +145,9 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
             wrong[number] = {leaf for leaf, flag in enumerate(off) if flag}
     found = known_mistakes(kind, kind.cases, outcomes, expected, wrong)
     sentences = " ".join(dict.fromkeys(f"{leaf}: {m.sentence}" if leaf else m.sentence for leaf, m in found))
+    unnamed = [kind.leaves[leaf] for leaf in sorted(set().union(*wrong))] if found and found[0][0] else []
+    if unnamed := [leaf for leaf in unnamed if leaf not in dict(found)]:
+        sentences += f" {', '.join(unnamed)}: wrong as well, by no known mistake."
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])
     problem = next((entry.outcome.problem for entry in graded if entry.outcome.problem), None)

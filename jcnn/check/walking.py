@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -29,12 +29,14 @@ class Variation(NamedTuple):
         window: another window in place of the right one.
         taps: other filter positions.
         assign: `=` where `+=` belongs.
+        last: a pixel keeps only what the last position gave it, of all that cover it or of all that give it anything.
         edge: padded with the edge's value, or with this number.
     """
 
     window: Callable[[Window], Window] = _same
     taps: Callable[[Window], Iterator[tuple[int, ...]]] = all_taps
     assign: bool = False
+    last: Literal["covers", "gives"] | None = None
     edge: str | float | None = None
 
 
@@ -72,9 +74,16 @@ def collect(
     outputs = dy.shape[1:-1]
     grown = pad(np.zeros((dy.shape[0], *sizes, channels)), window, outputs)
     shifts = tuple(min(lo, 0) for lo, _ in window.padding)
+    order = np.arange(dy[0, ..., 0].size).reshape(1, *outputs, 1)
+    owner = np.full(grown.shape, -1)
     for tap in variation.taps(window):
-        seen = view(grown, window, tap, outputs)
-        seen[...] = parts(tap) if variation.assign else seen + parts(tap)
+        seen, part = view(grown, window, tap, outputs), parts(tap)
+        if variation.last:
+            held = view(owner, window, tap, outputs)
+            later = (order > held) & ((part != 0) | (variation.last == "covers"))
+            seen[...], held[...] = np.where(later, part, seen), np.where(later, order, held)
+        else:
+            seen[...] = part if variation.assign else seen + part
     cropped = np.zeros((dy.shape[0], *sizes, channels))
     into, out = [slice(None)], [slice(None)]
     for n, (lo, _), shift in zip(sizes, window.padding, shifts, strict=True):

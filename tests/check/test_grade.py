@@ -45,6 +45,29 @@ def test_ours_agree(candidate: Callable[..., Any], kind: str) -> None:
     assert grade(candidate, kind).verdict == "agrees"
 
 
+def test_two_mistakes_of_a_student_are_named_apart() -> None:
+    """Written as a loop over positions, as students do, not as the catalogue makes its mistakes."""
+
+    def conv_backward(dy: Array, x: Array, w: Array, *, stride: int = 1, padding: int = 0) -> tuple[Array, Array, Array]:
+        if not isinstance(stride, int) or not isinstance(padding, int):
+            raise NotImplementedError("one number for all axes")
+        f, g = w.shape[:2]
+        edge = (padding, padding)
+        padded = np.pad(x, ((0, 0), edge, edge, (0, 0)))
+        dx, dw = np.zeros_like(padded), np.zeros_like(w)
+        for i in range(dy.shape[1]):
+            for j in range(dy.shape[2]):
+                at = (slice(None), slice(i * stride, i * stride + f), slice(j * stride, j * stride + g))
+                dw += np.einsum("nabc,nk->abck", padded[at], dy[:, i, j])
+                dx[at] = np.einsum("nk,abck->nabc", dy[:, i, j], w)
+        cropped = dx[:, padding : padding + x.shape[1], padding : padding + x.shape[2]]
+        return cropped, dw, dy[0].sum((0, 1))
+
+    report = grade(conv_backward, "conv_backward")
+    assert report.verdict == "bug"
+    assert set(report.mistakes) == {"windows overwrite each other", "first example only in db"}
+
+
 def returns(change: Callable[..., Any]) -> Callable[..., Any]:
     return lambda dy, x, w, **options: change(*right(dy, x, w, **options))
 

@@ -134,6 +134,11 @@ MISTAKES = (
         _only("db", lambda dy, *_: dy[-1].sum(tuple(range(dy.ndim - 2)))),
     ),
     Mistake(
+        "first example only in db",
+        "db holds the sum of the first example alone: every example's outputs add the same b.",
+        _only("db", lambda dy, *_: dy[0].sum(tuple(range(dy.ndim - 2)))),
+    ),
+    Mistake(
         "mean instead of sum in db",
         "db is the mean of dy over examples and positions: the gradient of an added b is the sum.",
         _only("db", lambda dy, *_: dy.mean(tuple(range(dy.ndim - 1)))),

@@ -162,6 +162,18 @@ MISTAKES = (
         ),
     ),
     Mistake(
+        "windows overwrite each other",
+        "Each position of the window overwrites what the positions before it left in dx (= for +=): "
+        "a pixel of overlapping windows collects from all of them.",
+        walked(("conv_backward", "conv_transpose", "max_pool_backward", "avg_pool_backward"), Variation(last="covers")),
+    ),
+    Mistake(
+        "winners overwritten",
+        "A pixel that is the maximum of several overlapping windows keeps the gradient of the last one alone (= for +=): "
+        "it collects from all the windows it wins.",
+        walked(("max_pool_backward",), Variation(last="gives")),
+    ),
+    Mistake(
         "padded with the edge",
         "The image is padded with copies of its edge: padding is zeros.",
         walked(("conv", "convolve", "conv_backward", "avg_pool"), Variation(edge="edge")),
