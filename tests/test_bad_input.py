@@ -13,30 +13,11 @@ import pytest
 
 import jcnn
 from jcnn import GeometryError
+from tests.calls import DY, Case, W, X, average, conv, pool, transpose
 
-X, W, B = np.ones((2, 6, 6, 4)), np.ones((3, 3, 4, 8)), np.ones(8)
+B = np.ones(8)
 W2 = W[:, :, :2]  # for two groups
-DY = np.ones((2, 4, 4, 8))
 LOGITS, DENSE = np.ones((3, 4)), np.ones((4, 5))
-
-# id: (call, exception, pieces of its message)
-Case = tuple[Callable[[], Any], type[Exception], list[str]]
-
-
-def conv(**given: Any) -> Callable[[], Any]:
-    return lambda: jcnn.conv(**{"x": X, "w": W, **given})
-
-
-def pool(**given: Any) -> Callable[[], Any]:
-    return lambda: jcnn.max_pool(**{"x": X, "window": 2, **given})
-
-
-def average(**given: Any) -> Callable[[], Any]:
-    return lambda: jcnn.avg_pool(**{"x": X, "window": 2, **given})
-
-
-def transpose(**given: Any) -> Callable[[], Any]:
-    return lambda: jcnn.conv_transpose(**{"y": DY, "w": W, **given})
 
 
 ARRAYS: dict[str, Case] = {

@@ -16,30 +16,10 @@ import jcnn
 from jcnn import Conv, Dense, Flatten, GeometryError, MaxPool, NetworkError, Relu, geometry
 from jcnn.data import load
 from jcnn.presets import preset
+from tests.calls import Case, X, average, conv, pool, transpose
 
 KEY = jax.random.key(0)
-X, W = np.ones((2, 6, 6, 4)), np.ones((3, 3, 4, 8))
-DY = np.ones((2, 4, 4, 8))
 PARAMS = jcnn.init(KEY, (Conv(8, 3), Relu()), (6, 6, 4), jnp.float64)
-
-# id: (call, exception, pieces of its message)
-Case = tuple[Callable[[], Any], type[Exception], list[str]]
-
-
-def conv(**given: Any) -> Callable[[], Any]:
-    return lambda: jcnn.conv(**{"x": X, "w": W, **given})
-
-
-def pool(**given: Any) -> Callable[[], Any]:
-    return lambda: jcnn.max_pool(**{"x": X, "window": 2, **given})
-
-
-def average(**given: Any) -> Callable[[], Any]:
-    return lambda: jcnn.avg_pool(**{"x": X, "window": 2, **given})
-
-
-def transpose(**given: Any) -> Callable[[], Any]:
-    return lambda: jcnn.conv_transpose(**{"y": DY, "w": W, **given})
 
 
 def size(*args: Any, **given: Any) -> Callable[[], Any]:
