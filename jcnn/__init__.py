@@ -24,7 +24,7 @@ from jcnn.activations import (
     tanh,
     tanh_backward,
 )
-from jcnn.conv import conv, conv_backward, conv_matrix, conv_transpose, convolve
+from jcnn.conv import conv, conv_backward, conv_matrix, conv_transpose, conv_transpose_backward, convolve
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
 from jcnn.geometry import GeometryError, output_size, receptive_field
 from jcnn.layers import (
@@ -100,6 +100,7 @@ __all__ = [
     "conv_backward",
     "conv_matrix",
     "conv_transpose",
+    "conv_transpose_backward",
     "convolve",
     "count_parameters",
     "dense",

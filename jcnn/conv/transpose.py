@@ -7,8 +7,9 @@ from jaxtyping import Num
 
 from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
-from jcnn.conv.backward import input_gradient
-from jcnn.conv.operation import check_filters
+from jcnn.conv.backward import bias_gradient, filter_gradient, input_gradient
+from jcnn.conv.lax import conv_lax
+from jcnn.conv.operation import check_filters, parse
 from jcnn.geometry import GeometryError, Padding
 from jcnn.window import parse_window
 
@@ -72,6 +73,51 @@ def conv_transpose(
         )
     x = input_gradient(y, w, window, groups, sizes)
     return x if b is None else x + b.reshape((1,) * (x.ndim - 1) + (-1,))
+
+
+def conv_transpose_backward(
+    dx: Num[AnyArray, "n *s c_in"],
+    y: Num[AnyArray, "n *o c_out"],
+    w: Num[AnyArray, "*f c_group c_out"],
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> tuple[Num[Array, "n *o c_out"], Num[Array, "*f c_group c_out"], Num[Array, " c_in"]]:
+    """The gradients of `conv_transpose` by its input, filters and bias, by hand.
+
+    From x[n, i] = Σ_{k,o: S·o + D·k − P = i} y[n, o] · w[k]ᵀ + b, with dx = ∂L/∂x:
+
+        dy[n, o] = Σ_k dx[n, S·o + D·k − P] · w[k]            the adjoint of the adjoint: `conv` itself
+        dw[k]    = Σ_{n,o} dx[n, S·o + D·k − P]ᵀ y[n, o]      as for `conv`, with dx where its input was
+        db       = Σ_{n,i} dx[n, i]
+
+    Args:
+        dx: output gradient, the shape and dtype of `conv_transpose(y, w, …)`; its size says which `output_size` it was.
+        y: the input that `conv_transpose` saw.
+        w: the filters that `conv_transpose` saw.
+        stride: as in `conv_transpose`.
+        padding: as in `conv_transpose`.
+        dilation: as in `conv_transpose`.
+        groups: as in `conv_transpose`.
+
+    Returns:
+        (dy, dw, db), shapes and dtype of y, w and a bias.
+
+    Raises:
+        TypeError: as `conv`.
+        ValueError: as `conv`, or dx is of a size that `conv` does not map to y's.
+
+    Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", section 4.
+    """
+    dx, w, _, window, groups = parse(dx, w, None, stride, padding, dilation, groups, "floor")
+    y = arguments.numeric("y", y, integers=True)
+    arguments.same_dtype(y=y, dx=dx)
+    expected = (dx.shape[0], *window.output_shape(dx.shape[1:-1]), w.shape[-1])
+    if y.shape != expected:
+        raise ValueError(f"y has shape {y.shape}: expected {expected}, what conv makes of dx's {dx.shape}")
+    return conv_lax(dx, w, window, groups), filter_gradient(y, dx, window, groups), bias_gradient(dx)
 
 
 def _sizes(

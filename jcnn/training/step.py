@@ -46,7 +46,7 @@ def fastest_ops() -> Ops:
     """The operations to train with: the hand-derived gradients on the CPU, where they were measured the faster ones.
 
     XLA's CPU backend computes autodiff's convolution gradients inside a loop by a slow general kernel; the hand-derived ones
-    are plain convolutions and matrix products. GPUs and TPUs have kernels of their own for both.
+    are plain convolutions and matrix products. On other backends, where neither was measured, autodiff.
     """
     return Ops(gradient="manual" if jax.default_backend() == "cpu" else "autodiff")
 

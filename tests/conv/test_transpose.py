@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jcnn import conv, conv_transpose, output_size
+from jcnn import conv, conv_transpose, conv_transpose_backward, output_size
 from tests.geometries import geometries
 from tests.references import Geometry, assert_agree, levels, normal
 
@@ -87,3 +88,23 @@ def test_integers_are_exact(dtype: str) -> None:
     assert x.dtype == dtype
     wide = conv_transpose(y.astype(np.float64), w.astype(np.float64), stride=2)  # below 2⁵³: exact as well
     np.testing.assert_array_equal(x, np.asarray(wide).astype(np.int64))
+
+
+@settings(max_examples=20)
+@given(geometries(roundings=("floor",)), st.sampled_from([1, 2]))
+def test_its_gradients_by_hand_are_what_jax_derives(g: Geometry, groups: int) -> None:
+    w = normal(*g.window, 2, 2 * groups, seed=1)
+    y = normal(*conv(normal(2, *g.sizes, 2 * groups), w, groups=groups, **g.options).shape, seed=2)
+    options = {**{name: value for name, value in g.options.items() if name != "rounding"}, "groups": groups}
+
+    def forward(y: Any, w: Any, b: Any) -> Any:
+        return conv_transpose(y, w, b, **options, output_size=g.sizes)
+
+    x, pull = jax.vjp(forward, jnp.asarray(y), jnp.asarray(w), jnp.zeros(2 * groups))
+    dx = normal(*x.shape, seed=3)
+    assert_agree(conv_transpose_backward(dx, y, w, **options), pull(jnp.asarray(dx)))
+
+
+def test_its_backward_refuses_a_size_of_another_transpose() -> None:
+    with pytest.raises(ValueError, match=r"y has shape \(1, 3, 1\): expected \(1, 4, 1\), what conv makes of dx's \(1, 5, 1\)"):
+        conv_transpose_backward(np.ones((1, 5, 1)), np.ones((1, 3, 1)), np.ones((2, 1, 1)))
