@@ -11,7 +11,7 @@ import numpy as np
 import jcnn
 from jcnn.check.cases import Case
 from jcnn.check.judge import judge
-from jcnn.check.kinds import Expected, as_leaves, kind_of
+from jcnn.check.kinds import KINDS, Expected, as_leaves, kind_of
 from jcnn.check.precision import double_precision
 from jcnn.check.report import Row, Verdict, worst_verdict
 from jcnn.conv.operation import FORMULATIONS
@@ -119,7 +119,7 @@ def _program(
     """A function that computes the case in all ways; None where the formulation refuses it."""
     function = getattr(jcnn, operation)
     options = {**case.options, **({"formulation": formulation} if formulation else {})}
-    backward = getattr(jcnn, f"{operation}_backward", None)
+    backward = getattr(jcnn, f"{operation}_backward", None) if f"{operation}_backward" in KINDS else None
     count = len(kind_of(f"{operation}_backward").leaves) if backward else 0
 
     def run(inputs: dict[str, Any]) -> dict[str, Any]:
