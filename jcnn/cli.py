@@ -1,5 +1,6 @@
-"""The `jcnn` command: train, summary, predict, check, grade, doctor."""
+"""The `jcnn` command: train, data, summary, predict, check, grade, doctor."""
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,9 @@ from rich.table import Table
 
 from jcnn import doctor, presets
 from jcnn.check.command import Check, Grade
+from jcnn.data import DataError
 from jcnn.data.pictures import PictureError, read_picture
+from jcnn.data_command import Data, DataDir, Originals
 from jcnn.summary import summary
 from jcnn.training import (
     CheckpointError,
@@ -22,6 +25,7 @@ from jcnn.training import (
     Interrupted,
     TrainingError,
     make_predict,
+    recipe,
     restore_run,
     stored_config,
     train,
@@ -41,6 +45,8 @@ class Train:
     """The run's folder; by default the next free one in runs/."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go on with the run in --out (by default the newest one in runs/), to the same result, bit for bit."""
+    data_dir: DataDir = None
+    originals: Originals = None
 
     def run(self, console: Console) -> int:
         """Trains, then writes and names the report."""
@@ -51,7 +57,7 @@ class Train:
         console.print(
             f"training [bold]{self.config.network}[/] on {self.config.data}, seed {self.config.seed}, in {out}", soft_wrap=True
         )
-        result = train(self.config, out, resume=self.resume)
+        result = train(self.config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
         report = write_report(self.config, result)
         test = result.evaluation
         console.print(
@@ -146,7 +152,7 @@ class Doctor:
         return 0 if well else EXIT_ERROR
 
 
-Command = Train | Summary | Predict | Check | Grade | Doctor
+Command = Train | Data | Summary | Predict | Check | Grade | Doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -160,9 +166,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         command = _parse(arguments, Config())
-        if isinstance(command, Train) and command.resume and (folder := command.folder()):
-            # What the stored run was started with takes the place of the defaults; what is given still counts.
-            command = _parse(arguments, stored_config(folder) or Config())
+        if isinstance(command, Train):
+            # The defaults are those of the data, or of the stored run that is gone on with; what is given still counts.
+            folder = command.folder() if command.resume else None
+            command = _parse(arguments, (folder and stored_config(folder)) or recipe(command.config.data))
         return command.run(Console(highlight=False))
     except Interrupted as stop:
         return _told(str(stop), 128 + stop.number)
@@ -170,13 +177,14 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _told("stopped", 130)
     except OSError as error:
         return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_ERROR)
-    except (ValueError, TypeError, CheckpointError, TrainingError, PictureError) as error:
+    except (ValueError, TypeError, CheckpointError, DataError, TrainingError, PictureError) as error:
         return _told(str(error) or type(error).__name__, EXIT_ERROR)
 
 
 def _parse(arguments: Sequence[str] | None, config: Config) -> Command:
     commands: Any = (
         Annotated[Train, tyro.conf.subcommand("train", default=Train(config))]
+        | Annotated[Data, tyro.conf.subcommand("data")]
         | Annotated[Summary, tyro.conf.subcommand("summary")]
         | Annotated[Predict, tyro.conf.subcommand("predict")]
         | Annotated[Check, tyro.conf.subcommand("check")]
@@ -202,6 +210,6 @@ def _newest_folder() -> Path | None:
 
 def _next_folder(config: Config) -> Path:
     number = 1
-    while (folder := Path("runs") / f"{config.data}-{config.network}-{number:03d}").exists():
+    while (folder := Path("runs") / f"{re.sub(r'[:/]', '-', config.data)}-{config.network}-{number:03d}").exists():
         number += 1
     return folder

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import jax
 
-from jcnn.data.load import ATTRIBUTIONS
 from jcnn.training.checkpoint import versions, write_atomically
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def write_report(config: "Config", result: "Result") -> Path:
             records=result.records,
             test=result.test,
             probabilities=test.probabilities,
-            attribution=ATTRIBUTIONS.get(config.data, ""),
+            attribution=result.test.attribution,
         )
     )
     path = result.out / "report.html"

@@ -1,9 +1,21 @@
 """What every set of images looks like to the rest of the house."""
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
+
+
+class DataError(Exception):
+    """Images that cannot be had, or must not be trusted; the message says which, why, and what to do."""
+
+
+def fingerprint(images: UInt8[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"]) -> str:
+    """SHA-256 of the pixels followed by the labels, row-major, in hexadecimal."""
+    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    digest.update(np.ascontiguousarray(labels).data)
+    return digest.hexdigest()
 
 
 class Dataset(NamedTuple):
@@ -15,7 +27,8 @@ class Dataset(NamedTuple):
         images: (N, H, W, C), uint8, 0 black to 255 white.
         labels: (N,), int32, class numbers.
         class_names: one name per class.
-        fingerprint: SHA-256 of images and labels, in hexadecimal.
+        fingerprint: of images and labels, as `fingerprint` computes it.
+        attribution: whose images they are, in a line; may be empty.
     """
 
     name: str
@@ -24,6 +37,7 @@ class Dataset(NamedTuple):
     labels: Int[np.ndarray, " n"]
     class_names: tuple[str, ...]
     fingerprint: str
+    attribution: str = ""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

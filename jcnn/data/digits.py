@@ -6,27 +6,23 @@ https://doi.org/10.24432/C50P49, licensed CC BY 4.0 (https://creativecommons.org
 Unchanged but for the file format.
 """
 
-import hashlib
 from importlib import resources
 
 import numpy as np
 
-from jcnn.data.dataset import Dataset
+from jcnn.data.dataset import Dataset, fingerprint
+from jcnn.data.holdout import held_out
 
 ATTRIBUTION = (
     "Handwritten digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, "
     "UCI Machine Learning Repository, doi.org/10.24432/C50P49, CC BY 4.0"
 )
-SPLIT_SEED = 0
-TEST_FRACTION = 0.2
 
 
 def load_digits(split: str) -> Dataset:
     """One split of the embedded digits, brightness 0 … 16 scaled to 0 … 255.
 
-    The split is stratified: of every class, the first fifth (rounded) of its images in the order of
-    SHA-256("SPLIT_SEED:index") is the test set, 359 images; the other 1,438 are for training. So it is the same everywhere, for
-    ever, with any version of anything.
+    The test set is what `held_out` holds out, 359 images; the other 1,438 are for training.
 
     Args:
         split: "train" or "test".
@@ -38,17 +34,8 @@ def load_digits(split: str) -> Dataset:
         raise ValueError(f"split={split!r}: expected 'train' or 'test'")
     with resources.files("jcnn.data").joinpath("digits.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         sixteenths, labels = arrays["images"], arrays["labels"].astype(np.int32)
-    chosen = _test_mask(labels) if split == "test" else ~_test_mask(labels)
+    test = held_out(labels)
+    chosen = test if split == "test" else ~test
     images = ((sixteenths[chosen].astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)[..., None]
     labels = labels[chosen]
-    fingerprint = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
-    return Dataset("digits", split, images, labels, tuple("0123456789"), fingerprint)
-
-
-def _test_mask(labels: np.ndarray) -> np.ndarray:
-    order = sorted(range(len(labels)), key=lambda index: hashlib.sha256(f"{SPLIT_SEED}:{index}".encode()).digest())
-    mask = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        of_class = [index for index in order if labels[index] == label]
-        mask[of_class[: round(TEST_FRACTION * len(of_class))]] = True
-    return mask
+    return Dataset("digits", split, images, labels, tuple("0123456789"), fingerprint(images, labels), ATTRIBUTION)

@@ -1,25 +1,138 @@
 """Datasets by name."""
 
-from jcnn.data.dataset import Dataset
-from jcnn.data.digits import ATTRIBUTION, load_digits
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
-LOADERS = {"digits": load_digits}
-ATTRIBUTIONS = {"digits": ATTRIBUTION}
+import numpy as np
+from rich.console import Console
+
+from jcnn.data import cache
+from jcnn.data.dataset import DataError, Dataset, fingerprint
+from jcnn.data.digits import load_digits
+from jcnn.data.folders import cache_folder, data_folder, originals_folder
+from jcnn.data.pictures import fit
+
+TFDS = "tfds:"
+NAMED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
+"""The sets of TensorFlow Datasets that go by their bare name, and never need TensorFlow."""
+
+CLASS_NAMES = {
+    "fashion_mnist": ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+}
+"""Names that TensorFlow Datasets leaves out. Source: Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST", table 2."""
 
 
-def load(name: str, split: str = "train") -> Dataset:
-    """The dataset of this name.
+def load(
+    name: str,
+    split: str = "train",
+    *,
+    data_dir: Path | None = None,
+    originals: Path | None = None,
+    image_size: int | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Dataset:
+    """The dataset of this name; prepared first if need be, and from then on read in well under a second.
 
     Args:
-        name: "digits", the embedded handwritten digits.
-        split: "train" or "test".
+        name: "digits", the embedded handwritten digits; "mnist", "fashion_mnist", "cifar10" or "cifar100"; or "tfds:NAME" for
+            any set of labelled images in TensorFlow Datasets, also "tfds:NAME/CONFIG" and "tfds:NAME:VERSION".
+        split: "train" or "test". Where a set has no labelled split called test, "validation" stands in, or else a held-out
+            fifth of "train".
+        data_dir: where data sets lie; None: $JCNN_DATA_DIR, else $TFDS_DATA_DIR, else jcnn in the user's cache folder.
+        originals: a folder with original files downloaded before, or with one such folder for each set by its name.
+        image_size: bring every image to this height and width; None: as they are.
+        tell: told what takes long or was mended; None: printed on the standard error.
 
     Returns:
-        uint8 images (N, H, W, C), integer labels, class names and a fingerprint.
+        uint8 images (N, H, W, C), mapped from the disk where they were prepared, int32 labels, class names, a fingerprint.
 
     Raises:
-        ValueError: no such dataset or split.
+        ValueError: no such name, split or size.
+        DataError: the images cannot be had; the message says what is missing and the ways out.
     """
-    if name not in LOADERS:
-        raise ValueError(f"dataset {name!r}: expected one of {', '.join(LOADERS)}")
-    return LOADERS[name](split)
+    if split not in ("train", "test"):
+        raise ValueError(f"split={split!r}: expected 'train' or 'test'")
+    if image_size is not None and image_size < 1:
+        raise ValueError(f"image_size={image_size}: expected at least 1")
+    if name == "digits":
+        return _resized(load_digits(split), image_size)
+    known = name.removeprefix(TFDS)
+    if not known or (known == name and name not in NAMED):
+        raise ValueError(f"dataset {name!r}: expected one of digits, {', '.join(NAMED)}, or tfds:NAME for another")
+    tell = tell or _print
+    folder = data_folder(data_dir)
+    place = cache_folder(folder, known, image_size)
+    try:
+        if (found := cache.read(place, split)) is not None:
+            return found
+    except DataError as error:
+        tell(f"the decoded images in {place} are not trusted, and made anew: {error}")
+    with _alone(place, tell):
+        try:
+            if (found := cache.read(place, split)) is not None:  # another process was faster
+                return found
+        except DataError:
+            pass
+        return _decoded(known, folder, originals_folder(originals, known), place, image_size, tell)[split]
+
+
+def _decoded(
+    name: str, folder: Path, originals: Path | None, place: Path, image_size: int | None, tell: Callable[[str], None]
+) -> dict[str, Dataset]:
+    """All splits of a set, prepared and decoded; kept in the cache if it can be written."""
+    from rich.progress import Progress
+
+    from jcnn.data.decode import decode
+    from jcnn.data.prepare import prepared, told
+
+    tell(f"preparing {name} in {folder}")
+    builder = prepared(name, folder, originals)
+    source = Path(builder.data_path)
+    console = Console(stderr=True)
+    with told(name, folder), Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(f"decoding {name}", total=None)
+        splits, names = decode(builder, image_size, lambda done, total: bar.update(task, completed=done, total=total))
+    attribution = ", ".join(filter(None, (f"TensorFlow Datasets, {builder.info.full_name}", builder.info.homepage)))
+    datasets = {
+        split: Dataset(
+            name, split, images, labels, CLASS_NAMES.get(name, names), fingerprint(images, labels), attribution=attribution
+        )
+        for split, (images, labels) in splits.items()
+    }
+    try:
+        cache.write(place, datasets, source)
+    except OSError as error:
+        tell(f"the decoded images cannot be kept in {place} ({error.strerror or error}); they will be decoded again next time")
+        return datasets
+    return {split: cache.read(place, split) or dataset for split, dataset in datasets.items()}
+
+
+@contextmanager
+def _alone(place: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """One process at a time; without a lock where the folder cannot be written, and so nothing can be made twice."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(place.with_name(f"{place.name}.lock"))
+    with suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            tell(f"waiting for another process that prepares {place.name}")
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _resized(dataset: Dataset, image_size: int | None) -> Dataset:
+    if image_size is None:
+        return dataset
+    images = np.stack([fit(image, image_size, image_size) for image in dataset.images])
+    return dataset._replace(images=images, fingerprint=fingerprint(images, dataset.labels))
+
+
+def _print(text: str) -> None:
+    Console(stderr=True).print(text, soft_wrap=True, markup=False, highlight=False)

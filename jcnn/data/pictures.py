@@ -41,14 +41,19 @@ def read_picture(path: Path, input_shape: tuple[int, ...]) -> tuple[UInt8[np.nda
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise PictureError(f"{path} cannot be read: {reason}") from error
-    border = _border(pixels)
-    inverted = channels == 1 and float(border.mean()) > 127
+    inverted = channels == 1 and float(_border(pixels).mean()) > 127
     if inverted:
-        pixels, border = 255 - pixels, 255 - border
-    framed = _frame(pixels, height / width, border.mean(0).round().astype(np.uint8))
-    image = Image.fromarray(framed[..., 0] if channels == 1 else framed)
-    resized = np.asarray(image.resize((width, height), _filter(image, height, width)))
-    return resized.reshape(height, width, channels), inverted
+        pixels = 255 - pixels
+    return fit(pixels, height, width), inverted
+
+
+def fit(pixels: UInt8[np.ndarray, "H W c"], height: int, width: int) -> UInt8[np.ndarray, "h w c"]:
+    """An image brought to a size: padded to its proportions with its own border's mean colour, and resized by averaging."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    framed = _frame(pixels, height / width, _border(pixels).mean(0).round().astype(np.uint8))
+    image = Image.fromarray(framed[..., 0] if framed.shape[-1] == 1 else framed)
+    return np.asarray(image.resize((width, height), _filter(image, height, width))).reshape(height, width, -1)
 
 
 def _pixels(file: Image.Image, channels: int) -> np.ndarray:

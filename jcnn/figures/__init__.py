@@ -1,6 +1,7 @@
 """Every picture of a training run, and the page that holds them; the only place that knows Matplotlib."""
 
 from jcnn.figures.confusion import confusion_matrix
+from jcnn.figures.contact_sheet import contact_sheet
 from jcnn.figures.curves import learning_curves
 from jcnn.figures.feature_maps import feature_maps
 from jcnn.figures.filters import first_filters
@@ -15,6 +16,7 @@ __all__ = [
     "Theme",
     "confident_mistakes",
     "confusion_matrix",
+    "contact_sheet",
     "feature_maps",
     "first_filters",
     "learning_curves",

@@ -1,7 +1,7 @@
 """Training: the compiled steps, the loop around them, and what it leaves on the disk."""
 
 from jcnn.training.checkpoint import Checkpoint, CheckpointError
-from jcnn.training.config import Config, stored_config
+from jcnn.training.config import Config, recipe, stored_config
 from jcnn.training.evaluation import Evaluation, evaluate, make_predict
 from jcnn.training.loop import Result, TrainingError, train
 from jcnn.training.restored import Restored, restore_run
@@ -18,6 +18,7 @@ __all__ = [
     "TrainingError",
     "evaluate",
     "make_predict",
+    "recipe",
     "restore_run",
     "stored_config",
     "train",

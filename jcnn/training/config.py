@@ -16,7 +16,10 @@ class Config:
     """The whole recipe of a run; with the code's version it decides the result."""
 
     data: str = "digits"
-    """The images to learn: digits, the handwritten digits that come with jcnn."""
+    """The images to learn: digits, which come with jcnn; mnist, fashion_mnist, cifar10, cifar100; or tfds:NAME for another
+    set of TensorFlow Datasets."""
+    image_size: int | None = None
+    """Bring every image to this height and width; needed where the images of a set differ in size."""
     network: str = "small"
     """The network: small, lecture or lenet5."""
     epochs: int = 100
@@ -45,6 +48,8 @@ class Config:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: expected at least 1")
+        if self.image_size is not None and self.image_size < 1:
+            raise ValueError(f"image_size={self.image_size}: expected at least 1")
         ranges = {
             "momentum": (0 <= self.momentum < 1, "a number from 0 to below 1"),
             "warmup": (0 <= self.warmup <= 1, "a number from 0 to 1"),
@@ -64,6 +69,11 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """The config as plain values."""
         return dataclasses.asdict(self)
+
+
+def recipe(data: str) -> Config:
+    """The default recipe for a data set: that of the digits, who are few, in fewer epochs."""
+    return Config(data=data) if data == Config.data else Config(data=data, epochs=10)
 
 
 def differences(asked: Config, stored: dict[str, Any]) -> str:

@@ -60,7 +60,15 @@ class Result(NamedTuple):
     images_per_second: float
 
 
-def train(config: Config, out: Path, *, resume: bool = False, console: Console | None = None) -> Result:
+def train(
+    config: Config,
+    out: Path,
+    *,
+    resume: bool = False,
+    data_dir: Path | None = None,
+    originals: Path | None = None,
+    console: Console | None = None,
+) -> Result:
     """Trains a network and leaves `config.json`, `metrics.jsonl` and `checkpoints/` in a folder.
 
     Args:
@@ -68,6 +76,8 @@ def train(config: Config, out: Path, *, resume: bool = False, console: Console |
         out: the run's folder, made if missing.
         resume: go on from the newest good checkpoint in `out`, if there is one; the final parameters are bit for bit those of a
             run that was never interrupted (same machine and number of threads).
+        data_dir: where data sets lie, as in `jcnn.data.load`.
+        originals: a folder of original files, as in `jcnn.data.load`.
         console: where progress and warnings are shown; None: the standard error.
 
     Returns:
@@ -75,13 +85,25 @@ def train(config: Config, out: Path, *, resume: bool = False, console: Console |
 
     Raises:
         ValueError: a config that does not fit the data, or a network that does not fit the images.
+        DataError: images that cannot be had.
         TrainingError: a loss that is not finite; or `out` holds another run.
         CheckpointError: a checkpoint that cannot be written, or none that can be trusted.
         Interrupted: after SIGTERM or Ctrl-C, the state saved.
     """
     config.check()
     console = console or Console(stderr=True)
-    images, test = data.load(config.data, "train"), data.load(config.data, "test")
+
+    def load(split: str) -> Dataset:
+        return data.load(
+            config.data,
+            split,
+            data_dir=data_dir,
+            originals=originals,
+            image_size=config.image_size,
+            tell=lambda text: console.print(text, soft_wrap=True, markup=False, highlight=False),
+        )
+
+    images, test = load("train"), load("test")
     per_epoch = len(images.images) // config.batch_size
     if per_epoch == 0:
         raise ValueError(

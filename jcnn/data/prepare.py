@@ -1,0 +1,165 @@
+"""Data sets made ready through TensorFlow Datasets: found prepared, or downloaded, checked and prepared as array_record.
+
+Whatever goes wrong comes out as a `DataError` that says what to do. A set is prepared in a folder aside and moved to its place
+when it is whole, by one process at a time.
+"""
+
+import base64
+import difflib
+import errno
+import importlib
+import importlib.util
+import io
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+from jcnn.data.builders import BUILDERS, Published
+from jcnn.data.dataset import DataError
+from jcnn.data.features import image_and_label
+from jcnn.data.reach import unreachable
+
+# Without this, TensorFlow tells of every processor feature it was not compiled for.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
+from tensorflow_datasets.core.registered import DatasetNotFoundError
+
+Builder = tfds.core.DatasetBuilder
+READABLE = ("array_record",)
+
+
+def prepared(name: str, folder: Path, originals: Path | None) -> Builder:
+    """A set's builder, the set prepared in the folder before or now.
+
+    Args:
+        name: mnist, fashion_mnist, cifar10, cifar100, or any name TensorFlow Datasets knows: name, name/config, name:version.
+        folder: the data folder.
+        originals: a folder with files downloaded before; None: download.
+
+    Raises:
+        DataError: no such set; it cannot be had, or not read; or it needs TensorFlow.
+    """
+    with told(name, folder), redirect_stdout(io.StringIO()):
+        if not _builder(name, folder).data_path.exists():
+            _prepare(name, folder, originals)
+        builder = _builder(name, folder)
+        _require_readable(builder)
+        return builder
+
+
+def _builder(name: str, folder: Path) -> Builder:
+    if name in BUILDERS:
+        return BUILDERS[name](data_dir=folder)
+    if importlib.util.find_spec("tensorflow"):
+        # The GPU's memory is for the network.
+        importlib.import_module("tensorflow").config.set_visible_devices([], "GPU")
+    try:
+        return tfds.builder(name, data_dir=folder)
+    except DatasetNotFoundError:
+        close = difflib.get_close_matches(name, tfds.list_builders(with_community_datasets=False), n=3)
+        meant = f"; did you mean {', '.join(close)}?" if close else ""
+        raise DataError(f"TensorFlow Datasets {tfds.__version__} knows no data set {name!r}{meant}") from None
+
+
+def _require_readable(builder: Builder) -> None:
+    found = builder.info.file_format
+    written = found.value if found else "an unknown format"
+    if written not in READABLE:
+        raise DataError(
+            f"{builder.data_path} was prepared as {written}, which only TensorFlow reads: "
+            "give another --data-dir (or JCNN_DATA_DIR) to have the set prepared anew there, or move that folder away"
+        )
+
+
+def _require_reachable(builder: Builder, place: Path, downloads: Path, originals: Path | None) -> None:
+    """TensorFlow Datasets would try for minutes; this notices in seconds that there is no way to a file that is missing."""
+    if isinstance(builder, Published) and builder.has_originals():
+        return
+    missing = {
+        url: info.filename or url
+        for url, info in (builder.url_infos or {}).items()
+        if not (originals and info.filename and (originals / info.filename).exists()) and not _kept(downloads, info.checksum)
+    }
+    if why := unreachable(list(missing)):
+        looked = f"prepared in {place}, downloaded in {downloads}"
+        if originals:
+            looked += f", original in {originals}"
+        raise DataError(
+            f"{builder.name} is not there and cannot be downloaded: {why}. Missing: {', '.join(missing.values())}. "
+            f"Looked for it: {looked}. Ways out: connect and run again; or give the folder of files that you downloaded "
+            "elsewhere with --originals DIR; or give a folder in which it is prepared with --data-dir DIR (or JCNN_DATA_DIR)"
+        )
+
+
+def _kept(downloads: Path, checksum: str) -> bool:
+    """Whether a file was downloaded before; the download manager has its checksum in the file's name."""
+    key = base64.urlsafe_b64encode(bytes.fromhex(checksum)).decode().rstrip("=")
+    return any(downloads.rglob(f"*{key}*.INFO"))
+
+
+def _prepare(name: str, folder: Path, originals: Path | None) -> None:
+    """Prepares in a folder aside, then moves it to its place; the caller holds the set's lock."""
+    aside = folder / "jcnn" / "preparing" / re.sub(r"\W", "-", name)
+    shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
+    builder = _builder(name, aside)
+    if isinstance(builder, Published):
+        builder.originals = originals
+    downloads = folder / "downloads" / builder.name
+    for unfinished in downloads.rglob("*.tmp.*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    place = folder / builder.data_path.relative_to(aside)
+    image_and_label(builder)
+    _require_reachable(builder, place, downloads, originals)
+    switch = tfds.enable_progress_bar if sys.stderr.isatty() else tfds.disable_progress_bar
+    switch()
+    try:
+        builder.download_and_prepare(
+            download_dir=downloads,
+            download_config=tfds.download.DownloadConfig(manual_dir=originals, extract_dir=downloads / "extracted"),
+            file_format="array_record",
+        )
+        for path in aside.rglob(".config"):
+            shutil.copytree(path, folder / path.relative_to(aside), dirs_exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        builder.data_path.rename(place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def told(name: str, folder: Path) -> Iterator[None]:
+    """Turns what TensorFlow Datasets and the disk raise into a `DataError` with a way out."""
+    try:
+        yield
+    except DataError:
+        raise
+    except NonMatchingChecksumError as error:
+        what = str(error).splitlines()[0].rstrip(":")
+        raise DataError(
+            f"{what}: the file is damaged, cut short, or another set's of the same name; remove it and get it again"
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            advice = "nothing half-made was kept; make room, or give another folder with --data-dir"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            advice = "give a folder that can be written with --data-dir (or JCNN_DATA_DIR)"
+        else:
+            advice = "nothing half-made was kept"
+        raise DataError(f"{name} cannot be prepared in {folder}: {error}; {advice}") from error
+    except Exception as error:
+        if _needs_tensorflow(error):
+            raise DataError(f'{name} needs TensorFlow to be prepared: pip install "jcnn[tensorflow]"') from error
+        raise DataError(f"{name} cannot be prepared in {folder}: {str(error) or type(error).__name__}") from error
+
+
+def _needs_tensorflow(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ImportError) and "tensorflow'" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
