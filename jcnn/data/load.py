@@ -90,7 +90,11 @@ def _decoded(
     builder = prepared(name, folder, originals)
     source = Path(builder.data_path)
     console = Console(stderr=True)
-    with told(name, folder), Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+    damaged = "it is damaged: move that folder away, and run again to have it prepared anew"
+    with (
+        told(f"{source} cannot be read", damaged),
+        Progress(console=console, disable=not console.is_terminal, transient=True) as bar,
+    ):
         task = bar.add_task(f"decoding {name}", total=None)
         splits, names = decode(builder, image_size, lambda done, total: bar.update(task, completed=done, total=total))
     attribution = ", ".join(filter(None, (f"TensorFlow Datasets, {builder.info.full_name}", builder.info.homepage)))

@@ -44,7 +44,7 @@ def prepared(name: str, folder: Path, originals: Path | None) -> Builder:
     Raises:
         DataError: no such set; it cannot be had, or not read; or it needs TensorFlow.
     """
-    with told(name, folder), redirect_stdout(io.StringIO()):
+    with told(f"{name} cannot be prepared in {folder}", "nothing half-made was kept"), redirect_stdout(io.StringIO()):
         if not _builder(name, folder).data_path.exists():
             _prepare(name, folder, originals)
         builder = _builder(name, folder)
@@ -106,18 +106,19 @@ def _prepare(name: str, folder: Path, originals: Path | None) -> None:
     """Prepares in a folder aside, then moves it to its place; the caller holds the set's lock."""
     aside = folder / "jcnn" / "preparing" / re.sub(r"\W", "-", name)
     shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
-    builder = _builder(name, aside)
-    if isinstance(builder, Published):
-        builder.originals = originals
-    downloads = folder / "downloads" / builder.name
-    for unfinished in downloads.rglob("*.tmp.*"):
-        shutil.rmtree(unfinished, ignore_errors=True)
-    place = folder / builder.data_path.relative_to(aside)
-    image_and_label(builder)
-    _require_reachable(builder, place, downloads, originals)
-    switch = tfds.enable_progress_bar if sys.stderr.isatty() else tfds.disable_progress_bar
-    switch()
+    aside.mkdir(parents=True)
     try:
+        builder = _builder(name, aside)
+        image_and_label(builder)
+        if isinstance(builder, Published):
+            builder.originals = originals
+        place = folder / builder.data_path.relative_to(aside)
+        downloads = folder / "downloads" / builder.name
+        for unfinished in downloads.rglob("*.tmp.*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        _require_reachable(builder, place, downloads, originals)
+        switch = tfds.enable_progress_bar if sys.stderr.isatty() else tfds.disable_progress_bar
+        switch()
         builder.download_and_prepare(
             download_dir=downloads,
             download_config=tfds.download.DownloadConfig(manual_dir=originals, extract_dir=downloads / "extracted"),
@@ -132,29 +133,29 @@ def _prepare(name: str, folder: Path, originals: Path | None) -> None:
 
 
 @contextmanager
-def told(name: str, folder: Path) -> Iterator[None]:
-    """Turns what TensorFlow Datasets and the disk raise into a `DataError` with a way out."""
+def told(what: str, otherwise: str) -> Iterator[None]:
+    """Turns what TensorFlow Datasets and the disk raise into a `DataError`: what failed, why, and a way out."""
     try:
         yield
     except DataError:
         raise
     except NonMatchingChecksumError as error:
-        what = str(error).splitlines()[0].rstrip(":")
+        which = str(error).splitlines()[0].rstrip(":")
         raise DataError(
-            f"{what}: the file is damaged, cut short, or another set's of the same name; remove it and get it again"
+            f"{which}: the file is damaged, cut short, or another set's of the same name; remove it and get it again"
         ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            advice = "nothing half-made was kept; make room, or give another folder with --data-dir"
+            advice = "make room, or give another folder with --data-dir"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             advice = "give a folder that can be written with --data-dir (or JCNN_DATA_DIR)"
         else:
-            advice = "nothing half-made was kept"
-        raise DataError(f"{name} cannot be prepared in {folder}: {error}; {advice}") from error
+            advice = otherwise
+        raise DataError(f"{what}: {error}; {advice}") from error
     except Exception as error:
         if _needs_tensorflow(error):
-            raise DataError(f'{name} needs TensorFlow to be prepared: pip install "jcnn[tensorflow]"') from error
-        raise DataError(f"{name} cannot be prepared in {folder}: {str(error) or type(error).__name__}") from error
+            raise DataError(f'{what} without TensorFlow: pip install "jcnn[tensorflow]"') from error
+        raise DataError(f"{what}: {str(error) or type(error).__name__}; {otherwise}") from error
 
 
 def _needs_tensorflow(error: BaseException | None) -> bool:
