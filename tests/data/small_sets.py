@@ -138,22 +138,22 @@ def idx_files(seed: int) -> dict[str, bytes]:
     return files
 
 
-def small_mnist(address: str, name: str = "mnist", seed: int = 0) -> type[builders.Mnist]:
+def small_mnist(address: str, name: str = "mnist", seed: int = 0) -> type[builders.Idx]:
     """The builder of MNIST or Fashion-MNIST for `idx_files(seed)`, at an address of its own.
 
     In the environment, DIE_AT names an example at which the process kills itself, COUNT a file that gets a line for every
     preparation.
     """
-    stock = builders.BUILDERS[name]
+    stock: Any = builders.BUILDERS[name]
     infos = {
         f"{address}/{file}": UrlInfo(size=Size(len(content)), checksum=hashlib.sha256(content).hexdigest(), filename=file)
         for file, content in idx_files(seed).items()
     }
-    # `vars` of the class, since `name` on it must stay that of the set it stands for.
-    described = SimpleNamespace(_info=vars(stock)["STOCK"]._info, url_infos=infos)
+    described = SimpleNamespace(_info=stock.STOCK._info, url_infos=infos)
     with skip_registration():
 
-        class Small(stock):
+        class Small(builders.Idx):
+            VERSION = stock.VERSION
             STOCK = described
             url_infos: ClassVar[Any] = infos
 
