@@ -166,7 +166,7 @@ with skip_registration():
         LABELS: ClassVar = {"coarse_label": "coarse_label_names.txt", "label": "fine_label_names.txt"}
 
 
-BUILDERS = {builder.name: builder for builder in (Mnist, FashionMnist, Cifar10, Cifar100)}
+BUILDERS: dict[str, type[Published]] = {builder.name: builder for builder in (Mnist, FashionMnist, Cifar10, Cifar100)}
 
 
 def _png(image: np.ndarray) -> bytes:
