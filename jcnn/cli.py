@@ -15,6 +15,7 @@ from rich.table import Table
 
 from jcnn import doctor, presets
 from jcnn.check.command import Check, Grade
+from jcnn.compilation import keep_compiled, keep_memory
 from jcnn.data import DataError
 from jcnn.data.pictures import PictureError, read_picture
 from jcnn.data_command import Data, DataDir, Originals
@@ -164,6 +165,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    keep_compiled()
+    keep_memory()
     try:
         command = _parse(arguments, Config())
         if isinstance(command, Train):

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jcnn.compilation import keep_memory
 from jcnn.conv import conv, conv_backward
 
 Verdict = Literal["good", "note", "bad"]
@@ -35,6 +36,7 @@ def examine() -> list[Finding]:
         _float64(),
         *_settings(),
         _cache(),
+        _memory(),
         _known_values(),
         _gradients(),
     ]
@@ -101,6 +103,12 @@ def _cache() -> Finding:
         return Finding("compilation cache", "off", "good")
     writable = os.access(folder, os.W_OK) or not os.path.exists(folder)  # noqa: PTH110
     return Finding("compilation cache", folder, "good" if writable else "bad", "" if writable else "make it writable")
+
+
+def _memory() -> Finding:
+    if keep_memory():
+        return Finding("scratch memory", "kept between calls (glibc's mallopt)", "good")
+    return Finding("scratch memory", "taken anew for every call", "note", "steps may be slower: glibc, on Linux, would keep it")
 
 
 def _known_values() -> Finding:
