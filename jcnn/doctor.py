@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jcnn.compilation import keep_memory
+from jcnn.compilation import compiler_options, keep_memory
 from jcnn.conv import conv, conv_backward
 
 Verdict = Literal["good", "note", "bad"]
@@ -37,6 +37,7 @@ def examine() -> list[Finding]:
         *_settings(),
         _cache(),
         _memory(),
+        _convolutions(),
         _known_values(),
         _gradients(),
     ]
@@ -109,6 +110,18 @@ def _memory() -> Finding:
     if keep_memory():
         return Finding("scratch memory", "kept between calls (glibc's mallopt)", "good")
     return Finding("scratch memory", "taken anew for every call", "note", "steps may be slower: glibc, on Linux, would keep it")
+
+
+def _convolutions() -> Finding:
+    options = compiler_options()
+    if jax.default_backend() != "cpu":
+        return Finding("convolutions", "XLA's own for this backend", "good")
+    if options is None:
+        return Finding(
+            "convolutions", "XLA's default", "note", "this XLA does not know the option for Eigen's; steps may be slower"
+        )
+    set_to = ", ".join(f"{name}={value}" for name, value in options.items())
+    return Finding("convolutions", f"by Eigen in training: YNNPACK's were slower where measured ({set_to})", "good")
 
 
 def _known_values() -> Finding:

@@ -16,13 +16,17 @@ Courville 2016, "Deep Learning", section 9.5.
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Num
 
 from jcnn import geometry
+from jcnn.conv.channels import mix
 from jcnn.conv.lax import conv_lax
+from jcnn.precision import wide
 from jcnn.window import Window
 
 
@@ -31,8 +35,11 @@ def input_gradient(
 ) -> Num[Array, "n *s c_in"]:
     """dx: the output gradient, pulled apart by the stride, convolved with the flipped filter, channels swapped.
 
-    Written with a plain stride-1 convolution, the one form every backend has a fast kernel for.
+    Written with a plain stride-1 convolution, the one form every backend has a fast kernel for. Where every filter has a group
+    of its own, as in a depthwise convolution, that kernel is missing on the CPU, and the sum is taken tap by tap.
     """
+    if w.shape[-1] == groups and jax.default_backend() == "cpu":
+        return _by_places(dy, w, window, groups, input_shape)
     edges, ones = [], (1,) * len(window.size)
     for o, n, f, s, (lo, _), d in zip(dy.shape[1:-1], input_shape, *window, strict=True):
         before = geometry.span(f, d) - 1 - lo
@@ -40,6 +47,13 @@ def input_gradient(
     stretched = lax.pad(dy, dy.dtype.type(0), ((0, 0, 0), *edges, (0, 0, 0)))
     plain = Window(window.size, ones, ((0, 0),) * len(ones), window.dilation)
     return conv_lax(stretched, flip_and_swap(w, groups), plain, groups)
+
+
+def _by_places(dy: Array, w: Array, window: Window, groups: int, input_shape: Sequence[int]) -> Array:
+    """dx = Σ_k place(dy · w[k]ᵀ, k), the sum as it is written above."""
+    back = jnp.flip(flip_and_swap(wide(w), groups), tuple(range(len(window.size))))
+    terms = (window.place(mix(wide(dy), back[tap], groups), tap, input_shape) for tap in window.taps())
+    return reduce(jnp.add, terms).astype(dy.dtype)
 
 
 def flip_and_swap(w: Num[Array, "*f c_group c_out"], groups: int) -> Num[Array, "*f o_group c_in"]:

@@ -11,6 +11,7 @@ from jaxtyping import Num
 from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
 from jcnn.conv import backward
+from jcnn.conv.auto import conv_auto
 from jcnn.conv.fft import conv_fft
 from jcnn.conv.im2col import conv_im2col
 from jcnn.conv.lax import conv_lax
@@ -21,7 +22,7 @@ from jcnn.geometry import Padding, Rounding
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
-Formulation = Literal["lax", "taps", "im2col", "toeplitz", "fft", "winograd"]
+Formulation = Literal["lax", "taps", "im2col", "toeplitz", "fft", "winograd", "auto"]
 FORMULATIONS = {
     "lax": conv_lax,
     "taps": conv_taps,
@@ -30,6 +31,9 @@ FORMULATIONS = {
     "fft": conv_fft,
     "winograd": conv_winograd,
 }
+"""The independent ways to the sum; `"auto"` is one of them, whichever is fastest."""
+
+_FORMS = {**FORMULATIONS, "auto": conv_auto}
 
 
 def conv(
@@ -66,6 +70,7 @@ def conv(
             the linear map as a matrix, for small images: all of these add up the very products of the sum;
             `"fft"`, the convolution theorem, with an error relative to the whole image; `"winograd"`, minimal filtering, with
             the error of `jcnn.conv.winograd.winograd_bound`, for stride 1 and dilation 1. These two take floats only.
+            `"auto"` is `"lax"` or `"taps"`, whichever was measured the faster for such filters on this backend.
             An infinity or NaN stays with the windows that see it, except that with `"winograd"` it reaches their whole tiles,
             with `"toeplitz"` and `"fft"` the whole image.
         gradient: `"autodiff"`, or `"manual"` for the hand-derived rule of `conv_backward` (reverse mode only).
@@ -83,9 +88,9 @@ def conv(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1; Dumoulin & Visin 2016, section 2.
     """
     x, w, b, window, groups = parse(x, w, b, stride, padding, dilation, groups, rounding)
-    if formulation not in FORMULATIONS:
-        raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, FORMULATIONS))}")
-    forward = partial(_forward, FORMULATIONS[formulation], window, groups)
+    if formulation not in _FORMS:
+        raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, _FORMS))}")
+    forward = partial(_forward, _FORMS[formulation], window, groups)
     return differentiable(forward, partial(_backward, window, groups), gradient)(x, w, b)
 
 

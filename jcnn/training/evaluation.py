@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from jcnn.compilation import compiler_options
 from jcnn.data.batches import to_input
 from jcnn.data.dataset import Dataset
 from jcnn.layers import Network, Ops
@@ -43,7 +44,10 @@ def make_predict(network: Network, dtype: str, ops: Ops) -> Callable[[Params, np
 
     All batches have one shape, so one compilation serves them; the last is filled up and cut again.
     """
-    forward = jax.jit(lambda params, images: apply(network, params, to_input(images, jnp.dtype(dtype)), ops=ops))
+
+    @partial(jax.jit, compiler_options=compiler_options())
+    def forward(params: Params, images: np.ndarray) -> jax.Array:
+        return apply(network, params, to_input(images, jnp.dtype(dtype)), ops=ops)
 
     def predict(params: Params, images: np.ndarray) -> np.ndarray:
         size = min(BATCH_SIZE, len(images))

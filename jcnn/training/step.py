@@ -9,6 +9,7 @@ from jax import Array
 from jax.stages import Wrapped
 from jaxtyping import Float, Int, UInt8
 
+from jcnn.compilation import compiler_options
 from jcnn.data.augment import warp
 from jcnn.data.batches import batch_indices, epoch_order, to_input
 from jcnn.layers import Network, Ops
@@ -48,7 +49,7 @@ def fastest_ops() -> Ops:
     XLA's CPU backend computes autodiff's convolution gradients inside a loop by a slow general kernel; the hand-derived ones
     are plain convolutions and matrix products. On other backends, where neither was measured, autodiff.
     """
-    return Ops(gradient="manual" if jax.default_backend() == "cpu" else "autodiff")
+    return Ops(formulation="auto", gradient="manual" if jax.default_backend() == "cpu" else "autodiff")
 
 
 def schedule(config: Config, steps: int) -> optax.Schedule:
@@ -135,4 +136,4 @@ def make_run_steps(config: Config, network: Network, n: int, ops: Ops) -> Wrappe
         state, progress, _ = jax.lax.while_loop(lambda carry: (carry[1].step < last) & ~carry[1].failed, body, carry)
         return state, progress
 
-    return jax.jit(run_steps, donate_argnums=0)
+    return jax.jit(run_steps, donate_argnums=0, compiler_options=compiler_options())

@@ -1,0 +1,43 @@
+"""The fastest formulation: one of those that exist, by the rule that was measured, with the same values and gradients."""
+
+import jax
+import numpy as np
+import pytest
+
+import jcnn
+from jcnn.conv.auto import fastest
+
+CASES = [
+    {"c_in": 3, "c_out": 4},
+    {"c_in": 1, "c_out": 4},
+    {"c_in": 6, "c_out": 6, "groups": 6},
+    {"c_in": 3, "c_out": 6, "groups": 3},
+    {"c_in": 4, "c_out": 2, "groups": 2},
+    {"c_in": 4, "c_out": 4, "groups": 4, "stride": 2, "padding": 1},
+    {"c_in": 4, "c_out": 4, "groups": 4, "dilation": 2, "padding": 2},
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("gradient", ["autodiff", "manual"])
+def test_the_same_values_and_gradients(case: dict[str, int], gradient: str) -> None:
+    case = dict(case)
+    c_in, c_out, groups = case.pop("c_in"), case.pop("c_out"), case.get("groups", 1)
+    x = jax.random.normal(jax.random.key(0), (2, 7, 6, c_in))
+    w = jax.random.normal(jax.random.key(1), (3, 2, c_in // groups, c_out))
+    expected, pull = jax.vjp(lambda x, w: jcnn.conv(x, w, **case), x, w)  # pyright: ignore[reportArgumentType]
+    dy = jax.random.normal(jax.random.key(2), expected.shape)
+    found, ours = jax.vjp(lambda x, w: jcnn.conv(x, w, formulation="auto", gradient=gradient, **case), x, w)  # pyright: ignore[reportArgumentType]
+    # Sums of at most 2·7·6·6 products of float64, in another order.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    for mine, theirs in zip(ours(dy), pull(dy), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("c_group", "groups", "expected"),
+    [(1, 1, "lax"), (1, 8, "taps"), (1, 2, "taps"), (2, 4, "lax"), (64, 1, "lax")],
+)
+def test_the_rule(c_group: int, groups: int, expected: str) -> None:
+    assert jax.default_backend() == "cpu"
+    assert fastest(c_group, groups) == expected
