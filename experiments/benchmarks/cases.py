@@ -162,9 +162,8 @@ def to_json(case: Case) -> dict[str, Any]:
 def from_json(values: dict[str, Any]) -> Case:
     """The case that `to_json` wrote."""
     types: dict[str, type[Case]] = {"conv": Convolution, "pool": Pooling, "step": Step, "product": Product}
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name != "kind"
-    }
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    kind = types[fields.pop("kind")]
     if "layers" in fields:
         fields["layers"] = tuple(Layer(*layer) for layer in fields["layers"])
-    return types[values["kind"]](**fields)
+    return kind(**fields)

@@ -60,7 +60,7 @@ def forward_and_backward(measurements: Sequence[Measurement]) -> list[Line]:
         lines = [line(one) for one in passes]
         everyone = [who for who in lines[0].rounds if who != BEST and all(who in one.rounds for one in lines)]
         rounds = {
-            who: [math.fsum(parts) for parts in zip(*(one.rounds[who] for one in lines), strict=True)] for who in everyone
+            who: [math.fsum(parts) for parts in zip(*(one.rounds[who] for one in lines), strict=False)] for who in everyone
         }
         whole = Line(name, rounds, sum(one.flops for one in lines), sum(one.traffic for one in lines))
         added.append(_with_best(whole))

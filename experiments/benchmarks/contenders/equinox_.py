@@ -66,7 +66,7 @@ def prepare(case: Case, variant: Variant) -> Prepared:
         jax.block_until_ready([leaf for leaf in jax.tree.leaves(state) if eqx.is_array(leaf)])
         return loss.block_until_ready()
 
-    return Prepared(call, lambda results: [float(loss) for loss in results[:4]])
+    return Prepared(call, lambda results: [float(loss) for loss in results[:4]], checked=4)
 
 
 if __name__ == "__main__":

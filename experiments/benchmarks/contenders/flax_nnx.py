@@ -79,7 +79,7 @@ def prepare(case: Case, variant: Variant) -> Prepared:
         jax.block_until_ready(nnx.state(model))
         return loss.block_until_ready()
 
-    return Prepared(call, lambda results: [float(loss) for loss in results[:4]])
+    return Prepared(call, lambda results: [float(loss) for loss in results[:4]], checked=4)
 
 
 def learn(folder: Path, variant: Variant) -> Progress:

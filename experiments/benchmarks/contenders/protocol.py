@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from experiments.benchmarks.cases import Case, from_json
 
 Variant = dict[str, Any]
-CHECKED_CALLS = 4
+ENOUGH = 3.0
+"""Seconds of warming up after which one more call is enough."""
 
 
 class Prepared(NamedTuple):
@@ -26,11 +27,13 @@ class Prepared(NamedTuple):
         call: computes once and waits for the result, which it returns.
         read: from the results of the first calls, the numbers by which contenders are compared.
         steps: training steps in one call.
+        checked: how many results `read` needs.
     """
 
     call: Callable[[], Any]
     read: Callable[[list[Any]], list[float]]
     steps: int = 1
+    checked: int = 1
 
 
 class Contender(NamedTuple):
@@ -68,7 +71,7 @@ def _answer(contender: Contender, prepared: dict[str, Prepared], request: dict[s
             ready = prepared[request["id"]] = contender.prepare(from_json(request["case"]), request["variant"])
             results = [ready.call()]
             first, finished = time.perf_counter() - started, time.time()
-            warm = _timed(ready, CHECKED_CALLS - 1, results)
+            warm = _timed(ready, max(1, ready.checked - 1, 0 if first > ENOUGH else 3), results)
             return {
                 "check": ready.read(results),
                 "steps": ready.steps,

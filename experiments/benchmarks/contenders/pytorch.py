@@ -108,7 +108,11 @@ def prepare(case: Case, variant: Variant) -> Prepared:
     images, labels = batches(case)
     pairs = [(_images(images[number], variant), torch.from_numpy(labels[number]).long()) for number in range(BATCHES)]
     numbers = count()
-    return Prepared(lambda: step(*pairs[next(numbers) % BATCHES]), lambda results: [float(loss) for loss in results[:4]])
+
+    def call() -> Tensor:
+        return step(*pairs[next(numbers) % BATCHES])
+
+    return Prepared(call, lambda results: [float(loss) for loss in results[:4]], checked=4)
 
 
 def learn(folder: Path, variant: Variant) -> Progress:

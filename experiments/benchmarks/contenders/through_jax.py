@@ -1,5 +1,6 @@
 """What contenders written as plain JAX functions share: single passes by `jax.vjp`, training steps one or many a call."""
 
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from itertools import count
@@ -16,6 +17,11 @@ from experiments.benchmarks.contenders.protocol import Prepared, Variant
 
 Apply = Callable[[Any, jax.Array], jax.Array]
 """Parameters and a batch to logits."""
+CHECKED = 4
+MOST = 100
+"""Steps a call of a loop."""
+LONGEST = 5.0
+"""Seconds a call should take at most."""
 
 
 class Functions(NamedTuple):
@@ -86,16 +92,19 @@ def make_step(
 def make_loop(
     step: Callable[..., tuple[Any, jax.Array]], sample: Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
 ) -> Any:
-    """Many steps in one compiled call, the state donated, as `jcnn.training.step` has it: (state, data, first, losses)."""
+    """Steps first … last − 1 in one compiled call, at most MOST of them, the state donated, as `jcnn.training.step` has it.
 
-    def run(state: Any, data: Any, first: jax.Array, losses: jax.Array) -> tuple[Any, jax.Array]:
+    Returns:
+        `run(state, data, first, last)`: the next state, and the losses.
+    """
+
+    def run(state: Any, data: Any, first: jax.Array, last: jax.Array) -> tuple[Any, jax.Array]:
         def body(carry: tuple[Any, jax.Array, jax.Array]) -> tuple[Any, jax.Array, jax.Array]:
-            state, losses, done = carry
-            state, loss = step(state, *sample(data, first + done))
-            return state, losses.at[done].set(loss), done + 1
+            state, losses, number = carry
+            state, loss = step(state, *sample(data, number))
+            return state, losses.at[number - first].set(loss), number + 1
 
-        start = (state, losses, jnp.zeros((), jnp.int32))
-        state, losses, _ = jax.lax.while_loop(lambda carry: carry[2] < len(losses), body, start)
+        state, losses, _ = jax.lax.while_loop(lambda carry: carry[2] < last, body, (state, jnp.zeros(MOST), first))
         return state, losses
 
     return jax.jit(run, donate_argnums=0)
@@ -105,26 +114,35 @@ def _steps(case: Step, apply: Apply, per_call: int | None) -> Prepared:
     optimizer = optax.sgd(RATE, momentum=MOMENTUM)
     step = make_step(apply, optimizer)
     params = tuple(jax.tree.map(jnp.asarray, initial_params(case)))
-    images, labels = map(jnp.asarray, batches(case))
     state: Any = (params, optimizer.init(params))
+    images, labels = map(jnp.asarray, batches(case))
+    if per_call is not None:
+        return _looped(step, state, images, labels, per_call)
+    compiled = jax.jit(step, donate_argnums=0)
+    pairs = [(images[number], labels[number]) for number in range(BATCHES)]
     numbers = count()
 
-    if per_call is None:
-        compiled = jax.jit(step, donate_argnums=0)
-        pairs = [(images[number], labels[number]) for number in range(BATCHES)]
+    def call() -> Any:
+        nonlocal state
+        state, loss = jax.block_until_ready(compiled(state, *pairs[next(numbers) % BATCHES]))
+        return loss
 
-        def call() -> Any:
-            nonlocal state
-            state, loss = jax.block_until_ready(compiled(state, *pairs[next(numbers) % BATCHES]))
-            return loss
-    else:
-        loop = make_loop(step, lambda data, number: (data[0][number % BATCHES], data[1][number % BATCHES]))
-        losses = jnp.zeros(per_call)
+    return Prepared(call, lambda results: [float(loss) for loss in results[:CHECKED]], checked=CHECKED)
 
-        def call() -> Any:
-            nonlocal state
-            first = jnp.int32(next(numbers) * per_call)
-            state, seen = jax.block_until_ready(loop(state, (images, labels), first, losses))
-            return seen
 
-    return Prepared(call, lambda results: [float(loss) for loss in np.hstack(results)[:4]], per_call or 1)
+def _looped(step: Any, state: Any, images: jax.Array, labels: jax.Array, per_call: int) -> Prepared:
+    """Steps inside a compiled call; fewer a call where a step takes long, since only the time of one is looked at."""
+    loop = make_loop(step, lambda data, number: (data[0][number % BATCHES], data[1][number % BATCHES]))
+    done = 0
+
+    def advance(steps: int) -> Any:
+        nonlocal state, done
+        state, losses = jax.block_until_ready(loop(state, (images, labels), jnp.int32(done), jnp.int32(done + steps)))
+        done += steps
+        return losses
+
+    checked = [float(loss) for loss in advance(CHECKED)[:CHECKED]]
+    started = time.perf_counter()
+    advance(1)
+    steps = max(1, min(per_call, int(LONGEST / (time.perf_counter() - started))))
+    return Prepared(lambda: advance(steps), lambda _: checked, steps)
