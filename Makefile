@@ -29,9 +29,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 
-bench: $(READY)
+bench: $(READY) .venv-peers/ready
 	$(BIN)/python experiments/benchmarks/digits.py
 	$(BIN)/python experiments/benchmarks/gradients.py
+	$(BIN)/python -m experiments.benchmarks.speed
 
 experiments: $(READY)
 	for script in $(filter-out experiments/readme.py,$(wildcard experiments/*.py)); do $(BIN)/python $$script || exit 1; done
