@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from experiments.benchmarks.contenders.through_jax import Apply, make_loop, make
 from experiments.benchmarks.shapes import SMALL
 
 
-def learner(network: Callable[[Step, Variant], Apply]) -> Callable[[Path, Variant], Progress]:
-    """`learn` of a contender with such networks."""
+def learner(
+    network: Callable[[Step, Variant], Apply], options: dict[str, str] | None = None
+) -> Callable[[Path, Variant], Progress]:
+    """`learn` of a contender with such networks, compiled with such options."""
 
     def learn(folder: Path, variant: Variant) -> Progress:
         recipe, apply = Recipe.read(folder), network(SMALL, variant)
@@ -33,8 +36,12 @@ def learner(network: Callable[[Step, Variant], Apply]) -> Callable[[Path, Varian
             chosen = order[number]
             return images[chosen].astype(jnp.float32) / 255, labels[chosen]
 
-        steps = make_loop(make_step(apply, optimizer), sample)
-        classify = jax.jit(lambda params, images: apply(params, images.astype(jnp.float32) / 255).argmax(-1))
+        steps = make_loop(make_step(apply, optimizer), sample, options)
+
+        @partial(jax.jit, compiler_options=options)
+        def classify(params: Any, images: jax.Array) -> jax.Array:
+            return apply(params, images.astype(jnp.float32) / 255).argmax(-1)
+
         test = [jnp.asarray(part) for part in np.split(recipe.test_images, len(recipe.test_images) // EVALUATED_AT_ONCE)]
         state: Any = (params, optimizer.init(params))
         progress = []

@@ -10,6 +10,7 @@ from experiments.benchmarks.contenders.learning import learner
 from experiments.benchmarks.contenders.protocol import Contender, Variant, serve
 from experiments.benchmarks.contenders.through_jax import Apply, Functions, preparer, versions
 from jcnn import AvgPool, Conv, Dense, Flatten, MaxPool, Ops, Relu, Tanh, apply, conv, max_pool
+from jcnn.compilation import compiler_options, keep_memory
 from jcnn.layers import Layer as OurLayer
 from jcnn.training.step import fastest_ops
 
@@ -63,4 +64,6 @@ def _network(case: Step, variant: Variant) -> Apply:
 
 
 if __name__ == "__main__":
-    serve(Contender(versions("jcnn"), preparer(Functions(_conv, _max_pool, _network)), learner(_network)))
+    keep_memory()
+    functions = Functions(_conv, _max_pool, _network, compiler_options())
+    serve(Contender(versions("jcnn"), preparer(functions), learner(_network, functions.options)))

@@ -31,11 +31,13 @@ class Functions(NamedTuple):
         conv: y of a convolution from x and w.
         max_pool: y of a max-pooling from x.
         network: the forward pass of a training step's network.
+        options: what it has XLA compile with; None: XLA's defaults.
     """
 
     conv: Callable[[Convolution, Variant], Callable[[jax.Array, jax.Array], jax.Array]]
     max_pool: Callable[[Pooling, Variant], Callable[[jax.Array], jax.Array]]
     network: Callable[[Step, Variant], Apply]
+    options: dict[str, str] | None = None
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -48,9 +50,9 @@ def preparer(functions: Functions) -> Callable[[Case, Variant], Prepared]:
 
     def prepare(case: Case, variant: Variant) -> Prepared:
         if isinstance(case, Step):
-            return _steps(case, functions.network(case, variant), variant.get("per_call"))
+            return _steps(case, functions.network(case, variant), variant.get("per_call"), functions.options)
         arrays = [jnp.asarray(array) for array in operands(case)]
-        compiled = jax.jit(_pass(functions, case, variant))
+        compiled = jax.jit(_pass(functions, case, variant), compiler_options=functions.options)
         return Prepared(lambda: jax.block_until_ready(compiled(*arrays)), lambda results: fingerprint(np.asarray(results[0])))
 
     return prepare
@@ -90,7 +92,9 @@ def make_step(
 
 
 def make_loop(
-    step: Callable[..., tuple[Any, jax.Array]], sample: Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
+    step: Callable[..., tuple[Any, jax.Array]],
+    sample: Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]],
+    options: dict[str, str] | None = None,
 ) -> Any:
     """Steps first … last − 1 in one compiled call, at most MOST of them, the state donated, as `jcnn.training.step` has it.
 
@@ -107,18 +111,18 @@ def make_loop(
         state, losses, _ = jax.lax.while_loop(lambda carry: carry[2] < last, body, (state, jnp.zeros(MOST), first))
         return state, losses
 
-    return jax.jit(run, donate_argnums=0)
+    return jax.jit(run, donate_argnums=0, compiler_options=options)
 
 
-def _steps(case: Step, apply: Apply, per_call: int | None) -> Prepared:
+def _steps(case: Step, apply: Apply, per_call: int | None, options: dict[str, str] | None) -> Prepared:
     optimizer = optax.sgd(RATE, momentum=MOMENTUM)
     step = make_step(apply, optimizer)
     params = tuple(jax.tree.map(jnp.asarray, initial_params(case)))
     state: Any = (params, optimizer.init(params))
     images, labels = map(jnp.asarray, batches(case))
     if per_call is not None:
-        return _looped(step, state, images, labels, per_call)
-    compiled = jax.jit(step, donate_argnums=0)
+        return _looped(step, state, images, labels, per_call, options)
+    compiled = jax.jit(step, donate_argnums=0, compiler_options=options)
     pairs = [(images[number], labels[number]) for number in range(BATCHES)]
     numbers = count()
 
@@ -130,9 +134,11 @@ def _steps(case: Step, apply: Apply, per_call: int | None) -> Prepared:
     return Prepared(call, lambda results: [float(loss) for loss in results[:CHECKED]], checked=CHECKED)
 
 
-def _looped(step: Any, state: Any, images: jax.Array, labels: jax.Array, per_call: int) -> Prepared:
+def _looped(
+    step: Any, state: Any, images: jax.Array, labels: jax.Array, per_call: int, options: dict[str, str] | None
+) -> Prepared:
     """Steps inside a compiled call; fewer a call where a step takes long, since only the time of one is looked at."""
-    loop = make_loop(step, lambda data, number: (data[0][number % BATCHES], data[1][number % BATCHES]))
+    loop = make_loop(step, lambda data, number: (data[0][number % BATCHES], data[1][number % BATCHES]), options)
     done = 0
 
     def advance(steps: int) -> Any:
