@@ -33,8 +33,6 @@ FORMULATIONS = {
 }
 """The independent ways to the sum; `"auto"` is one of them, whichever is fastest."""
 
-_FORMS = {**FORMULATIONS, "auto": conv_auto}
-
 
 def conv(
     x: Num[AnyArray, "n *s c_in"],
@@ -88,9 +86,10 @@ def conv(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1; Dumoulin & Visin 2016, section 2.
     """
     x, w, b, window, groups = parse(x, w, b, stride, padding, dilation, groups, rounding)
-    if formulation not in _FORMS:
-        raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, _FORMS))}")
-    forward = partial(_forward, _FORMS[formulation], window, groups)
+    forms = {**FORMULATIONS, "auto": conv_auto}
+    if formulation not in forms:
+        raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, forms))}")
+    forward = partial(_forward, forms[formulation], window, groups)
     return differentiable(forward, partial(_backward, window, groups), gradient)(x, w, b)
 
 
