@@ -178,6 +178,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _told(str(stop), 128 + stop.number)
     except KeyboardInterrupt:
         return _told("stopped", 130)
+    except MemoryError as error:
+        return _told(f"out of memory: {error}" if str(error) else "out of memory", EXIT_ERROR)
     except OSError as error:
         return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_ERROR)
     except (ValueError, TypeError, CheckpointError, DataError, TrainingError, PictureError) as error:

@@ -101,6 +101,9 @@ class Show:
             raise ValueError(f"per_class={self.per_class}: expected at least 1")
         shown = data.load(self.name, self.split, data_dir=self.data_dir, originals=self.originals, image_size=self.image_size)
         out = self.out or Path(f"{self.name.replace(':', '-').replace('/', '-')}-{self.split}.png")
+        if out.is_dir():
+            raise IsADirectoryError(21, "expected a file for the contact sheet", str(out))
+        out = out if out.suffix else out.with_name(f"{out.name}.png")
         figure = contact_sheet(shown, per_class=self.per_class)
         figure.savefig(out, dpi=200)
         console.print(f"contact sheet: {out}", soft_wrap=True, markup=False)

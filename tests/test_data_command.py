@@ -96,7 +96,9 @@ def test_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("data", "show", "digits", "--split", "test", "--per-class", "5") == 0
     assert "contact sheet: digits-test.png" in capsys.readouterr().out
     assert run("data", "show", "tfds:gratings", "--out", "sheet.png") == 0
-    for name in ("digits-test.png", "sheet.png"):
+    assert run("data", "show", "digits", "--out", "plain") == 0
+    assert capsys.readouterr().out.endswith("contact sheet: plain.png\n")
+    for name in ("digits-test.png", "sheet.png", "plain.png"):
         with Image.open(folder / name) as sheet:
             assert np.asarray(sheet.convert("L")).std() > 20
 
@@ -107,6 +109,7 @@ def test_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(("data", "show", "digits", "--split", "val"), "split='val': expected 'train' or 'test'", id="split"),
         pytest.param(("data", "show", "digits", "--per-class", "0"), "per_class=0: expected at least 1", id="no images"),
         pytest.param(("data", "show", "digits", "--out", "nowhere/a.png"), "nowhere/a.png: No such file", id="no folder"),
+        pytest.param(("data", "show", "digits", "--out", "."), "expected a file for the contact sheet", id="a folder"),
         pytest.param(("data", "prepare", "cats"), "dataset 'cats': expected one of digits, mnist", id="unknown"),
         pytest.param(("data", "prepare", "mnist", "--originals", "nowhere"), "nowhere: no such folder", id="no originals"),
         pytest.param(("train", "--image-size", "0"), "image_size=0: expected at least 1", id="size 0"),

@@ -53,14 +53,12 @@ with skip_registration():
             for url, path in paths.values():
                 try:
                     check_sha256(path, self.STOCK.url_infos[url].checksum)
-                except DataError:
-                    if self.originals is None or self.originals not in path.parents:
-                        path.unlink()  # what was downloaded can be again; a person's original is theirs
-                    raise
+                except DataError as error:
+                    if self.originals and self.originals in path.parents:
+                        raise  # a person's original is theirs to remove; what was downloaded can be again
+                    path.unlink()
+                    raise DataError(f"{path} has a wrong checksum and was removed: run again to download it anew") from error
             return {name: path for name, (_, path) in paths.items()}
-
-        def _generate_examples(self, **arrays: Any) -> Iterator[Example]:
-            raise NotImplementedError
 
     class Idx(Published):
         """Images and labels in IDX files."""

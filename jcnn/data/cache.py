@@ -25,14 +25,14 @@ def write(place: Path, datasets: Mapping[str, Dataset], source: Path) -> None:
     """Writes a cache in place of any that is there.
 
     Args:
-        place: its folder.
+        place: its folder, whose lock the caller holds.
         datasets: what to keep, by split.
         source: the folder of the prepared set they were decoded from.
 
     Raises:
         OSError: it cannot be written; nothing half-made is left.
     """
-    aside = place.with_name(f".{place.name}.{os.getpid()}")
+    aside = place.with_name(f".{place.name}")  # one name: what a killed process left there is written over
     try:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
@@ -72,7 +72,11 @@ def read(place: Path, split: str) -> Dataset | None:
     if manifest is None:
         return None
     source = place / manifest["source"]["path"]
-    if source.exists() and _state(source) != manifest["source"]["state"]:
+    try:
+        changed = source.exists() and _state(source) != manifest["source"]["state"]
+    except OSError as error:
+        raise DataError(f"{source.resolve()} cannot be looked at: {error.strerror}") from error
+    if changed:
         raise DataError(f"{source.resolve()} changed since")
     expected = manifest["splits"][split]
     try:

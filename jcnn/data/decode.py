@@ -78,6 +78,11 @@ def decode(
         return Split(np.concatenate(images), np.concatenate(labels))
 
     train = read("train")
+    if unlabelled := int((train.labels < 0).sum()):
+        raise DataError(
+            f"{described.full_name} has {unlabelled:,} images without a label among its {len(train.labels):,} training images: "
+            "expected a class for every one"
+        )
     for name in tests:
         test = read(name)
         if (test.labels >= 0).all():
@@ -85,6 +90,8 @@ def decode(
     else:
         mask = held_out(train.labels)
         train, test = (Split(train.images[chosen], train.labels[chosen]) for chosen in (~mask, mask))
+    if not test.labels.size:
+        raise DataError(f"{described.full_name} has too few images to hold a fifth of every class out for testing")
     return {"train": train, "test": test}, tuple(described.features[label_key].names)
 
 

@@ -8,13 +8,17 @@
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 
 def data_folder(given: Path | None = None) -> Path:
     """The data folder: the one given, else $JCNN_DATA_DIR, else $TFDS_DATA_DIR, else jcnn in the user's cache folder."""
     named = given or os.environ.get("JCNN_DATA_DIR") or os.environ.get("TFDS_DATA_DIR")
     if named:
-        return Path(named).expanduser()
+        folder = Path(named).expanduser()
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(20, "expected a folder for data sets", str(folder))
+        return folder
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jcnn"
 
 
@@ -26,7 +30,7 @@ def originals_folder(given: Path | None, name: str) -> Path | None:
     """
     if given is None:
         return None
-    given = given.expanduser()
+    given = Path(given).expanduser()
     if not given.is_dir():
         raise FileNotFoundError(2, "no such folder (originals)", str(given))
     own = given / re.split("[/:]", name)[0]
@@ -34,6 +38,6 @@ def originals_folder(given: Path | None, name: str) -> Path | None:
 
 
 def cache_folder(folder: Path, name: str, image_size: int | None) -> Path:
-    """Where the decoded images of a set lie in a data folder."""
-    size = f"-{image_size}px" if image_size else ""
-    return folder / "jcnn" / (re.sub(r"[^\w.-]", "-", name) + size)
+    """Where the decoded images of a set lie in a data folder: a place of its own for every name and size."""
+    size = f"@{image_size}px" if image_size else ""  # no name has an @ once it is quoted
+    return folder / "jcnn" / (quote(name, safe="") + size)

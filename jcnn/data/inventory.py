@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -43,7 +44,7 @@ def inventory(folder: Path) -> list[Entry]:
     digits = {split: load_digits(split) for split in ("train", "test")}
     counts = {split: len(dataset.labels) for split, dataset in digits.items()}
     embedded = Entry("digits", "embedded", counts, digits["train"].input_shape, digits["train"].classes)
-    caches = [path.parent for path in sorted((folder / "jcnn").glob("*/manifest.json"))]
+    caches = [path.parent for path in sorted((folder / "jcnn").glob("[!.]*/manifest.json"))]
     infos = sorted({*folder.glob("*/*/dataset_info.json"), *folder.glob("*/*/*/dataset_info.json")})
     places = [path.parent for path in infos if folder / "jcnn" not in path.parents]
     decoded = [_decoded(place) for place in caches]
@@ -82,4 +83,9 @@ def _prepared(place: Path, folder: Path) -> Entry:
 
 
 def _size(place: Path) -> int:
-    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    """Bytes of the files that can be looked at."""
+    size = 0
+    with suppress(OSError):
+        for path in place.rglob("*"):
+            size += path.stat().st_size if path.is_file() else 0
+    return size

@@ -1,7 +1,7 @@
 """Datasets by name."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,9 @@ from jcnn.data.folders import cache_folder, data_folder, originals_folder
 from jcnn.data.pictures import fit
 
 TFDS = "tfds:"
+NAME = re.compile(r"[A-Za-z_]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", re.ASCII)
+"""A set of TensorFlow Datasets: its name, a config of it, a version."""
+
 NAMED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 """The sets of TensorFlow Datasets that go by their bare name, and never need TensorFlow."""
 
@@ -53,12 +56,12 @@ def load(
     """
     if split not in ("train", "test"):
         raise ValueError(f"split={split!r}: expected 'train' or 'test'")
-    if image_size is not None and image_size < 1:
-        raise ValueError(f"image_size={image_size}: expected at least 1")
+    if image_size is not None and (not isinstance(image_size, int) or isinstance(image_size, bool) or image_size < 1):
+        raise ValueError(f"image_size={image_size}: expected an integer, at least 1")
     if name == "digits":
         return _resized(load_digits(split), image_size)
     known = name.removeprefix(TFDS)
-    if not known or (known == name and name not in NAMED):
+    if not NAME.fullmatch(known) or (known == name and name not in NAMED):
         raise ValueError(f"dataset {name!r}: expected one of digits, {', '.join(NAMED)}, or tfds:NAME for another")
     tell = tell or _print
     folder = data_folder(data_dir)
@@ -68,7 +71,9 @@ def load(
             return found
     except DataError as error:
         tell(f"the decoded images in {place} are not trusted, and made anew: {error}")
-    with _alone(place, tell):
+    from jcnn.data.alone import alone
+
+    with alone(place.with_name(f"{place.name}.lock"), f"decodes {known}", tell):
         try:
             if (found := cache.read(place, split)) is not None:  # another process was faster
                 return found
@@ -87,7 +92,7 @@ def _decoded(
     from jcnn.data.prepare import prepared, told
 
     tell(f"preparing {name} in {folder}")
-    builder = prepared(name, folder, originals)
+    builder = prepared(name, folder, originals, tell)
     source = Path(builder.data_path)
     console = Console(stderr=True)
     damaged = "it is damaged: move that folder away, and run again to have it prepared anew"
@@ -110,25 +115,6 @@ def _decoded(
         tell(f"the decoded images cannot be kept in {place} ({error.strerror or error}); they will be decoded again next time")
         return datasets
     return {split: cache.read(place, split) or dataset for split, dataset in datasets.items()}
-
-
-@contextmanager
-def _alone(place: Path, tell: Callable[[str], None]) -> Iterator[None]:
-    """One process at a time; without a lock where the folder cannot be written, and so nothing can be made twice."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(place.with_name(f"{place.name}.lock"))
-    with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            tell(f"waiting for another process that prepares {place.name}")
-            lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _resized(dataset: Dataset, image_size: int | None) -> Dataset:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import lzma
 import struct
 import tarfile
 import zlib
@@ -101,7 +102,7 @@ def read_tar(path: Path, wanted: Mapping[str, str]) -> dict[str, bytes]:
             for member in archive:
                 if member.name in keys and member.isfile() and (file := archive.extractfile(member)) is not None:
                     found[keys[member.name]] = file.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise _damaged(path, error) from error
     if missing := [member for member, key in keys.items() if key not in found]:
         raise DataError(f"{path} lacks {', '.join(missing)}: expected an archive as it was published")

@@ -22,7 +22,7 @@ def read_picture(path: Path, input_shape: tuple[int, ...]) -> tuple[UInt8[np.nda
 
     Args:
         path: any file that Pillow reads.
-        input_shape: (H, W, C) with C = 1 or 3.
+        input_shape: (H, W, C) with C = 1, 3 or 4.
 
     Returns:
         The pixels, uint8, and whether they were inverted.
@@ -67,7 +67,8 @@ def _pixels(file: Image.Image, channels: int) -> np.ndarray:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(image.height, image.width, channels)
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+    return np.asarray(image.convert(mode)).reshape(image.height, image.width, channels)
 
 
 def _border(pixels: np.ndarray) -> np.ndarray:

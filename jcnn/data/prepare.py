@@ -14,10 +14,13 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from textwrap import shorten
+from urllib.parse import urlsplit
 
+from jcnn.data.alone import alone
 from jcnn.data.builders import BUILDERS, Published
 from jcnn.data.dataset import DataError
 from jcnn.data.features import image_and_label
@@ -33,21 +36,26 @@ Builder = tfds.core.DatasetBuilder
 READABLE = ("array_record",)
 
 
-def prepared(name: str, folder: Path, originals: Path | None) -> Builder:
+def prepared(name: str, folder: Path, originals: Path | None, tell: Callable[[str], None]) -> Builder:
     """A set's builder, the set prepared in the folder before or now.
 
     Args:
         name: mnist, fashion_mnist, cifar10, cifar100, or any name TensorFlow Datasets knows: name, name/config, name:version.
         folder: the data folder.
         originals: a folder with files downloaded before; None: download.
+        tell: told if another process prepares the set.
 
     Raises:
         DataError: no such set; it cannot be had, or not read; or it needs TensorFlow.
     """
     with told(f"{name} cannot be prepared in {folder}", "nothing half-made was kept"), redirect_stdout(io.StringIO()):
-        if not _builder(name, folder).data_path.exists():
-            _prepare(name, folder, originals)
         builder = _builder(name, folder)
+        if not builder.data_path.exists():
+            # One lock for all configs, versions and sizes of a set: they share its downloads and the folder aside.
+            with alone(folder / "jcnn" / f"{builder.name}.preparing.lock", f"prepares {builder.name}", tell):
+                if not builder.data_path.exists():
+                    _prepare(name, folder, originals)
+            builder = _builder(name, folder)
         _require_readable(builder)
         return builder
 
@@ -67,6 +75,11 @@ def _builder(name: str, folder: Path) -> Builder:
 
 
 def _require_readable(builder: Builder) -> None:
+    if not (builder.data_path / "dataset_info.json").exists():
+        raise DataError(
+            f"{builder.data_path} is no prepared set, its dataset_info.json is missing: "
+            "it is damaged: move that folder away, and run again to have it prepared anew"
+        )
     found = builder.info.file_format
     written = found.value if found else "an unknown format"
     if written not in READABLE:
@@ -77,34 +90,45 @@ def _require_readable(builder: Builder) -> None:
 
 
 def _require_reachable(builder: Builder, place: Path, downloads: Path, originals: Path | None) -> None:
-    """TensorFlow Datasets would try for minutes; this notices in seconds that there is no way to a file that is missing."""
-    if isinstance(builder, Published) and builder.has_originals():
+    """TensorFlow Datasets would try for minutes; this notices in seconds that there is no way to a file that is missing.
+
+    Of our own builders every file is needed. Others list the addresses of all their configs, so that one host may answer and
+    the rest not be asked; and those whose files a person has to download are left to say so themselves.
+    """
+    if isinstance(builder, Published):
+        if builder.has_originals():
+            return
+    elif builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         return
-    missing = {
-        url: info.filename or url
-        for url, info in (builder.url_infos or {}).items()
-        if not (originals and info.filename and (originals / info.filename).exists()) and not _kept(downloads, info.checksum)
-    }
-    if why := unreachable(list(missing)):
+    infos = builder.url_infos or {}
+    names = {url: info.filename or url.rsplit("/", 1)[-1] for url, info in infos.items()}
+    given = {url for url, name in names.items() if originals and name and (originals / name).exists()}
+    if given and not isinstance(builder, Published):
+        return
+    missing = [url for url in names if url not in given and not _kept(downloads, infos[url].checksum)]
+    failing = unreachable(missing)
+    hosts = {urlsplit(url).netloc for url in missing}
+    if failing and (isinstance(builder, Published) or failing.keys() == hosts):
+        why = ", ".join(f"{host} {reason}" for host, reason in failing.items())
         looked = f"prepared in {place}, downloaded in {downloads}"
         if originals:
             looked += f", original in {originals}"
         raise DataError(
-            f"{builder.name} is not there and cannot be downloaded: {why}. Missing: {', '.join(missing.values())}. "
+            f"{builder.name} is not there and cannot be downloaded: {why}. Missing: {', '.join(missing)}. "
             f"Looked for it: {looked}. Ways out: connect and run again; or give the folder of files that you downloaded "
             "elsewhere with --originals DIR; or give a folder in which it is prepared with --data-dir DIR (or JCNN_DATA_DIR)"
         )
 
 
 def _kept(downloads: Path, checksum: str) -> bool:
-    """Whether a file was downloaded before; the download manager has its checksum in the file's name."""
+    """Whether a file was downloaded before; the download manager has its checksum in the file's name, and a note beside it."""
     key = base64.urlsafe_b64encode(bytes.fromhex(checksum)).decode().rstrip("=")
-    return any(downloads.rglob(f"*{key}*.INFO"))
+    return any(note.with_suffix("").exists() for note in downloads.rglob(f"*{key}*.INFO"))
 
 
 def _prepare(name: str, folder: Path, originals: Path | None) -> None:
     """Prepares in a folder aside, then moves it to its place; the caller holds the set's lock."""
-    aside = folder / "jcnn" / "preparing" / re.sub(r"\W", "-", name)
+    aside = folder / "jcnn" / "preparing" / re.split("[/:]", name)[0]
     shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
     aside.mkdir(parents=True)
     try:
@@ -144,6 +168,8 @@ def told(what: str, otherwise: str) -> Iterator[None]:
         raise DataError(
             f"{which}: the file is damaged, cut short, or another set's of the same name; remove it and get it again"
         ) from error
+    except MemoryError as error:
+        raise DataError(f"{what}: {str(error) or 'out of memory'}; give a smaller --image-size, or more memory") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             advice = "make room, or give another folder with --data-dir"
@@ -155,7 +181,9 @@ def told(what: str, otherwise: str) -> Iterator[None]:
     except Exception as error:
         if _needs_tensorflow(error):
             raise DataError(f'{what} without TensorFlow: pip install "jcnn[tensorflow]"') from error
-        raise DataError(f"{what}: {str(error) or type(error).__name__}; {otherwise}") from error
+        if "No space left" in str(error):
+            otherwise = "make room, or give another folder with --data-dir"
+        raise DataError(f"{what}: {shorten(str(error), 1000) or type(error).__name__}; {otherwise}") from error
 
 
 def _needs_tensorflow(error: BaseException | None) -> bool:

@@ -8,8 +8,8 @@ import requests
 SECONDS = 3.0
 
 
-def unreachable(urls: list[str]) -> str | None:
-    """Why one of the addresses cannot be downloaded from; None if all can. One address of every host is tried.
+def unreachable(urls: list[str]) -> dict[str, str]:
+    """The hosts of these addresses that cannot be downloaded from, each with the reason. One address of each is tried.
 
     The addresses are asked at once, for `SECONDS` and a little: looking up a host's name knows no time limit of its own, so a
     thread that is still at it is left behind.
@@ -24,8 +24,7 @@ def unreachable(urls: list[str]) -> str | None:
         thread.start()
     for thread in threads:
         thread.join(SECONDS + 0.5)
-    reasons = [f"{host} {why}" for host in hosts if (why := answers.get(host, "does not answer")) is not None]
-    return reasons[0] if reasons else None
+    return {host: why for host in hosts if (why := answers.get(host, "does not answer")) is not None}
 
 
 def _ask(url: str) -> str | None:

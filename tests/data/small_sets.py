@@ -99,6 +99,32 @@ class GratingsOfSizes(Gratings):
     SHAPE: ClassVar = (None, None, 1)
 
 
+class GratingsUnlabelled(Gratings):
+    """Training images without labels."""
+
+    SPLITS: ClassVar = {"train": 30}
+
+    def labelled(self, split: str, label: int) -> int:
+        return -1 if label else 0
+
+
+class GratingsTooFew(Gratings):
+    """Two of every class."""
+
+    SPLITS: ClassVar = {"train": 6}
+
+
+class GratingsInSizes(Gratings):
+    """With a config whose name is that of a size."""
+
+    BUILDER_CONFIGS: ClassVar = [tfds.core.BuilderConfig(name=name, version="1.0.0") for name in ("first", "16px")]
+    SPLITS: ClassVar = {"train": 30, "test": 15}
+
+    def encoded(self, pixels: np.ndarray) -> Any:
+        config: Any = self.builder_config
+        return Image.fromarray(pixels if config.name == "first" else 255 - pixels)
+
+
 class GratingsAsArrays(Gratings):
     """Arrays, which only TensorFlow encodes."""
 

@@ -120,6 +120,14 @@ def test_another_version(place: Path) -> None:
         cache.read(place, "train")
 
 
+def test_what_a_killed_process_left_is_written_over(place: Path, datasets: dict[str, Dataset], source: Path) -> None:
+    left = place.with_name(f".{place.name}")
+    left.mkdir()
+    (left / "train-images.npy").write_bytes(b"half")
+    cache.write(place, datasets, source)
+    assert [entry.name for entry in place.parent.iterdir()] == [place.name]
+
+
 def test_written_over(place: Path, datasets: dict[str, Dataset], source: Path) -> None:
     (place / "train-images.npy").write_bytes(b"")
     cache.write(place, datasets, source)

@@ -134,7 +134,49 @@ def test_sets_that_cannot_be_had(name: str, message: str, data_dir: Path) -> Non
     assert not list(data_dir.rglob("*.array_record*"))
 
 
-@pytest.mark.parametrize("name", ["cats", "", "tfds:", "Mnist"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("tfds:gratings_unlabelled", "20 images without a label among its 30 training images", id="no labels"),
+        pytest.param("tfds:gratings_too_few", "too few images to hold a fifth of every class out", id="too few"),
+    ],
+)
+def test_sets_that_cannot_be_learned_from(name: str, message: str, data_dir: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        load(name)
+    assert not list(data_dir.rglob("manifest.json"))
+
+
+def test_every_name_and_size_has_a_place_of_its_own(data_dir: Path) -> None:
+    first, config = load("tfds:gratings_in_sizes/first", image_size=16), load("tfds:gratings_in_sizes/16px")
+    assert (first.images.shape, config.images.shape) == ((30, 16, 16, 1), (30, 12, 12, 1))
+    plain = load("tfds:gratings_in_sizes/first")
+    np.testing.assert_array_equal(config.images, 255 - plain.images)
+    assert load("tfds:gratings_in_sizes", image_size=16).images.shape == (30, 16, 16, 1)
+    load("tfds:gratings", image_size=16)
+    with pytest.raises(DataError):
+        load("tfds:gratings/16px")
+    assert len(list((data_dir / "jcnn").glob("*/manifest.json"))) == 5
+
+
+def test_two_sizes_at_once(data_dir: Path) -> None:
+    code = "import tests.data.small_sets; print(load('tfds:gratings', image_size={}).images.shape)"
+    found: list[str] = []
+    threads = [
+        threading.Thread(target=lambda size=size: found.append(child(code.format(size)).stdout.strip()))
+        for size in (None, 14, 16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == ["(300, 12, 12, 1)", "(300, 14, 14, 1)", "(300, 16, 16, 1)"]
+    assert not list((data_dir / "jcnn/preparing").iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["cats", "", "tfds:", "Mnist", "tfds:..", "tfds:../x", "tfds:a b", "tfds:mnist/", "mnist:3.0.1"]
+)
 def test_other_names(name: str) -> None:
     with pytest.raises(ValueError, match=r"expected one of digits, mnist, .* or tfds:NAME"):
         load(name)
@@ -183,7 +225,7 @@ def test_offline_says_what_is_missing_and_the_ways_out(originals: Path) -> None:
         load("mnist", originals=originals)
     assert time.perf_counter() - started < 5
     message = str(error.value)
-    assert "jcnn.invalid cannot be reached. Missing: t10k-labels-idx1-ubyte.gz." in message
+    assert "jcnn.invalid cannot be reached. Missing: http://jcnn.invalid/mnist/t10k-labels-idx1-ubyte.gz." in message
     for part in ("data/mnist/3.0.1", "data/downloads/mnist", "originals/mnist", "--originals", "--data-dir", "connect"):
         assert part in message
 
@@ -225,9 +267,15 @@ def test_downloaded_checked_and_kept(server: tuple[str, Path], data_dir: Path, m
     shutil.rmtree(data_dir / "jcnn")
     (kept,) = [path for path in (data_dir / "downloads").rglob("*t10k-images*.gz") if path.is_file()]
     kept.write_bytes(kept.read_bytes()[:-50])
-    with pytest.raises(DataError, match="wrong checksum"):
+    with pytest.raises(DataError, match=r"t10k-images.* has a wrong checksum and was removed: run again"):
         load("mnist")
-    assert not kept.exists()  # so that the next start downloads it anew
+    assert not kept.exists()
+    started = time.perf_counter()
+    with pytest.raises(DataError, match=rf"answers 404 .*Missing: {address}/t10k-images-idx3-ubyte.gz"):
+        load("mnist")
+    assert time.perf_counter() - started < 5
+    write_originals(folder)
+    np.testing.assert_array_equal(load("mnist", "test").images, expected(0, "test")[0])
 
 
 def test_a_server_without_the_file(server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,6 +436,21 @@ def test_where_things_lie(variables: dict[str, str], given: Path | None, found: 
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert data_folder(given) == Path(found)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_prepared_set_without_its_description(originals: Path, data_dir: Path) -> None:
+    load("mnist", originals=originals)
+    shutil.rmtree(data_dir / "jcnn")
+    (data_dir / "mnist/3.0.1/dataset_info.json").unlink()
+    with pytest.raises(DataError, match=r"3.0.1 is no prepared set, its dataset_info.json is missing: .*move that folder"):
+        load("mnist", originals=originals)
+
+
+def test_a_file_as_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="expected a folder for data sets"):
+        load("mnist", data_dir=tmp_path / "file")
 
 
 def test_originals_that_are_not_there(tmp_path: Path) -> None:
