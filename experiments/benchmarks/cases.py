@@ -1,4 +1,4 @@
-"""What can be timed, as plain values that travel to the contenders: operations, training steps, a matrix product."""
+"""What can be timed, as plain values that travel to the contenders: operations, training steps, the machine's limits."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -138,7 +138,30 @@ class Product:
         return 2 * self.size**3
 
 
-Case = Convolution | Pooling | Step | Product
+@dataclass(frozen=True)
+class Maximum:
+    """The greater of two vectors, entry by entry, in place of the first: the practical speed of the memory.
+
+    Both are far larger than the caches. In place, since fresh memory would cost its page faults; a maximum, since done again it
+    gives the same.
+    """
+
+    kind: ClassVar = "maximum"
+    name: str = "maximum of two vectors"
+    size: int = 1 << 24
+
+    @property
+    def flops(self) -> int:
+        """One comparison for every entry."""
+        return self.size
+
+    @property
+    def traffic(self) -> int:
+        """Bytes that must move: both vectors in, one out."""
+        return 3 * BYTES * self.size
+
+
+Case = Convolution | Pooling | Step | Product | Maximum
 
 
 def outputs(size: int, window: int, stride: int, padding: int) -> int:
@@ -161,7 +184,13 @@ def to_json(case: Case) -> dict[str, Any]:
 
 def from_json(values: dict[str, Any]) -> Case:
     """The case that `to_json` wrote."""
-    types: dict[str, type[Case]] = {"conv": Convolution, "pool": Pooling, "step": Step, "product": Product}
+    types: dict[str, type[Case]] = {
+        "conv": Convolution,
+        "pool": Pooling,
+        "step": Step,
+        "product": Product,
+        "maximum": Maximum,
+    }
     fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     kind = types[fields.pop("kind")]
     if "layers" in fields:

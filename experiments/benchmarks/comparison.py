@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.benchmarks.cases import Convolution, Pooling, Product
+from experiments.benchmarks.cases import Convolution, Maximum, Pooling, Product, Step
 from experiments.benchmarks.entries import TORCH
 from experiments.benchmarks.rounds import Measurement, Ratio, Timing, ratio
 
@@ -32,11 +32,11 @@ class Line(NamedTuple):
         """The median of the rounds."""
         return Timing(self.rounds[name]).seconds
 
-    def ratio(self, ours: str, theirs: str) -> Ratio | None:
-        """Time over time; None where one of them is missing."""
-        if not (self.rounds.get(ours) and self.rounds.get(theirs)):
+    def ratio(self, one: str, other: str) -> Ratio | None:
+        """Time of one over that of the other: how many times as fast the other is; None where one of them is missing."""
+        if not (self.rounds.get(one) and self.rounds.get(other)):
             return None
-        return ratio(self.rounds[ours], self.rounds[theirs])
+        return ratio(self.rounds[one], self.rounds[other])
 
 
 def line(measurement: Measurement) -> Line:
@@ -44,7 +44,7 @@ def line(measurement: Measurement) -> Line:
     rounds = {name: timing.rounds for name, timing in measurement.timings.items() if timing.rounds and not timing.error}
     case = measurement.case
     flops = 0 if isinstance(case, Pooling) else case.flops
-    return _with_best(Line(case.name, rounds, flops, case.traffic if isinstance(case, Convolution) else 0))
+    return _with_best(Line(case.name, rounds, flops, case.traffic if isinstance(case, Convolution | Maximum) else 0))
 
 
 def forward_and_backward(measurements: Sequence[Measurement]) -> list[Line]:
@@ -78,9 +78,25 @@ def products(measurements: Sequence[Measurement]) -> dict[str, float]:
     return {name: one.flops / one.seconds(name) for one in found for name in one.rounds if name != BEST}
 
 
-def geometric_mean(lines: Sequence[Line], ours: str, theirs: str) -> float | None:
+def bandwidths(measurements: Sequence[Measurement]) -> dict[str, float]:
+    """Bytes per second of the maximum of two vectors, by contender."""
+    found = [line(one) for one in measurements if isinstance(one.case, Maximum)]
+    return {name: one.traffic / one.seconds(name) for one in found for name in one.rounds if name != BEST}
+
+
+def steps(measurements: Sequence[Measurement]) -> list[Line]:
+    """The training steps."""
+    return [line(one) for one in measurements if isinstance(one.case, Step)]
+
+
+def convolutions(measurements: Sequence[Measurement], what: str) -> list[Line]:
+    """One pass of the convolutions."""
+    return [line(one) for one in measurements if isinstance(one.case, Convolution) and one.case.what == what]
+
+
+def geometric_mean(lines: Sequence[Line], one: str, other: str) -> float | None:
     """Of the median ratios; None where there are none."""
-    ratios = [found.median for one in lines if (found := one.ratio(ours, theirs))]
+    ratios = [found.median for line in lines if (found := line.ratio(one, other))]
     return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None
 
 

@@ -62,6 +62,9 @@ def measure(case: Case, entries: Sequence[Entry], workers: Callable[[Entry], Wor
     running: list[tuple[Entry, Worker, dict[str, Any]]] = []
     reference: list[float] | None = None
     for entry in entries:
+        if case.name in entry.left_out:
+            timings[entry.name] = Timing([], error=entry.left_out[case.name])
+            continue
         try:
             worker = workers(entry)
             ready = worker.ask("prepare", id=entry.name, case=to_json(case), variant=entry.variant)

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NamedTuple
 
-from experiments.benchmarks.cases import Case, Convolution, Layer, Pooling, Product, Step
+from experiments.benchmarks.cases import Case, Convolution, Layer, Maximum, Pooling, Product, Step
 
 
 class _Shape(NamedTuple):
@@ -81,6 +81,7 @@ SMALL = Step(
     (28, 28, 1),
     (_conv(32), _RELU, _POOL, _conv(64), _RELU, _POOL, _FLATTEN, Layer("dense", 128), _RELU, Layer("dense", 10)),
 )
+TINY = Step("tiny step", 4, (6, 6, 1), (_conv(4), _RELU, _POOL, _FLATTEN, Layer("dense", 10)))
 STEPS = (
     Step("lecture", 128, (28, 28, 1), (*_STAGE, *_STAGE, _FLATTEN, Layer("dense", 10))),
     Step(
@@ -135,15 +136,15 @@ def poolings() -> list[Case]:
 
 def quickly() -> list[Case]:
     """One tiny case of every kind, to try the program on."""
-    layers = (_conv(4), _RELU, _POOL, _FLATTEN, Layer("dense", 10))
     return [
         Product("tiny product", 64),
+        Maximum("tiny maximum", 64),
         Convolution("tiny convolution", "dw", 2, 6, (2, 4), 3, padding=1),
         Pooling("tiny pooling", "backward", 2, 6, 2, 2, 2),
-        Step("tiny step", 4, (6, 6, 1), layers),
+        TINY,
     ]
 
 
 def full() -> list[Case]:
-    """All cases, the matrix product first."""
-    return [Product(), *STEPS, *convolutions(), *poolings()]
+    """All cases, the machine's limits first."""
+    return [Product(), Maximum(), *STEPS, *convolutions(), *poolings()]

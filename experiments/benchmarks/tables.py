@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from experiments.benchmarks import comparison
-from experiments.benchmarks.cases import Convolution, Pooling, Step
+from experiments.benchmarks.cases import Convolution, Pooling
 from experiments.benchmarks.comparison import BEST, Line
 from experiments.benchmarks.entries import EQUINOX, FLAX, LAX, LAX_LOOP, OURS, OURS_LOOP
 from experiments.benchmarks.rounds import Measurement
@@ -27,14 +27,9 @@ def progress(measured: Measurement) -> str:
 
 
 def terminal(measurements: Sequence[Measurement]) -> list[Table]:
-    """A table of every kind that was measured."""
-    steps = [comparison.line(one) for one in measurements if isinstance(one.case, Step)]
-    passes = {
-        f"convolution, {what}": [
-            comparison.line(one) for one in measurements if isinstance(one.case, Convolution) and one.case.what == what
-        ]
-        for what in ("forward", "dx", "dw")
-    }
+    """A table of every kind that was measured: our time, and how many times as fast as others we are."""
+    steps = comparison.steps(measurements)
+    passes = {f"convolution, {what}": comparison.convolutions(measurements, what) for what in ("forward", "dx", "dw")}
     kinds = {
         "training steps, ours in the compiled loop": (steps, OURS_LOOP, STEP_PEERS),
         "training steps, ours one a call": (steps, OURS, STEP_PEERS),
@@ -47,23 +42,24 @@ def terminal(measurements: Sequence[Measurement]) -> list[Table]:
     top = max(speeds.values(), default=0.0)
     tables = [_table(title, *rows, top) for title, rows in kinds.items() if any(rows[1] in one.rounds for one in rows[0])]
     if speeds:
-        table = Table("float32 matrix product", "GFLOP/s", show_edge=False)
+        bandwidths = comparison.bandwidths(measurements)
+        table = Table("float32", "matrix product, GFLOP/s", "memory, GB/s", show_edge=False)
         for name, speed in speeds.items():
-            table.add_row(name, f"{speed / 1e9:.0f}")
+            table.add_row(name, f"{speed / 1e9:.0f}", f"{bandwidths[name] / 1e9:.0f}" if name in bandwidths else "")
         tables.insert(0, table)
     return tables
 
 
 def _table(title: str, lines: Sequence[Line], ours: str, peers: Peers, top: float) -> Table:
     present = [peer for peer in peers if peer != ours and any(peer in one.rounds for one in lines)]
-    table = Table("case", "ours", *(f"/ {peer}" for peer in present), "× floor", title=title, show_edge=False)
+    table = Table("case", "ours", *(f"× {peer}" for peer in present), "of the floor", title=title, show_edge=False)
     for one in lines:
         if ours not in one.rounds:
             continue
-        ratios = [one.ratio(ours, peer) for peer in present]
-        floor = f"{one.seconds(ours) * top / one.flops:.1f}" if one.flops and top else ""
+        ratios = [one.ratio(peer, ours) for peer in present]
+        floor = f"{one.seconds(ours) * top / one.flops:.1f} ×" if one.flops and top else ""
         table.add_row(one.name, f"{1e3 * one.seconds(ours):.2f} ms", *(str(found or "") for found in ratios), floor)
-    means = [comparison.geometric_mean(lines, ours, peer) for peer in present]
+    means = [comparison.geometric_mean(lines, peer, ours) for peer in present]
     table.add_section()
     table.add_row("geometric mean", "", *(f"{mean:.2f}" if mean else "" for mean in means), "")
     return table

@@ -28,6 +28,7 @@ class Worker:
         patience: seconds after which a silent contender is given up.
         command: what runs instead of the module, for tests.
         started_at: when its process was started, in seconds since the epoch.
+        ready_at: when it had imported what it needs.
         versions: what it says it computes with.
     """
 
@@ -52,6 +53,7 @@ class Worker:
             env={**inherited, "JAX_PLATFORMS": "cpu", **self.environment},
         )
         self.versions: dict[str, str] = self._reply("start")["versions"]
+        self.ready_at = time.time()
 
     def ask(self, do: str, **request: Any) -> Any:
         """The answer to a request.

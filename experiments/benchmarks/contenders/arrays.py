@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.benchmarks.cases import Case, Convolution, Pooling, Product, Step
+from experiments.benchmarks.cases import Case, Convolution, Maximum, Pooling, Product, Step
 
 BATCHES = 8
 """Batches a training step takes in turns."""
@@ -24,9 +24,15 @@ class Batches(NamedTuple):
     labels: np.ndarray
 
 
-def operands(case: Convolution | Pooling | Product) -> list[np.ndarray]:
-    """x, w and dy of a convolution; x and dy of a pooling; both factors of a matrix product."""
-    shapes = [(case.size, case.size)] * 2 if isinstance(case, Product) else case.shapes
+def operands(case: Convolution | Pooling | Product | Maximum) -> list[np.ndarray]:
+    """x, w and dy of a convolution; x and dy of a pooling; both factors of a product; both vectors."""
+    match case:
+        case Product():
+            shapes = [(case.size, case.size)] * 2
+        case Maximum():
+            shapes = [(case.size,)] * 2
+        case _:
+            shapes = list(case.shapes)
     random = np.random.default_rng(0)
     return [random.standard_normal(shape, np.float32) for shape in shapes]
 

@@ -37,19 +37,19 @@ def _build(layer: Layer, inputs: int, rngs: Any) -> Any:
             return {"relu": nnx.relu, "tanh": nnx.tanh}[kind]
 
 
-def _model(case: Step) -> Any:
+def _model(case: Step, seed: int) -> Any:
     rngs = nnx.Rngs(0)
     model = nnx.Sequential(*(_build(layer, shape[-1], rngs) for layer, shape, _ in case.trace()))
-    for layer, own in zip(model.layers, initial_params(case), strict=True):
+    for layer, own in zip(model.layers, initial_params(case, seed), strict=True):
         if own:
             layer.kernel[...] = jnp.asarray(own["w"])
             layer.bias[...] = jnp.asarray(own["b"])
     return model
 
 
-def _trainer(case: Step, rate: Any) -> tuple[Any, Callable[[Any, Any], jax.Array]]:
+def _trainer(case: Step, rate: Any, seed: int = 0) -> tuple[Any, Callable[[Any, Any], jax.Array]]:
     """A model, and a step that trains it on a batch."""
-    model = _model(case)
+    model = _model(case, seed)
     optimizer = nnx.Optimizer(model, optax.sgd(rate, momentum=MOMENTUM), wrt=nnx.Param)
 
     @nnx.jit(donate_argnums=(0, 1))
@@ -87,7 +87,7 @@ def learn(folder: Path, variant: Variant) -> Progress:
     del variant
     recipe = Recipe.read(folder)
     rates = jnp.asarray(recipe.rates)
-    model, step = _trainer(SMALL, lambda number: rates[number])
+    model, step = _trainer(SMALL, lambda number: rates[number], recipe.seed)
     classify = nnx.jit(lambda model, x: model(x).argmax(-1))
     images, labels = recipe.images, recipe.labels
     test = np.split(recipe.test_images, len(recipe.test_images) // EVALUATED_AT_ONCE)

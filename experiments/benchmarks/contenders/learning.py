@@ -28,7 +28,7 @@ def learner(
         recipe, apply = Recipe.read(folder), network(SMALL, variant)
         rates = jnp.asarray(recipe.rates)
         optimizer = optax.sgd(lambda number: rates[number], momentum=MOMENTUM)
-        params = tuple(jax.tree.map(jnp.asarray, initial_params(SMALL)))
+        params = tuple(jax.tree.map(jnp.asarray, initial_params(SMALL, recipe.seed)))
         data = tuple(map(jnp.asarray, (recipe.images, recipe.labels, recipe.order)))
 
         def sample(data: Any, number: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -43,7 +43,7 @@ def learner(
             return apply(params, images.astype(jnp.float32) / 255).argmax(-1)
 
         test = [jnp.asarray(part) for part in np.split(recipe.test_images, len(recipe.test_images) // EVALUATED_AT_ONCE)]
-        state: Any = (params, optimizer.init(params))
+        state: Any = (params, jax.jit(optimizer.init)(params))
         progress = []
         for first in range(0, len(recipe.order), recipe.evaluate_every):
             state, _ = steps(state, data, jnp.int32(first), jnp.int32(first + recipe.evaluate_every))

@@ -1,5 +1,6 @@
 """jcnn itself. A variant names formulation and gradient, such as "taps/manual"; without one, what `jcnn train` takes."""
 
+import os
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ from experiments.benchmarks.contenders.learning import learner
 from experiments.benchmarks.contenders.protocol import Contender, Variant, serve
 from experiments.benchmarks.contenders.through_jax import Apply, Functions, preparer, versions
 from jcnn import AvgPool, Conv, Dense, Flatten, MaxPool, Ops, Relu, Tanh, apply, conv, max_pool
-from jcnn.compilation import compiler_options, keep_memory
+from jcnn.compilation import compiler_options, keep_compiled, keep_memory
 from jcnn.layers import Layer as OurLayer
 from jcnn.training.step import fastest_ops
 
@@ -64,6 +65,8 @@ def _network(case: Step, variant: Variant) -> Apply:
 
 
 if __name__ == "__main__":
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:  # otherwise nobody keeps anything: figures must not depend on earlier runs
+        keep_compiled()
     keep_memory()
     functions = Functions(_conv, _max_pool, _network, compiler_options())
     serve(Contender(versions("jcnn"), preparer(functions), learner(_network, functions.options)))

@@ -11,7 +11,7 @@ import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 
-from experiments.benchmarks.cases import Case, Convolution, Layer, Pooling, Product, Step
+from experiments.benchmarks.cases import Case, Convolution, Layer, Maximum, Pooling, Product, Step
 from experiments.benchmarks.contenders.arrays import BATCHES, MOMENTUM, RATE, batches, fingerprint, initial_params, operands
 from experiments.benchmarks.contenders.channels_first import filters_channels_first, params_channels_first
 from experiments.benchmarks.contenders.protocol import Contender, Prepared, Variant, serve
@@ -30,7 +30,7 @@ def _images(array: np.ndarray, variant: Variant) -> Tensor:
     return torch.from_numpy(np.moveaxis(array, -1, -3).copy()).contiguous(memory_format=_layout(variant))
 
 
-def _operation(case: Convolution | Pooling | Product, variant: Variant) -> Prepared:
+def _operation(case: Convolution | Pooling | Product | Maximum, variant: Variant) -> Prepared:
     compute, axes = _pass(case, operands(case), variant)
 
     def call() -> Tensor:
@@ -41,13 +41,16 @@ def _operation(case: Convolution | Pooling | Product, variant: Variant) -> Prepa
 
 
 def _pass(
-    case: Convolution | Pooling | Product, arrays: list[np.ndarray], variant: Variant
+    case: Convolution | Pooling | Product | Maximum, arrays: list[np.ndarray], variant: Variant
 ) -> tuple[Callable[[], Tensor], tuple[int, ...]]:
     """What computes the result, and the order of its axes that puts channels last."""
     images, filters = (0, 2, 3, 1), (2, 3, 1, 0)
     if isinstance(case, Product):
         first, second = map(torch.from_numpy, arrays)
         return lambda: first @ second, (0, 1)
+    if isinstance(case, Maximum):
+        first, second = map(torch.from_numpy, arrays)
+        return lambda: torch.maximum(first, second, out=first), (0,)
     geometry = ([case.stride] * 2, [case.padding] * 2, [1, 1])
     if isinstance(case, Pooling):
         x, dy = (_images(array, variant) for array in arrays)
@@ -80,10 +83,10 @@ def _build(layer: Layer, inputs: int) -> Any:
             return {"relu": nn.ReLU, "tanh": nn.Tanh, "flatten": nn.Flatten}[kind]()
 
 
-def _trainer(case: Step, variant: Variant) -> tuple[Any, Any, Callable[[Tensor, Tensor], Tensor]]:
+def _trainer(case: Step, variant: Variant, seed: int = 0) -> tuple[Any, Any, Callable[[Tensor, Tensor], Tensor]]:
     """A model, its optimizer, and a step on a batch."""
     network = nn.Sequential(*(_build(layer, shape[-1]) for layer, shape, _ in case.trace()))
-    for layer, own in zip(network, params_channels_first(case, initial_params(case)), strict=True):
+    for layer, own in zip(network, params_channels_first(case, initial_params(case, seed)), strict=True):
         if own:
             layer.load_state_dict({"weight": torch.from_numpy(own["w"]), "bias": torch.from_numpy(own["b"])})
     network = network.to(memory_format=_layout(variant))
@@ -118,7 +121,7 @@ def prepare(case: Case, variant: Variant) -> Prepared:
 def learn(folder: Path, variant: Variant) -> Progress:
     """Trains `small`."""
     recipe = Recipe.read(folder)
-    model, optimizer, step = _trainer(SMALL, variant)
+    model, optimizer, step = _trainer(SMALL, variant, recipe.seed)
     images, order = torch.from_numpy(recipe.images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(recipe.order)
     labels, test_labels = (torch.from_numpy(array).long() for array in (recipe.labels, recipe.test_labels))
     test = torch.from_numpy(recipe.test_images.transpose(0, 3, 1, 2).copy()).split(EVALUATED_AT_ONCE)

@@ -24,6 +24,7 @@ class Recipe(NamedTuple):
         rates: (steps,), float32, the learning rate of every step.
         evaluate_every: steps between two evaluations; divides the number of steps.
         target: the accuracy to reach.
+        seed: of the first weights.
     """
 
     images: np.ndarray
@@ -34,13 +35,16 @@ class Recipe(NamedTuple):
     rates: np.ndarray
     evaluate_every: int
     target: float
+    seed: int
 
     def write(self, folder: Path) -> None:
         """Leaves the recipe in a folder."""
-        for name, value in self._asdict().items():
+        fields = self._asdict()
+        for name, value in fields.items():
             if isinstance(value, np.ndarray):
                 np.save(folder / f"{name}.npy", value)
-        (folder / "recipe.json").write_text(json.dumps({"evaluate_every": self.evaluate_every, "target": self.target}))
+        numbers = {name: value for name, value in fields.items() if not isinstance(value, np.ndarray)}
+        (folder / "recipe.json").write_text(json.dumps(numbers))
 
     @classmethod
     def read(cls, folder: Path) -> "Recipe":

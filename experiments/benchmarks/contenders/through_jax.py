@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.benchmarks.cases import Case, Convolution, Pooling, Product, Step
+from experiments.benchmarks.cases import Case, Convolution, Maximum, Pooling, Product, Step
 from experiments.benchmarks.contenders.arrays import BATCHES, MOMENTUM, RATE, batches, fingerprint, initial_params, operands
 from experiments.benchmarks.contenders.protocol import Prepared, Variant
 
@@ -51,11 +51,26 @@ def preparer(functions: Functions) -> Callable[[Case, Variant], Prepared]:
     def prepare(case: Case, variant: Variant) -> Prepared:
         if isinstance(case, Step):
             return _steps(case, functions.network(case, variant), variant.get("per_call"), functions.options)
+        if isinstance(case, Maximum):
+            return _in_place(jnp.maximum, operands(case))
         arrays = [jnp.asarray(array) for array in operands(case)]
         compiled = jax.jit(_pass(functions, case, variant), compiler_options=functions.options)
         return Prepared(lambda: jax.block_until_ready(compiled(*arrays)), lambda results: fingerprint(np.asarray(results[0])))
 
     return prepare
+
+
+def _in_place(combine: Callable[..., jax.Array], arrays: list[np.ndarray]) -> Prepared:
+    """The result in place of the first array."""
+    compiled = jax.jit(combine, donate_argnums=0)
+    first, second = (jnp.array(array) for array in arrays)
+
+    def call() -> jax.Array:
+        nonlocal first
+        first = jax.block_until_ready(compiled(first, second))
+        return first
+
+    return Prepared(call, lambda results: fingerprint(np.asarray(results[-1])))
 
 
 def _pass(functions: Functions, case: Convolution | Pooling | Product, variant: Variant) -> Callable[..., jax.Array]:
@@ -118,7 +133,7 @@ def _steps(case: Step, apply: Apply, per_call: int | None, options: dict[str, st
     optimizer = optax.sgd(RATE, momentum=MOMENTUM)
     step = make_step(apply, optimizer)
     params = tuple(jax.tree.map(jnp.asarray, initial_params(case)))
-    state: Any = (params, optimizer.init(params))
+    state: Any = (params, jax.jit(optimizer.init)(params))  # one small program to compile, not one a leaf
     images, labels = map(jnp.asarray, batches(case))
     if per_call is not None:
         return _looped(step, state, images, labels, per_call, options)
@@ -147,6 +162,8 @@ def _looped(
         done += steps
         return losses
 
+    if per_call == 1:
+        return Prepared(lambda: advance(1), lambda results: [float(losses[0]) for losses in results[:CHECKED]], checked=CHECKED)
     checked = [float(loss) for loss in advance(CHECKED)[:CHECKED]]
     started = time.perf_counter()
     advance(1)
