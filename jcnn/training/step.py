@@ -79,7 +79,8 @@ def optimizer(config: Config, steps: int) -> optax.GradientTransformation:
 def initial_state(config: Config, network: Network, input_shape: tuple[int, ...], steps: int) -> State:
     """First weights from the seed, an optimiser without memory."""
     params = init(jax.random.fold_in(jax.random.key(config.seed), 0), network, input_shape, config.dtype)
-    return State(params, optimizer(config, steps).init(params))
+    # Compiled, the zeros are one program; uncompiled, one for every leaf, which a start would feel.
+    return State(params, jax.jit(optimizer(config, steps).init)(params))
 
 
 def make_run_steps(config: Config, network: Network, n: int, ops: Ops) -> Wrapped:
