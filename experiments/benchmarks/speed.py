@@ -1,24 +1,30 @@
-"""How fast jcnn is beside plain `lax`, Flax NNX, Equinox and PyTorch, on the CPU: operations and training steps.
+"""How fast jcnn is beside plain `lax`, Flax NNX, Equinox and PyTorch, on the CPU: operations, training steps, starts, a race.
 
 `make bench` runs it; alone: `python -m experiments.benchmarks.speed`. All contenders run as processes of their own and take
-turns, so every ratio is of one run; all compute the same numbers, which is checked.
+turns, so every ratio is of one run; all compute the same numbers, which is checked. A full run puts its tables into the README.
 """
 
 import json
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import tyro
 from rich.console import Console
 
-from experiments.benchmarks import shapes, tables
+from experiments import readme
+from experiments.benchmarks import goals, pictures, race, report, shapes, starts, tables
 from experiments.benchmarks.cases import Case, to_json
 from experiments.benchmarks.entries import Entry, choose
+from experiments.benchmarks.race import Race
 from experiments.benchmarks.rounds import Measurement, measure
+from experiments.benchmarks.starts import Starts
 from experiments.benchmarks.workers import Worker, WorkerError
+from jcnn.data import DataError
 from jcnn.training.checkpoint import versions
 
 
@@ -26,8 +32,8 @@ from jcnn.training.checkpoint import versions
 class Benchmark:
     """What to measure, and with whom."""
 
-    only: Literal["all", "step", "conv", "pool"] = "all"
-    """One kind of cases alone."""
+    only: Literal["all", "step", "conv", "pool", "start", "race"] = "all"
+    """One kind alone."""
     cases: str = ""
     """Only cases whose name contains this."""
     contenders: tuple[str, ...] = ()
@@ -36,8 +42,14 @@ class Benchmark:
     """How often every contender has its turn at a case."""
     turn: float = 0.15
     """Seconds of a turn; at least one call."""
+    repeats: int = 3
+    """How often every contender starts from nothing, and how often it races."""
+    originals: Path | None = None
+    """A folder with MNIST's original files, or with mnist/ in it; by default $JCNN_ORIGINALS, else they are downloaded."""
     quick: bool = False
-    """Tiny cases, one round: whether the program runs, not how fast."""
+    """Tiny cases, one round, no race: whether the program runs, not how fast."""
+    readme: bool = True
+    """Put the tables and the picture of a full run into README.md."""
     peers: Path = Path(".venv-peers/bin/python")
     """The interpreter that has Flax, Equinox and PyTorch."""
     output: Path = Path("results/speed.json")
@@ -51,16 +63,50 @@ class Result(NamedTuple):
         measurements: by case.
         versions: by program, what it computed with.
         missing: by program, why it took no part.
+        starts: from nothing to the first step.
+        race: to an accuracy.
     """
 
     measurements: list[Measurement]
     versions: dict[str, dict[str, str]]
     missing: dict[str, str]
+    starts: Starts | None = None
+    race: Race | None = None
 
 
 def run(config: Benchmark, console: Console | None = None) -> Result:
-    """Starts the contenders, lets them take turns at every case, and ends them."""
+    """Everything that is asked for."""
     console = console or Console(stderr=True)
+
+    def tell(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    result = measure_all(config, tell)
+    present = [entry for entry in choose(config.contenders) if entry.program in result.versions]
+    begin = partial(start, peers=config.peers)
+    if config.only in ("all", "start") and not config.cases:
+        case, repeats = (shapes.TINY, 1) if config.quick else (shapes.SMALL, config.repeats)
+        result = result._replace(starts=starts.run(case, starts.chosen(present), begin, repeats, tell))
+    if config.only in ("all", "race") and not config.cases and not config.quick:
+        result = result._replace(race=run_race(config, race.chosen(present, result.measurements), begin, tell))
+    return result
+
+
+def run_race(config: Benchmark, entries: list[Entry], begin: Callable[[Entry], Worker], tell: Callable[[str], None]) -> Race:
+    """The race; left out where its images cannot be had."""
+    environment = os.environ.get("JCNN_ORIGINALS")
+    try:
+        images, test = race.mnist(config.originals or (Path(environment) if environment else None))
+    except DataError as error:
+        left_out = " ".join(str(error).split())
+        tell(f"race: left out, MNIST cannot be had: {left_out}")
+        return Race({}, {}, left_out)
+    recipes = (race.make_recipe(images, test, seed) for seed in range(config.repeats))
+    return race.run(recipes, entries, begin, tell)
+
+
+def measure_all(config: Benchmark, tell: Callable[[str], None]) -> Result:
+    """Starts the contenders, lets them take turns at every case, and ends them."""
     entries = choose(config.contenders)
     workers: dict[str, Worker] = {}
     missing: dict[str, str] = {}
@@ -72,14 +118,15 @@ def run(config: Benchmark, console: Console | None = None) -> Result:
                 workers[entry.program] = start(entry, config.peers)
             except (WorkerError, OSError) as error:
                 missing[entry.program] = str(error)
-                console.print(f"without {entry.program}: {error}", markup=False, highlight=False)
+                tell(f"without {entry.program}: {error}")
         measurements = []
-        for case in select(config):
+        cases = select(config)
+        for number, case in enumerate(cases, 1):
             taking_part = [entry for entry in entries if case.kind in entry.kinds and entry.program in workers]
             rounds = 1 if config.quick else config.rounds
             measured = measure(case, taking_part, lambda entry: workers[entry.program], rounds, config.turn)
             measurements.append(measured)
-            console.print(tables.progress(measured), markup=False, highlight=False, soft_wrap=True)
+            tell(f"{number}/{len(cases)} {tables.progress(measured)}")
             # A process that died is started again for the next case.
             for entry in taking_part:
                 if not workers[entry.program].alive:
@@ -93,15 +140,19 @@ def run(config: Benchmark, console: Console | None = None) -> Result:
 def start(entry: Entry, peers: Path, **environment: str) -> Worker:
     """Starts an entry's program."""
     if entry.peer and not peers.exists():
-        raise WorkerError(f"{entry.program}: {peers} is not there; `make {peers.parents[1]}/ready` makes it")
+        raise WorkerError(f"{entry.program}: {peers} is not there; `make {peers.parent.parent}/ready` makes it")
     return Worker(entry.program, entry.python(peers.absolute()), environment)
 
 
 def select(config: Benchmark) -> list[Case]:
-    """The cases asked for; the matrix product always, as the measure of the machine."""
+    """The cases asked for; with them always the measures of the machine."""
+    if config.only in ("start", "race"):
+        return []
     every = shapes.quickly() if config.quick else shapes.full()
     return [
-        case for case in every if case.kind == "product" or (config.only in ("all", case.kind) and config.cases in case.name)
+        case
+        for case in every
+        if case.kind in ("product", "maximum") or (config.only in ("all", case.kind) and config.cases in case.name)
     ]
 
 
@@ -131,6 +182,17 @@ def figures(config: Benchmark, result: Result) -> dict[str, Any]:
         "config": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()},
         "missing": result.missing,
         "cases": cases,
+        "starts": result.starts
+        and {
+            "found": {name: [one._asdict() for one in found] for name, found in result.starts.found.items()},
+            "errors": result.starts.errors,
+        },
+        "race": result.race
+        and {
+            "finishes": {name: [one._asdict() for one in found] for name, found in result.race.finishes.items()},
+            "errors": result.race.errors,
+            "left_out": result.race.left_out,
+        },
     }
 
 
@@ -142,15 +204,31 @@ def machine() -> dict[str, Any]:
     return {"processor": name, "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()}
 
 
+def is_full(config: Benchmark) -> bool:
+    """Whether nothing was left out, so that the README may tell of it."""
+    return config.only == "all" and not (config.cases or config.contenders or config.quick)
+
+
 def main(config: Benchmark) -> None:
-    """Measures, shows tables, writes the figures."""
+    """Measures, shows tables, writes figures and pictures."""
     result = run(config)
     console = Console()
     for table in tables.terminal(result.measurements):
         console.print(table)
+    met = [*(goals.of_starts(result.starts) if result.starts else []), *(goals.of_race(result.race) if result.race else [])]
+    if met:
+        console.print(goals.table(met))
     config.output.parent.mkdir(parents=True, exist_ok=True)
-    config.output.write_text(json.dumps(figures(config, result), indent=1) + "\n")
+    values = figures(config, result)
+    config.output.write_text(json.dumps(values, indent=1) + "\n")
+    drawn = pictures.draw(result.measurements)
+    pictures.write(drawn, config.output.parent)
     check(result)
+    text = report.block(result.measurements, result.starts, result.race, values["versions"], values["machine"])
+    config.output.with_suffix(".md").write_text(text + "\n")
+    if config.readme and is_full(config):
+        readme.write_block("speed", text)
+        pictures.write_shown(drawn)
 
 
 if __name__ == "__main__":
