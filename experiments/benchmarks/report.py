@@ -14,6 +14,10 @@ from experiments.benchmarks.rounds import Measurement
 from experiments.benchmarks.starts import COLD, STEPS, WARM, Starts
 
 COMMAND = "python -m experiments.benchmarks.speed"
+PICTURE = (
+    '<img src="experiments/pictures/speed_shapes.png" width="800" '
+    'alt="How many times as fast ours is as plain lax and as PyTorch, forward and backward, for every shape of a convolution">'
+)
 PACKAGES = ("jax", "flax", "equinox", "torch")
 
 
@@ -39,6 +43,7 @@ def block(
         words,
         *_steps(measurements),
         *_operations(measurements),
+        PICTURE if comparison.forward_and_backward(measurements) else "",
         *_starts(starts),
         *_race(race),
         *_shapes(measurements),
@@ -111,7 +116,7 @@ def _race(race: Race | None) -> list[str]:
     if race is None:
         return []
     if race.left_out:
-        return [f"**The race to {TARGET:.0%} on MNIST** was left out: {race.left_out}."]
+        return [f"**The race to {100 * TARGET:g} % on MNIST** was left out: {race.left_out}."]
     ours, rows = race.seconds(OURS), []
     for name, finishes in race.finishes.items():
         if not finishes:
@@ -125,7 +130,7 @@ def _race(race: Race | None) -> list[str]:
     if not rows:
         return []
     words = _paragraph(
-        f"""**The race to {TARGET:.0%} of MNIST's test images**, `small`, batches of {BATCH}
+        f"""**The race to {100 * TARGET:g} % of MNIST's test images**, `small`, batches of {BATCH}
         (`JCNN_ORIGINALS=… {COMMAND} --only race`): from the start of the process to the first evaluation that reaches it, every
         {EVALUATE_EVERY} steps, import and compilation included. The same first weights, batches and learning rates for all;
         other ones in every repeat."""
@@ -192,7 +197,8 @@ def _spread(values: Sequence[float], form: str, unit: str) -> str:
 
 def _paragraph(text: str) -> str:
     """The words in lines as long as the README's."""
-    return textwrap.fill(" ".join(text.split()), 128, break_long_words=False, break_on_hyphens=False)
+    together = " ".join(text.split()).replace(" ×", "\u00a0×").replace(" %", "\u00a0%")
+    return textwrap.fill(together, 128, break_long_words=False, break_on_hyphens=False)
 
 
 def _variant(name: str) -> str:

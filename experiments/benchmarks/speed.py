@@ -38,9 +38,9 @@ class Benchmark:
     """Only cases whose name contains this."""
     contenders: tuple[str, ...] = ()
     """Only these: ours, plain_lax, flax_nnx, equinox_, pytorch, ours:FORMULATION/GRADIENT, ours:all. Empty: the first five."""
-    rounds: int = 7
+    rounds: int = 5
     """How often every contender has its turn at a case."""
-    turn: float = 0.15
+    turn: float = 0.1
     """Seconds of a turn; at least one call."""
     repeats: int = 3
     """How often every contender starts from nothing, and how often it races."""

@@ -143,6 +143,8 @@ def test_the_block_is_put_into_the_readme(tmp_path: Path, monkeypatch: pytest.Mo
     readme.write_block("speed", text)
     written = readme.README.read_text()
     assert written.startswith("before\n<!-- speed -->\nOn 2 cores of some processor, Python 3.11, jax 0.10.2, torch 2.13.0")
+    assert "**N\u00a0×**" in written
+    assert f'src="experiments/pictures/{next(iter(pictures.draw(MEASUREMENTS)))}.png"' in written
     assert written.endswith("</details>\n<!-- /speed -->\nafter\n")
     for line in (
         "| convolution, forward + backward | 24 | **2.00 ×** (2.0 … 2.0) | **3.00 ×** (3.0 … 3.0) |",

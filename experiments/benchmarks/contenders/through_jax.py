@@ -20,7 +20,7 @@ Apply = Callable[[Any, jax.Array], jax.Array]
 CHECKED = 4
 MOST = 100
 """Steps a call of a loop."""
-LONGEST = 5.0
+LONGEST = 2.5
 """Seconds a call should take at most."""
 
 
