@@ -12,6 +12,9 @@ import jax
 EIGEN_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """What YNNPACK may take over: single matrix products, and so no convolutions."""
 
+BARRIERS = {"xla_disable_hlo_passes": "cse_barrier_expander"}
+"""The pass that removes optimization barriers before XLA decides what to fuse, left out: what is held is computed once."""
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Options of glibc's `mallopt`."""
 
@@ -23,9 +26,14 @@ def compiler_options() -> dict[str, str] | None:
     """Options to compile a training step with, as `jax.jit` takes them; None: XLA's own.
 
     On the CPU: convolutions by Eigen, matrix products by YNNPACK. By default XLA takes YNNPACK for both, whose convolutions
-    took up to twice as long in the versions measured. An XLA that does not know the option is left as it is.
+    took up to twice as long in the versions measured. And barriers stay: by default XLA's CPU backend removes them early, and
+    then computes what stands before one anew for every pixel of what comes after, as often as it is read (max-pooling's
+    backward by overlapping windows took 20 times as long). An XLA that does not know an option is left as it is.
     """
-    return dict(EIGEN_CONVOLUTIONS) if jax.default_backend() == "cpu" and _known(tuple(EIGEN_CONVOLUTIONS.items())) else None
+    if jax.default_backend() != "cpu":
+        return None
+    known = [options for options in (EIGEN_CONVOLUTIONS, BARRIERS) if _known(tuple(options.items()))]
+    return {name: value for options in known for name, value in options.items()} or None
 
 
 @lru_cache

@@ -231,6 +231,8 @@ def _max_backward(window: Window, dy: Array, x: Array) -> Array:
         best, winner = jnp.where(better, seen, best), jnp.where(better, jnp.int32(number), winner)
     if window.stride == window.size and set(window.dilation) == {1}:
         return _look_up(window, x.shape[1:-1], dy, winner)
+    # Held, or XLA would look for the winner anew at every tap of every pixel.
+    winner = jax.lax.optimization_barrier(winner)
     nothing = jnp.zeros_like(dy)
     routed = (
         window.place(jnp.where(winner == number, dy, nothing), tap, x.shape[1:-1]) for number, tap in enumerate(window.taps())

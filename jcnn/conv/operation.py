@@ -68,7 +68,8 @@ def conv(
             the linear map as a matrix, for small images: all of these add up the very products of the sum;
             `"fft"`, the convolution theorem, with an error relative to the whole image; `"winograd"`, minimal filtering, with
             the error of `jcnn.conv.winograd.winograd_bound`, for stride 1 and dilation 1. These two take floats only.
-            `"auto"` is `"lax"` or `"taps"`, whichever was measured the faster for such filters on this backend.
+            `"auto"` is `"lax"`, `"taps"` or, for float32, `"winograd"`, whichever was measured the fastest for such filters on
+            this backend; `gradient="manual"` then chooses among its forms in the same way.
             An infinity or NaN stays with the windows that see it, except that with `"winograd"` it reaches their whole tiles,
             with `"toeplitz"` and `"fft"` the whole image.
         gradient: `"autodiff"`, or `"manual"` for the hand-derived rule of `conv_backward` (reverse mode only).
@@ -90,7 +91,8 @@ def conv(
     if formulation not in forms:
         raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, forms))}")
     forward = partial(_forward, forms[formulation], window, groups)
-    return differentiable(forward, partial(_backward, window, groups), gradient)(x, w, b)
+    back = partial(_backward, window, groups, winograd=formulation == "auto")
+    return differentiable(forward, back, gradient)(x, w, b)
 
 
 def convolve(
@@ -208,7 +210,9 @@ def _forward(formulation: Any, window: Window, groups: int, x: Array, w: Array, 
     return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
 
 
-def _backward(window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None) -> tuple[Array, Array, Array | None]:
-    dx = backward.input_gradient(dy, w, window, groups, x.shape[1:-1])
-    dw = backward.filter_gradient(dy, x, window, groups)
+def _backward(
+    window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None, *, winograd: bool = False
+) -> tuple[Array, Array, Array | None]:
+    dx = backward.input_gradient(dy, w, window, groups, x.shape[1:-1], winograd=winograd)
+    dw = backward.filter_gradient(dy, x, window, groups, winograd=winograd)
     return dx, dw, None if b is None else backward.bias_gradient(dy)

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
+from fractions import Fraction
+from functools import reduce
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from jcnn.conv.channels import mix
-from jcnn.conv.cook_toom import Transforms, growth, transforms
+from jcnn.conv.channels import between_channels, mix
+from jcnn.conv.cook_toom import Matrix, Transforms, growth, transforms
 from jcnn.precision import wide
 from jcnn.window import Window
 
@@ -62,35 +62,114 @@ def conv_winograd(
     count, *sizes, _ = x.shape
     outputs = window.output_shape(sizes)
     tile = default_tile(window.size, outputs) if tile is None else tuple(tile)
-    tiles = tuple(-(-o // m) for o, m in zip(outputs, tile, strict=True))
-    matrices = [_floats(transforms(m, r), wide(x).dtype) for m, r in zip(tile, window.size, strict=True)]
+    tiles = _tiles(outputs, tile)
+    matrices = [transforms(m, r) for m, r in zip(tile, window.size, strict=True)]
 
-    image, filters = window.pad(wide(x)), wide(w)
-    rest = [t * m - o for t, m, o in zip(tiles, tile, outputs, strict=True)]
-    image = lax.pad(image, image.dtype.type(0), ((0, 0, 0), *((0, more, 0) for more in rest), (0, 0, 0)))
-    for axis, (_, of_filters, of_input) in enumerate(matrices):  # the points of every axis go in front of those before
-        pieces = _overlapping(image, 2 * axis + 1, tiles[axis], tile[axis], len(of_input))
-        image = jnp.tensordot(of_input, pieces, 1)
-        filters = jnp.tensordot(of_filters, filters, ((1,), (axis,)))
+    image = _transformed_input(window.pad(wide(x)), tiles, tile, matrices)
+    filters = [wide(w)]
+    for axis, (_, of_filters, _) in enumerate(matrices):
+        taps = range(window.size[axis])
+        filters = _transform(of_filters, [lax.index_in_dim(part, k, keepdims=False) for part in filters for k in taps])
+    points = [mix(pixels, mixing, groups) for pixels, mixing in zip(image, filters, strict=True)]
 
-    at_each_point = jax.vmap(partial(mix, groups=groups))
-    all_points = math.prod(image.shape[: len(tile)])
-    products = at_each_point(image.reshape(all_points, -1, x.shape[-1]), filters.reshape(all_points, *w.shape[-2:]))
-    y = products.reshape(*image.shape[:-1], w.shape[-1])
     for axis, (of_output, _, _) in reversed(list(enumerate(matrices))):
-        y = jnp.moveaxis(jnp.tensordot(of_output, y, 1), 0, 2 * axis + 2)
-        y = y.reshape(*y.shape[: 2 * axis + 1], tiles[axis] * tile[axis], *y.shape[2 * axis + 3 :])
+        points = _transform(of_output, points, math.prod(tile[axis + 1 :]))
+    points = [lax.optimization_barrier(point) for point in points]
+    for axis, m in reversed(list(enumerate(tile))):
+        # Outputs of one tile go beside each other, tile after tile.
+        points = [jnp.stack(points[first : first + m], axis + 2) for first in range(0, len(points), m)]
+    y = points[0].reshape(count, *(t * m for t, m in zip(tiles, tile, strict=True)), w.shape[-1])
     return lax.slice(y, (0,) * y.ndim, (count, *outputs, w.shape[-1])).astype(x.dtype)
 
 
-def _overlapping(x: Array, axis: int, tiles: int, m: int, n: int) -> Array:
-    """Pieces of n along `axis`, m from one to the next: entry k of every piece at [k], a strided slice each."""
-    return jnp.stack([lax.slice_in_dim(x, k, k + (tiles - 1) * m + 1, m, axis) for k in range(n)])
+def filter_gradient_winograd(
+    dy: Float[Array, "n *o c_out"],
+    x: Float[Array, "n *s c_in"],
+    window: Window,
+    groups: int,
+    tile: Sequence[int] | None = None,
+) -> Float[Array, "*f c_group c_out"]:
+    """dw = Gᵀ [Σ over examples and tiles of (Bᵀ x) ⊙ (A dy)] along each axis: the transpose of `conv_winograd` by the filters.
+
+    The sums are one matrix product of channels with channels for each of Π(m + r − 1) points; the error is that of
+    `winograd_bound` with N · tiles terms.
+
+    Args:
+        dy: output gradient.
+        x: the input that the convolution saw.
+        window: stride 1 and dilation 1.
+        groups: as in `conv`.
+        tile: m, outputs at once along every axis; None: `default_tile`.
+
+    Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", section 4.
+    """
+    outputs = dy.shape[1:-1]
+    tile = default_tile(window.size, outputs) if tile is None else tuple(tile)
+    tiles = _tiles(outputs, tile)
+    matrices = [transforms(m, r) for m, r in zip(tile, window.size, strict=True)]
+
+    image = _transformed_input(window.pad(wide(x)), tiles, tile, matrices)
+    gradients = [_whole(wide(dy), tiles, tile, (0,) * len(tile))]
+    for axis, (of_output, _, _) in enumerate(matrices):
+        m = tile[axis]
+        parts = [lax.slice_in_dim(part, k, None, m, axis + 1) for part in gradients for k in range(m)]
+        gradients = [lax.optimization_barrier(part) for part in _transform(_transposed(of_output), parts)]
+    points = [
+        between_channels(pixels.reshape(-1, x.shape[-1]), part.reshape(-1, dy.shape[-1]), groups)
+        for pixels, part in zip(image, gradients, strict=True)
+    ]
+    for axis, (_, of_filters, _) in reversed(list(enumerate(matrices))):
+        points = _transform(_transposed(of_filters), points, math.prod(window.size[axis + 1 :]))
+    return jnp.stack(points).reshape(*window.size, *points[0].shape).astype(dy.dtype)
 
 
-def _floats(exact: Transforms, dtype: jnp.dtype) -> list[Array]:
-    """The transforms, rounded once."""
-    return [jnp.asarray(np.array(matrix, float), dtype) for matrix in exact]
+def _transformed_input(image: Array, tiles: Sequence[int], tile: Sequence[int], matrices: Sequence[Transforms]) -> list[Array]:
+    """Bᵀ along every axis, for all tiles at once: (N, *tiles, C) at each point, the points of the last axis fastest."""
+    parts = [_whole(image, tiles, tile, [len(of_input) - m for m, (_, _, of_input) in zip(tile, matrices, strict=True)])]
+    for axis, (m, (_, _, of_input)) in enumerate(zip(tile, matrices, strict=True), 1):
+        last = (tiles[axis - 1] - 1) * m + 1
+        seen = [lax.slice_in_dim(part, k, k + last, m, axis) for part in parts for k in range(len(of_input))]
+        # Held, or XLA would compute the sums of one axis anew in those of the next.
+        parts = [lax.optimization_barrier(part) for part in _transform(of_input, seen)]
+    return parts
+
+
+def _transform(matrix: Matrix, parts: Sequence[Array], inner: int = 1) -> list[Array]:
+    """The matrix applied to one axis of a grid of arrays, listed row by row; `inner` entries lie behind each of the axis.
+
+    Written as sums, not as a product: most entries of these matrices are 0 or ±1.
+    """
+    block = len(matrix[0]) * inner
+    return [
+        _combination(row, parts[first + offset : first + block : inner])
+        for first in range(0, len(parts), block)
+        for row in matrix
+        for offset in range(inner)
+    ]
+
+
+def _combination(weights: Sequence[Fraction], parts: Sequence[Array]) -> Array:
+    """Σ weight · part, without the terms that are zero."""
+    terms = [
+        part if weight == 1 else -part if weight == -1 else part * part.dtype.type(float(weight))
+        for weight, part in zip(weights, parts, strict=True)
+        if weight
+    ]
+    return reduce(jnp.add, terms)
+
+
+def _tiles(outputs: Sequence[int], tile: Sequence[int]) -> tuple[int, ...]:
+    return tuple(-(-o // m) for o, m in zip(outputs, tile, strict=True))
+
+
+def _whole(x: Array, tiles: Sequence[int], tile: Sequence[int], overlap: Sequence[int]) -> Array:
+    """x with zeros at the end of every axis, up to whole tiles and what the last of them sees beyond."""
+    rest = [t * m + more - n for t, m, more, n in zip(tiles, tile, overlap, x.shape[1:-1], strict=True)]
+    return lax.pad(x, x.dtype.type(0), ((0, 0, 0), *((0, more, 0) for more in rest), (0, 0, 0)))
+
+
+def _transposed(matrix: Matrix) -> Matrix:
+    return tuple(zip(*matrix, strict=True))
 
 
 def winograd_bound(

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import jcnn
-from jcnn.conv.auto import fastest
 
 CASES = [
     {"c_in": 3, "c_out": 4},
@@ -32,12 +31,3 @@ def test_the_same_values_and_gradients(case: dict[str, int], gradient: str) -> N
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
     for mine, theirs in zip(ours(dy), pull(dy), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("c_group", "groups", "expected"),
-    [(1, 1, "lax"), (1, 8, "taps"), (1, 2, "taps"), (2, 4, "lax"), (64, 1, "lax")],
-)
-def test_the_rule(c_group: int, groups: int, expected: str) -> None:
-    assert jax.default_backend() == "cpu"
-    assert fastest(c_group, groups) == expected

@@ -76,4 +76,4 @@ def test_products_saved() -> None:
     """F(4 × 4, 3 × 3): 36 products a tile and channel instead of 144, counted in the program."""
     x, w = jnp.ones((1, 10, 10, 5)), jnp.ones((3, 3, 5, 7))
     text = str(jax.make_jaxpr(lambda x, w: conv(x, w, formulation="winograd"))(x, w))
-    assert "f64[36," in text
+    assert text.count("dot_general") == 36

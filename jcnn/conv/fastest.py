@@ -1,0 +1,83 @@
+"""Which way to compute each pass of a convolution is fastest: a few rules for the CPU.
+
+`python -m experiments.benchmarks.choices` measures every way on every benchmarked shape and keeps the figures in
+`experiments/benchmarks/choices.json`; a test holds the rules against them. On other backends, where nothing was measured, XLA's
+own operation, and for the gradients what is made of it.
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import jax
+
+from jcnn.window import Window
+
+Pass = Literal["forward", "dx", "dw"]
+
+
+class Layer(NamedTuple):
+    """What the choice depends on.
+
+    Attributes:
+        window: the parsed window.
+        c_in: channels of the input.
+        c_out: channels of the output.
+        groups: as in `conv`.
+        winograd: whether minimal filtering may be taken, with the larger error of `winograd_bound`.
+    """
+
+    window: Window
+    c_in: int
+    c_out: int
+    groups: int
+    winograd: bool = False
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether every group looks at one channel only."""
+        return self.groups > 1 and self.c_in == self.groups
+
+    @property
+    def taps(self) -> int:
+        """Number of filter positions."""
+        return math.prod(self.window.size)
+
+
+def fastest(what: Pass, layer: Layer) -> str:
+    """The name of the fastest way: a formulation of `conv`, or a function of `input_gradients` or `filter_gradients`."""
+    if jax.default_backend() != "cpu":
+        return _elsewhere(what, layer)
+    minimal = layer.winograd and _saves_by_winograd(layer)
+    match what:
+        case "forward":
+            # XLA has no fast kernel where no channels are mixed: the products of the taps shrink to scaled images.
+            if layer.depthwise or (layer.c_in == 1 and layer.taps <= 32):
+                return "taps"
+            return "winograd" if minimal else "lax"
+        case "dx":
+            if layer.depthwise and layer.c_out == layer.groups:
+                return "by_places"
+            if any(s > 1 for s in layer.window.stride) and set(layer.window.dilation) == {1}:
+                return "by_phases"
+            return "winograd" if minimal else "by_convolution"
+        case "dw":
+            if layer.depthwise:
+                return "by_sums"
+            if layer.groups > 1 or layer.taps == 1:
+                return "by_taps"
+            if layer.c_in * layer.taps <= 16:
+                return "by_patches"
+            return "winograd" if minimal else "by_correlation"
+
+
+def _saves_by_winograd(layer: Layer) -> bool:
+    """3×3 filters that move pixel by pixel, with enough channels for the products to outweigh the transforms."""
+    window = layer.window
+    steps = {*window.stride, *window.dilation}
+    return window.size == (3, 3) and steps == {1} and layer.groups == 1 and min(layer.c_in, layer.c_out) >= 64
+
+
+def _elsewhere(what: Pass, layer: Layer) -> str:
+    if what == "dw":
+        return "by_taps" if layer.groups > 1 or layer.taps == 1 else "by_correlation"
+    return {"forward": "lax", "dx": "by_convolution"}[what]

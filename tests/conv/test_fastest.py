@@ -1,0 +1,136 @@
+"""The rules of the fastest way: against the figures they were made from, and the same results by every way."""
+
+import json
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jcnn
+from experiments.benchmarks import shapes
+from experiments.benchmarks.cases import Convolution
+from experiments.benchmarks.choices import CHOICES, PLAIN, layer_of, ways
+from jcnn.conv import filter_gradients, input_gradients
+from jcnn.conv.fastest import Layer, fastest
+from jcnn.conv.winograd import default_tile, filter_gradient_winograd, winograd_bound
+from jcnn.window import parse_window
+from tests.references import normal
+
+CASES = [case for case in shapes.convolutions() if isinstance(case, Convolution)]
+MEASURED = {(row["name"], row["pass"]): row["milliseconds"] for row in json.loads(CHOICES.read_text())["cases"]}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name}, {case.what}")
+def test_the_choice_was_measured_and_is_no_slower_than_plain_lax(case: Convolution) -> None:
+    measured = MEASURED[case.name, case.what]
+    assert measured[fastest(case.what, layer_of(case))] <= 1.05 * measured[PLAIN]
+
+
+def test_little_is_lost_to_the_best() -> None:
+    lost = [
+        measured[fastest(case.what, layer_of(case))] / min(measured.values())
+        for case in CASES
+        if (measured := MEASURED[case.name, case.what])
+    ]
+    assert np.exp(np.mean(np.log(lost))) < 1.1
+
+
+def test_every_way_was_measured() -> None:
+    for case in CASES:
+        assert MEASURED[case.name, case.what].keys() == {*ways(case), PLAIN}
+
+
+@pytest.mark.parametrize("what", ["forward", "dx", "dw"])
+def test_minimal_filtering_only_where_it_may(what: str) -> None:
+    window = parse_window((16, 16), (3, 3), padding=1)
+    assert fastest(what, Layer(window, 64, 64, 1, winograd=True)) == "winograd"  # pyright: ignore[reportArgumentType]
+    for layer in (
+        Layer(window, 64, 64, 1),
+        Layer(window, 64, 64, 2, winograd=True),
+        Layer(window, 32, 64, 1, winograd=True),
+        Layer(parse_window((16, 16), (3, 3), stride=2), 64, 64, 1, winograd=True),
+        Layer(parse_window((16, 16), (3, 3), dilation=2), 64, 64, 1, winograd=True),
+        Layer(parse_window((16, 16), (5, 5)), 64, 64, 1, winograd=True),
+    ):
+        assert fastest(what, layer) != "winograd"  # pyright: ignore[reportArgumentType]
+
+
+GEOMETRIES = [
+    ((9, 8), (3, 3), {"stride": 2, "padding": 1}),
+    ((9, 8), (2, 3), {"stride": (3, 2), "padding": ((0, 2), (1, 0))}),
+    ((7, 8), (2, 2), {"stride": 3}),
+    ((10,), (4,), {"stride": 3, "padding": 2}),
+    ((5, 6, 4), (3, 2, 1), {"stride": (2, 1, 2), "padding": 1}),
+    ((9, 8), (3, 3), {"padding": ((3, 4), (2, 2))}),
+]
+
+
+@pytest.mark.parametrize(("c_in", "c_out", "groups"), [(3, 4, 1), (4, 6, 2), (3, 3, 3), (2, 6, 2)], ids=str)
+@pytest.mark.parametrize(("sizes", "taps", "options"), GEOMETRIES, ids=str)
+@pytest.mark.parametrize("batch", [1, 6])
+def test_every_way_gives_the_same_gradients(
+    sizes: tuple[int, ...], taps: tuple[int, ...], options: dict, batch: int, c_in: int, c_out: int, groups: int
+) -> None:
+    window = parse_window(sizes, taps, **options)
+    x, w = jnp.asarray(normal(batch, *sizes, c_in)), jnp.asarray(normal(*taps, c_in // groups, c_out))
+    y, pull = jax.vjp(lambda x, w: jcnn.conv(x, w, **options, groups=groups), x, w)
+    dy = jnp.asarray(normal(*y.shape))
+    dx, dw = pull(dy)
+    for form in (input_gradients.by_convolution, input_gradients.by_phases, input_gradients.by_places):
+        found = form(dy, w, window, groups, sizes)
+        # Sums of float64 of at most a few hundred products near 1.
+        np.testing.assert_allclose(found, dx, rtol=0, atol=1e-12, err_msg=form.__name__)
+    forms = [filter_gradients.by_taps]
+    forms += [filter_gradients.by_correlation, filter_gradients.by_patches] if groups == 1 else []
+    forms += [filter_gradients.by_sums] if c_in == groups > 1 else []
+    for form in forms:
+        np.testing.assert_allclose(form(dy, x, window, groups), dw, rtol=0, atol=1e-12, err_msg=form.__name__)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "taps", "padding"),
+    [((11,), (3,), 1), ((10, 9), (3, 3), 1), ((9, 8), (2, 5), 0), ((6, 7, 5), (3, 3, 3), 1)],
+    ids=str,
+)
+@pytest.mark.parametrize(("groups", "dtype"), product([1, 2], ["float32", "float64"]))
+def test_the_filter_gradient_by_minimal_filtering_keeps_to_its_bound(
+    sizes: tuple[int, ...], taps: tuple[int, ...], padding: int, groups: int, dtype: str
+) -> None:
+    window = parse_window(sizes, taps, padding=padding)
+    outputs = window.output_shape(sizes)
+    x, dy = normal(3, *sizes, 4).astype(dtype), normal(3, *outputs, 6).astype(dtype)
+    found = filter_gradient_winograd(jnp.asarray(dy), jnp.asarray(x), window, groups)
+    assert found.dtype == dtype
+    exact = filter_gradients.by_taps(jnp.asarray(dy, jnp.float64), jnp.asarray(x, jnp.float64), window, groups)
+    tile = default_tile(taps, outputs)
+    tiles = np.prod([-(-o // m) for o, m in zip(outputs, tile, strict=True)])
+    axes = tuple(range(1, len(sizes) + 1))
+    scale = np.abs(x).max(axes).T @ np.abs(dy).sum(axes)  # Σ_n max|x_n| · ‖dy_n‖₁, (C_in, C_out)
+    mine = [scale[2 * (o // 3) : 2 * (o // 3) + 2, o] if groups == 2 else scale[:, o] for o in range(6)]
+    bound = winograd_bound(tile, taps, terms=int(3 * tiles), dtype=dtype) * np.stack(mine, 1)
+    assert (np.abs(np.asarray(found, np.float64) - np.asarray(exact)) <= bound).all()
+
+
+@pytest.mark.parametrize("gradient", ["autodiff", "manual"])
+def test_float32_with_many_channels_keeps_to_the_bound(gradient: str) -> None:
+    """The one case in which `auto` takes minimal filtering, for all three passes."""
+    x, w = (array.astype("float32") for array in (normal(2, 9, 10, 64), normal(3, 3, 64, 64)))
+    exact, pull = jax.vjp(lambda x, w: jcnn.conv(x, w, padding=1), jnp.asarray(x, jnp.float64), jnp.asarray(w, jnp.float64))
+    dy = normal(*exact.shape).astype("float32")
+    dx, dw = pull(jnp.asarray(dy, jnp.float64))
+    found, ours = jax.vjp(lambda x, w: jcnn.conv(x, w, padding=1, formulation="auto", gradient=gradient), x, w)  # pyright: ignore[reportArgumentType]
+    my_dx, my_dw = ours(jnp.asarray(dy))
+    pixels = (1, 2)
+    scales = {
+        "y": np.abs(x).max(pixels) @ np.abs(w).sum((0, 1)),
+        "dx": np.abs(dy).max(pixels) @ np.abs(w).sum((0, 1)).T,
+        "dw": np.abs(x).max(pixels).T @ np.abs(dy).sum(pixels),
+    }
+    for name, mine, right in (("y", found, exact), ("dx", my_dx, dx), ("dw", my_dw, dw)):
+        terms = 2 * 3 * 3 if name == "dw" else 64
+        bound = winograd_bound((4, 4), (3, 3), terms, np.float32) * scales[name]
+        bound = bound if name == "dw" else bound[:, None, None, :]
+        assert (np.abs(np.asarray(mine, np.float64) - np.asarray(right)) <= bound).all(), name
+        assert not np.array_equal(mine, np.asarray(right, np.float32)), name
