@@ -8,10 +8,15 @@ BIN := .venv/bin
 INSTALL := pip install -q --disable-pip-version-check
 READY := .venv/ready-$(or $(EXTRA),cpu)
 
-.PHONY: train test test-deep test-peers lint bench experiments clean
+.PHONY: train native test test-deep test-peers lint bench experiments clean
 
 train: $(READY)
 	$(BIN)/jcnn train $(ARGS)
+
+# Convolutions by oneDNN for an x86-64 CPU under Linux, optional; compiled here, by the C++ compiler of the system.
+native: $(READY)
+	$(BIN)/python -m $(INSTALL) --require-hashes -r native/requirements.lock
+	$(BIN)/python -m $(INSTALL) --no-build-isolation --no-deps ./native
 
 test: $(READY)
 	$(BIN)/pytest -n auto --ignore tests/peers $(ARGS)

@@ -4,6 +4,7 @@ import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jcnn.compilation import compiler_options, keep_memory
-from jcnn.conv import conv, conv_backward
+from jcnn.conv import conv, conv_backward, native
 
 Verdict = Literal["good", "note", "bad"]
 
@@ -38,6 +39,7 @@ def examine() -> list[Finding]:
         _cache(),
         _memory(),
         _convolutions(),
+        _native(),
         _known_values(),
         _gradients(),
     ]
@@ -123,6 +125,15 @@ def _convolutions() -> Finding:
     set_to = ", ".join(f"{name}={value}" for name, value in options.items())
     reasons = "YNNPACK's convolutions were slower where measured; what is held by a barrier is computed once"
     return Finding("convolutions", f"by Eigen in training, barriers kept: {reasons} ({set_to})", "good")
+
+
+def _native() -> Finding:
+    reason = native.missing()
+    if reason is None:
+        return Finding("native convolutions", "oneDNN, by jcnn_native", "good")
+    if find_spec("jcnn_native") is None:
+        return Finding("native convolutions", "not installed; optional, `make native` in the source of jcnn", "good")
+    return Finding("native convolutions", reason, "note", "`make native` in the source of jcnn installs them anew")
 
 
 def _known_values() -> Finding:

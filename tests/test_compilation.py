@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 QUICK = ("train", "--network", "lecture", "--epochs", "2", "--batch-size", "100")
@@ -73,9 +75,22 @@ def test_freed_memory_is_kept() -> None:
 
 
 def test_the_options_are_known_to_the_xla_we_install() -> None:
-    from jcnn.compilation import EIGEN_CONVOLUTIONS, compiler_options
+    from jcnn.compilation import BARRIERS, EIGEN_CONVOLUTIONS, compiler_options
 
-    assert compiler_options() == EIGEN_CONVOLUTIONS
+    assert compiler_options() == {**EIGEN_CONVOLUTIONS, **BARRIERS}
+
+
+def test_what_is_held_is_not_fused() -> None:
+    """The pass left out is there under that name: with it the barrier is gone, without it it stays to the end."""
+    from jcnn.compilation import compiler_options
+
+    def held(x: jax.Array) -> jax.Array:
+        return jax.lax.optimization_barrier(x * 2) + 1
+
+    texts = [
+        jax.jit(held, compiler_options=options).lower(jnp.ones(8)).compile().as_text() for options in (None, compiler_options())
+    ]
+    assert ["opt-barrier" in (text or "") for text in texts] == [False, True]
 
 
 def test_options_xla_does_not_know_are_left_out() -> None:

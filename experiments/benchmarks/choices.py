@@ -24,7 +24,7 @@ from experiments.benchmarks.cases import Convolution
 from experiments.benchmarks.contenders.arrays import operands
 from experiments.benchmarks.speed import machine
 from jcnn.compilation import compiler_options, keep_memory
-from jcnn.conv import filter_gradients, input_gradients
+from jcnn.conv import filter_gradients, input_gradients, native
 from jcnn.conv.fastest import Layer, fastest
 from jcnn.conv.lax import conv_lax
 from jcnn.conv.taps import conv_taps
@@ -43,9 +43,9 @@ Way = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 class Benchmark:
     """How to measure."""
 
-    rounds: int = 5
+    rounds: int = 7
     """How often every way has its turn."""
-    turn: float = 0.1
+    turn: float = 0.05
     """Seconds of a turn; at least one call."""
     cases: str = ""
     """Only shapes whose name contains this; nothing is written then."""
@@ -54,8 +54,8 @@ class Benchmark:
 
 
 def layer_of(case: Convolution) -> Layer:
-    """What the rules are asked about this case."""
-    return Layer(window_of(case), *case.channels, case.groups, winograd=True)
+    """What the rules are asked about this case, with oneDNN where it is installed."""
+    return Layer(window_of(case), *case.channels, case.groups, winograd=True, native=native.available())
 
 
 def window_of(case: Convolution) -> Window:
@@ -71,14 +71,16 @@ def ways(case: Convolution) -> dict[str, Way]:
     if case.what == "forward":
         forms: dict[str, Any] = {"lax": conv_lax}
         # A sum of images that is written without products pays off for few channels only.
-        forms |= {"taps": conv_taps} if layer.depthwise or case.channels[0] == 1 else {}
+        forms |= {"taps": conv_taps} if layer.depthwise or case.channels[0] * case.window**2 <= 32 else {}
         forms |= {"winograd": conv_winograd} if minimal else {}
+        forms |= {"native": native.conv_native} if layer.native else {}
         return {name: lambda x, w, _, form=form: form(x, w, window, groups) for name, form in forms.items()}
     if case.what == "dx":
         backward = {"by_convolution": input_gradients.by_convolution}
         backward |= {"by_phases": input_gradients.by_phases} if case.stride > 1 else {}
         backward |= {"by_places": input_gradients.by_places} if layer.depthwise or case.window == 1 else {}
         backward |= {"winograd": partial(input_gradients.by_convolution, formulation=conv_winograd)} if minimal else {}
+        backward |= {"native": native.input_gradient} if layer.native else {}
         size = (case.size,) * 2
         return {name: lambda _x, w, dy, form=form: form(dy, w, window, groups, size) for name, form in backward.items()}
     filters: dict[str, Any] = {"by_taps": filter_gradients.by_taps}
@@ -87,6 +89,7 @@ def ways(case: Convolution) -> dict[str, Way]:
         {"by_correlation": filter_gradients.by_correlation, "by_patches": filter_gradients.by_patches} if groups == 1 else {}
     )
     filters |= {"winograd": filter_gradient_winograd} if minimal else {}
+    filters |= {"native": native.filter_gradient} if layer.native else {}
     return {name: lambda x, _w, dy, form=form: form(dy, x, window, groups) for name, form in filters.items()}
 
 

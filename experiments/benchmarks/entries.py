@@ -41,12 +41,13 @@ class Entry:
 
 LOOP = {"per_call": IN_A_CALL}
 STEP = ("step",)
-OURS, OURS_LOOP, LAX, LAX_LOOP = "ours", "ours, loop", "plain lax", "plain lax, loop"
+OURS, OURS_LOOP, NATIVE, LAX, LAX_LOOP = "ours", "ours, loop", "ours with oneDNN", "plain lax", "plain lax, loop"
 FLAX, EQUINOX, TORCH = "Flax NNX", "Equinox", "PyTorch"
 
 ENTRIES = (
     Entry(OURS, "ours", peer=False),
     Entry(OURS_LOOP, "ours", LOOP, STEP, peer=False),
+    Entry(NATIVE, "ours_native", LOOP, ("conv", "step"), peer=False),
     Entry(LAX, "plain_lax", peer=False),
     Entry(LAX_LOOP, "plain_lax", LOOP, STEP, peer=False, left_out={"six convolutions": "left out: a step takes over a minute"}),
     Entry(FLAX, "flax_nnx", {}, STEP),

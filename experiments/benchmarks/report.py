@@ -8,7 +8,7 @@ from typing import Any
 from experiments import readme
 from experiments.benchmarks import comparison
 from experiments.benchmarks.comparison import BEST, Line
-from experiments.benchmarks.entries import EQUINOX, FLAX, LAX, OURS, OURS_LOOP, TORCH
+from experiments.benchmarks.entries import EQUINOX, FLAX, LAX, NATIVE, OURS, OURS_LOOP, TORCH
 from experiments.benchmarks.race import BATCH, EVALUATE_EVERY, TARGET, Race
 from experiments.benchmarks.rounds import Measurement
 from experiments.benchmarks.starts import COLD, STEPS, WARM, Starts
@@ -62,10 +62,20 @@ def _steps(measurements: Sequence[Measurement]) -> list[str]:
         if line.best:
             cells[-1] += f", {_variant(line.best)}"
         floor = f"{seconds * top / line.flops:.1f} ×" if top else ""
-        rows.append([f"`{line.name}`", f"{1e3 * seconds:.1f} ms", *cells, floor])
+        native = f"{1e3 * line.seconds(NATIVE):.1f} ms" if NATIVE in line.rounds else ""
+        rows.append([f"`{line.name}`", f"{1e3 * seconds:.1f} ms", *cells, floor, native])
     if not rows:
         return []
-    header = ["network", "ours", FLAX, EQUINOX, "plain `lax`", f"{TORCH}, its fastest", "ours over the floor"]
+    header = [
+        "network",
+        "ours",
+        FLAX,
+        EQUINOX,
+        "plain `lax`",
+        f"{TORCH}, its fastest",
+        "ours over the floor",
+        "ours with oneDNN",
+    ]
     words = _paragraph(
         f"""**Training steps** (`{COMMAND} --only step`). Ours in its compiled loop, the others one step a call, as they are
         used. The floor is the time in which the machine does as much arithmetic in a large matrix product:
@@ -81,7 +91,16 @@ def _operations(measurements: Sequence[Measurement]) -> list[str]:
         "max-pooling, forward": comparison.poolings(measurements, "forward"),
         "max-pooling, backward": comparison.poolings(measurements, "backward"),
     }
-    rows = [[name, str(len(lines)), _mean(lines, LAX), _mean(lines, BEST)] for name, lines in kinds.items() if lines]
+    rows = [
+        [
+            f"{name}{'' if ours == OURS else ', with oneDNN'}",
+            str(len(lines)),
+            *(_mean(lines, peer, ours) for peer in (LAX, BEST)),
+        ]
+        for name, lines in kinds.items()
+        for ours in (OURS, NATIVE)
+        if any(ours in line.rounds for line in lines)
+    ]
     if not rows:
         return []
     words = _paragraph(
@@ -182,11 +201,11 @@ def _ratio(line: Line, theirs: str, ours: str) -> str:
     return f"**{found.median:.1f} ×** ({found.lowest:.1f} … {found.highest:.1f})" if found else ""
 
 
-def _mean(lines: Sequence[Line], theirs: str) -> str:
-    mean = comparison.geometric_mean(lines, theirs, OURS)
+def _mean(lines: Sequence[Line], theirs: str, ours: str) -> str:
+    mean = comparison.geometric_mean(lines, theirs, ours)
     if mean is None:
         return ""
-    ratios = [found.median for line in lines if (found := line.ratio(theirs, OURS))]
+    ratios = [found.median for line in lines if (found := line.ratio(theirs, ours))]
     return f"**{mean:.2f} ×** ({min(ratios):.1f} … {max(ratios):.1f})"
 
 

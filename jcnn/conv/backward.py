@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Num
 
-from jcnn.conv import filter_gradients, input_gradients
+from jcnn.conv import filter_gradients, input_gradients, native
 from jcnn.conv.fastest import Layer, fastest
 from jcnn.conv.winograd import conv_winograd, filter_gradient_winograd
 from jcnn.precision import wide
@@ -34,7 +34,7 @@ def input_gradient(
     groups: int,
     input_shape: Sequence[int],
     *,
-    winograd: bool = False,
+    auto: bool = False,
 ) -> Num[Array, "n *s c_in"]:
     """dx, in the form that is fastest here.
 
@@ -44,20 +44,25 @@ def input_gradient(
         window: its window.
         groups: its groups.
         input_shape: the spatial sizes of its input.
-        winograd: whether minimal filtering may be among the forms, for float32.
+        auto: whether minimal filtering and oneDNN may be among the forms, for float32.
     """
-    way = fastest("dx", Layer(window, w.shape[-2] * groups, w.shape[-1], groups, winograd and dy.dtype == jnp.float32))
+    layer = Layer(window, w.shape[-2] * groups, w.shape[-1], groups)
+    way = fastest("dx", layer._replace(winograd=auto and dy.dtype == jnp.float32, native=auto and native.takes(dy, w)))
     if way == "winograd":
         return input_gradients.by_convolution(dy, w, window, groups, input_shape, conv_winograd)
+    if way == "native":
+        return native.input_gradient(dy, w, window, groups, input_shape)
     return getattr(input_gradients, way)(dy, w, window, groups, input_shape)
 
 
 def filter_gradient(
-    dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int, *, winograd: bool = False
+    dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int, *, auto: bool = False
 ) -> Num[Array, "*f c_group c_out"]:
     """dw, in the form that is fastest here; arguments as `input_gradient`, x the input that the convolution saw."""
-    way = fastest("dw", Layer(window, x.shape[-1], dy.shape[-1], groups, winograd and dy.dtype == jnp.float32))
-    form = filter_gradient_winograd if way == "winograd" else getattr(filter_gradients, way)
+    layer = Layer(window, x.shape[-1], dy.shape[-1], groups)
+    way = fastest("dw", layer._replace(winograd=auto and dy.dtype == jnp.float32, native=auto and native.takes(dy, x)))
+    others = {"winograd": filter_gradient_winograd, "native": native.filter_gradient}
+    form = others[way] if way in others else getattr(filter_gradients, way)
     return form(dy, x, window, groups)
 
 

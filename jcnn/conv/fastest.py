@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import jax
 
+from jcnn.conv.channels import FEW
 from jcnn.window import Window
 
 Pass = Literal["forward", "dx", "dw"]
@@ -24,6 +25,7 @@ class Layer(NamedTuple):
         c_out: channels of the output.
         groups: as in `conv`.
         winograd: whether minimal filtering may be taken, with the larger error of `winograd_bound`.
+        native: whether oneDNN may be taken.
     """
 
     window: Window
@@ -31,6 +33,7 @@ class Layer(NamedTuple):
     c_out: int
     groups: int
     winograd: bool = False
+    native: bool = False
 
     @property
     def depthwise(self) -> bool:
@@ -48,10 +51,12 @@ def fastest(what: Pass, layer: Layer) -> str:
     if jax.default_backend() != "cpu":
         return _elsewhere(what, layer)
     minimal = layer.winograd and _saves_by_winograd(layer)
+    if layer.native and not minimal and _faster_by_onednn(what, layer):
+        return "native"
     match what:
         case "forward":
-            # XLA has no fast kernel where no channels are mixed: the products of the taps shrink to scaled images.
-            if layer.depthwise or (layer.c_in == 1 and layer.taps <= 32):
+            # XLA has no fast kernel for one or few channels: the products of the taps shrink to scaled images.
+            if layer.depthwise or (layer.c_in <= FEW and layer.c_in * layer.taps <= 32):
                 return "taps"
             return "winograd" if minimal else "lax"
         case "dx":
@@ -71,10 +76,21 @@ def fastest(what: Pass, layer: Layer) -> str:
 
 
 def _saves_by_winograd(layer: Layer) -> bool:
-    """3×3 filters that move pixel by pixel, with enough channels for the products to outweigh the transforms."""
-    window = layer.window
-    steps = {*window.stride, *window.dilation}
-    return window.size == (3, 3) and steps == {1} and layer.groups == 1 and min(layer.c_in, layer.c_out) >= 64
+    """Filters that move pixel by pixel, with enough channels for the products to outweigh the transforms."""
+    window, channels = layer.window, min(layer.c_in, layer.c_out)
+    if layer.groups > 1 or {*window.stride, *window.dilation} != {1}:
+        return False
+    return (window.size == (3, 3) and channels >= 64) or (window.size == (5, 5) and channels >= 128)
+
+
+def _faster_by_onednn(what: Pass, layer: Layer) -> bool:
+    """Few channels, which leave Eigen's kernels half empty; and sums over all pixels for a filter of one."""
+    channels = min(layer.c_in, layer.c_out)
+    if what == "forward" and channels == 1 == layer.groups and layer.taps <= 9:
+        return False
+    if what == "dw":
+        return layer.depthwise or channels <= (64 if layer.taps == 1 else 16)
+    return layer.depthwise or channels <= 32
 
 
 def _elsewhere(what: Pass, layer: Layer) -> str:

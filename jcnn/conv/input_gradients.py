@@ -30,9 +30,14 @@ def by_convolution(
     edges = []
     for o, n, f, s, (lo, _), d in zip(dy.shape[1:-1], input_shape, *window, strict=True):
         before = geometry.span(f, d) - 1 - lo
-        edges.append((before, n - before - (s * (o - 1) + 1) + geometry.span(f, d) - 1, s - 1))
-    stretched = lax.pad(dy, dy.dtype.type(0), ((0, 0, 0), *edges, (0, 0, 0)))
-    return formulation(stretched, flip_and_swap(w, groups), _plain(window.size, window.dilation), groups)
+        edges.append((before, n - before - (s * (o - 1) + 1) + geometry.span(f, d) - 1))
+    # Held, or what reads the filter more than once would turn it around each time.
+    back = lax.optimization_barrier(flip_and_swap(w, groups))
+    if set(window.stride) == {1}:  # nothing to pull apart: the convolution pads as it reads
+        return formulation(dy, back, _plain(window.size, window.dilation, edges), groups)
+    apart = [(lo, hi, s - 1) for (lo, hi), s in zip(edges, window.stride, strict=True)]
+    stretched = lax.pad(dy, dy.dtype.type(0), ((0, 0, 0), *apart, (0, 0, 0)))
+    return formulation(stretched, back, _plain(window.size, window.dilation), groups)
 
 
 def by_phases(
@@ -83,7 +88,6 @@ def flip_and_swap(w: Num[Array, "*f c_group c_out"], groups: int) -> Num[Array, 
     return split.transpose(*axes, len(f) + 2, len(f) + 1, len(f)).reshape(*f, c_out // groups, groups * c_group)
 
 
-def _plain(size: tuple[int, ...], dilation: tuple[int, ...]) -> Window:
-    """A window that moves by one pixel over what is padded already."""
-    ones = (1,) * len(size)
-    return Window(size, ones, ((0, 0),) * len(size), dilation)
+def _plain(size: tuple[int, ...], dilation: tuple[int, ...], padding: Sequence[tuple[int, int]] | None = None) -> Window:
+    """A window that moves by one pixel."""
+    return Window(size, (1,) * len(size), tuple(padding or [(0, 0)] * len(size)), dilation)

@@ -10,11 +10,12 @@ from jaxtyping import Num
 
 from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
-from jcnn.conv import backward
+from jcnn.conv import backward, native
 from jcnn.conv.auto import conv_auto
 from jcnn.conv.fft import conv_fft
 from jcnn.conv.im2col import conv_im2col
 from jcnn.conv.lax import conv_lax
+from jcnn.conv.native import conv_native
 from jcnn.conv.taps import conv_taps
 from jcnn.conv.toeplitz import conv_toeplitz
 from jcnn.conv.winograd import conv_winograd
@@ -22,7 +23,7 @@ from jcnn.geometry import Padding, Rounding
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
-Formulation = Literal["lax", "taps", "im2col", "toeplitz", "fft", "winograd", "auto"]
+Formulation = Literal["lax", "taps", "im2col", "toeplitz", "fft", "winograd", "native", "auto"]
 FORMULATIONS = {
     "lax": conv_lax,
     "taps": conv_taps,
@@ -68,8 +69,11 @@ def conv(
             the linear map as a matrix, for small images: all of these add up the very products of the sum;
             `"fft"`, the convolution theorem, with an error relative to the whole image; `"winograd"`, minimal filtering, with
             the error of `jcnn.conv.winograd.winograd_bound`, for stride 1 and dilation 1. These two take floats only.
+            `"native"`, oneDNN's kernels on the CPU, needs the package jcnn_native (`make native`); what is not float32 goes to
+            `"lax"`. It has no forward mode.
             `"auto"` is `"lax"`, `"taps"` or, for float32, `"winograd"`, whichever was measured the fastest for such filters on
-            this backend; `gradient="manual"` then chooses among its forms in the same way.
+            this backend; `gradient="manual"` then chooses among its forms in the same way, and takes `"native"` where that was
+            the fastest and is installed.
             An infinity or NaN stays with the windows that see it, except that with `"winograd"` it reaches their whole tiles,
             with `"toeplitz"` and `"fft"` the whole image.
         gradient: `"autodiff"`, or `"manual"` for the hand-derived rule of `conv_backward` (reverse mode only).
@@ -82,16 +86,18 @@ def conv(
     Raises:
         TypeError: dtypes that differ or are not listed; integers for `"fft"` and `"winograd"`.
         ValueError: ranks, channels, groups or names that do not fit; `GeometryError` for sizes; `"winograd"` with a stride or
-            dilation above 1.
+            dilation above 1; `"native"` where it cannot be had.
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1; Dumoulin & Visin 2016, section 2.
     """
     x, w, b, window, groups = parse(x, w, b, stride, padding, dilation, groups, rounding)
-    forms = {**FORMULATIONS, "auto": conv_auto}
+    # oneDNN has no forward mode, and neither has a manual rule.
+    forms = {**FORMULATIONS, "native": conv_native, "auto": partial(conv_auto, native=gradient == "manual")}
     if formulation not in forms:
         raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, forms))}")
     forward = partial(_forward, forms[formulation], window, groups)
-    back = partial(_backward, window, groups, winograd=formulation == "auto")
+    backs = {"native": _backward_native, "auto": partial(_backward, auto=True)}
+    back = partial(backs.get(formulation, _backward), window, groups)
     return differentiable(forward, back, gradient)(x, w, b)
 
 
@@ -211,8 +217,18 @@ def _forward(formulation: Any, window: Window, groups: int, x: Array, w: Array, 
 
 
 def _backward(
-    window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None, *, winograd: bool = False
+    window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None, *, auto: bool = False
 ) -> tuple[Array, Array, Array | None]:
-    dx = backward.input_gradient(dy, w, window, groups, x.shape[1:-1], winograd=winograd)
-    dw = backward.filter_gradient(dy, x, window, groups, winograd=winograd)
+    dx = backward.input_gradient(dy, w, window, groups, x.shape[1:-1], auto=auto)
+    dw = backward.filter_gradient(dy, x, window, groups, auto=auto)
+    return dx, dw, None if b is None else backward.bias_gradient(dy)
+
+
+def _backward_native(
+    window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None
+) -> tuple[Array, Array, Array | None]:
+    if not native.takes(dy, x, w):
+        return _backward(window, groups, dy, x, w, b)
+    dx = native.input_gradient(dy, w, window, groups, x.shape[1:-1])
+    dw = native.filter_gradient(dy, x, window, groups)
     return dx, dw, None if b is None else backward.bias_gradient(dy)

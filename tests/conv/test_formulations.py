@@ -23,7 +23,7 @@ UNITS = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64
 
 
 def test_the_type_lists_all_of_them() -> None:
-    assert get_args(Formulation) == (*FORMULATIONS, "auto")
+    assert get_args(Formulation) == (*FORMULATIONS, "native", "auto")
 
 
 @ALL

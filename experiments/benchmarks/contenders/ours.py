@@ -1,6 +1,7 @@
 """jcnn itself. A variant names formulation and gradient, such as "taps/manual"; without one, what `jcnn train` takes."""
 
 import os
+import sys
 from typing import Any
 
 import jax
@@ -64,9 +65,15 @@ def _network(case: Step, variant: Variant) -> Apply:
     return forward
 
 
-if __name__ == "__main__":
+def run(*packages: str) -> None:
+    """Answers requests; tells the versions of these packages."""
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:  # otherwise nobody keeps anything: figures must not depend on earlier runs
         keep_compiled()
     keep_memory()
     functions = Functions(_conv, _max_pool, _network, compiler_options())
-    serve(Contender(versions("jcnn"), preparer(functions), learner(_network, functions.options)))
+    serve(Contender(versions(*packages), preparer(functions), learner(_network, functions.options)))
+
+
+if __name__ == "__main__":
+    sys.modules["jcnn_native"] = None  # pyright: ignore[reportArgumentType]  (not to be found: pure JAX, as it is installed)
+    run("jcnn")
