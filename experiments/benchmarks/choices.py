@@ -48,7 +48,7 @@ class Benchmark:
     turn: float = 0.05
     """Seconds of a turn; at least one call."""
     cases: str = ""
-    """Only shapes whose name contains this; nothing is written then."""
+    """Only shapes whose name contains this; the figures of the others stay."""
     output: Path = CHOICES
     """Where to write the figures."""
 
@@ -149,9 +149,12 @@ def main(config: Benchmark) -> None:
         console.print(
             f"{case.name}, {case.what}: {chosen} ({lost:.2f} × the fastest); {times}", soft_wrap=True, highlight=False
         )
-    if not config.cases:
-        figures = {"versions": versions(), "machine": machine(), "cases": rows}
-        config.output.write_text(json.dumps(figures, indent=1) + "\n")
+    if config.cases and config.output.exists():
+        anew = {(row["name"], row["pass"]): row for row in rows}
+        kept = json.loads(config.output.read_text())["cases"]
+        rows = [anew.pop((row["name"], row["pass"]), row) for row in kept] + list(anew.values())
+    figures = {"versions": versions(), "machine": machine(), "cases": rows}
+    config.output.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":
