@@ -13,7 +13,8 @@ FEW = 3
 def mix(x: Num[Array, "*p c_in"], w: Num[Array, "c_group c_out"], groups: int) -> Num[Array, "*p c_out"]:
     """x @ w where the channels of a group meet the filters of that group only."""
     if groups == 1 and w.shape[0] <= FEW:
-        return reduce(jnp.add, (x[..., channel, None] * row for channel, row in enumerate(w)))
+        rows = w.reshape(w.shape[0], *(1,) * (x.ndim - 1), w.shape[1])
+        return reduce(jnp.add, (x[..., channel, None] * row for channel, row in enumerate(rows)))
     if groups == 1:
         return jnp.matmul(x, w)
     split = x.reshape(*x.shape[:-1], groups, -1)

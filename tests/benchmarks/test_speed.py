@@ -70,7 +70,7 @@ def test_the_networks_are_the_presets(case: shapes.Step) -> None:
 
 
 def test_an_unknown_contender_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"contender 'theirs': expected one of ours, plain_lax"):
+    with pytest.raises(ValueError, match=r"contender 'theirs': expected one of ours, ours_native, plain_lax"):
         choose(["theirs"])
     with pytest.raises(ValueError, match=r"ours:lax/forward: expected ours:all or one of ours:lax/autodiff"):
         choose(["ours:lax/forward"])

@@ -78,10 +78,10 @@ GEOMETRIES = [
 
 @pytest.mark.parametrize(("c_in", "c_out", "groups"), [(3, 4, 1), (4, 6, 2), (3, 3, 3), (2, 6, 2)], ids=str)
 @pytest.mark.parametrize(("sizes", "taps", "options"), GEOMETRIES, ids=str)
-@pytest.mark.parametrize("batch", [1, 6])
 def test_every_way_gives_the_same_gradients(
-    sizes: tuple[int, ...], taps: tuple[int, ...], options: dict, batch: int, c_in: int, c_out: int, groups: int
+    sizes: tuple[int, ...], taps: tuple[int, ...], options: dict, c_in: int, c_out: int, groups: int
 ) -> None:
+    batch = 1 if groups == 2 else 6  # sums in parts, and not
     window = parse_window(sizes, taps, **options)
     x, w = jnp.asarray(normal(batch, *sizes, c_in)), jnp.asarray(normal(*taps, c_in // groups, c_out))
     y, pull = jax.vjp(lambda x, w: jcnn.conv(x, w, **options, groups=groups), x, w)
