@@ -17,7 +17,8 @@ COMMAND = "python -m experiments.benchmarks.speed"
 PICTURE = (
     '<img src="experiments/pictures/speed_shapes.png" width="800" '
     'alt="How many times as fast ours is as plain lax and as PyTorch, forward and backward, for every shape of a convolution">'
-    "\n\n[The roofline of the same run: GFLOP/s of every pass against its FLOP per byte](experiments/pictures/speed_roofline.png)"
+    "\n\n"
+    "[The roofline of the same run: GFLOP/s of every pass against its FLOP per byte](experiments/pictures/speed_roofline.png)"
 )
 PACKAGES = ("jax", "flax", "equinox", "torch")
 
