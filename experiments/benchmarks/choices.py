@@ -55,7 +55,7 @@ class Benchmark:
 
 def layer_of(case: Convolution) -> Layer:
     """What the rules are asked about this case, with oneDNN where it is installed."""
-    return Layer(window_of(case), *case.channels, case.groups, winograd=True, native=native.available())
+    return Layer(window_of(case), *case.channels, case.groups, winograd=True, native=native.available(), phases=True)
 
 
 def window_of(case: Convolution) -> Window:

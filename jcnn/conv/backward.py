@@ -44,9 +44,10 @@ def input_gradient(
         window: its window.
         groups: its groups.
         input_shape: the spatial sizes of its input.
-        auto: whether minimal filtering and oneDNN may be among the forms, for float32.
+        auto: whether everything that serves speed may be among the forms: phases of the stride and, for float32, minimal
+            filtering and oneDNN.
     """
-    layer = Layer(window, w.shape[-2] * groups, w.shape[-1], groups)
+    layer = Layer(window, w.shape[-2] * groups, w.shape[-1], groups, phases=auto)
     way = fastest("dx", layer._replace(winograd=auto and dy.dtype == jnp.float32, native=auto and native.takes(dy, w)))
     if way == "winograd":
         return input_gradients.by_convolution(dy, w, window, groups, input_shape, conv_winograd)

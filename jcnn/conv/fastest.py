@@ -26,6 +26,7 @@ class Layer(NamedTuple):
         groups: as in `conv`.
         winograd: whether minimal filtering may be taken, with the larger error of `winograd_bound`.
         native: whether oneDNN may be taken.
+        phases: whether one convolution may become a small one for each phase of the stride, a longer program.
     """
 
     window: Window
@@ -34,6 +35,7 @@ class Layer(NamedTuple):
     groups: int
     winograd: bool = False
     native: bool = False
+    phases: bool = False
 
     @property
     def depthwise(self) -> bool:
@@ -62,7 +64,7 @@ def fastest(what: Pass, layer: Layer) -> str:
         case "dx":
             if layer.depthwise and layer.c_out == layer.groups:
                 return "by_places"
-            if any(s > 1 for s in layer.window.stride) and set(layer.window.dilation) == {1}:
+            if layer.phases and max(layer.window.stride) == 2 and set(layer.window.dilation) == {1}:
                 return "by_phases"
             return "winograd" if minimal else "by_convolution"
         case "dw":

@@ -1,8 +1,9 @@
 """The gradient of a convolution by its filters, in the forms that differ in speed; `jcnn.conv.backward` has the derivation."""
 
 import math
-from functools import reduce
+from functools import partial, reduce
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Num
@@ -59,6 +60,7 @@ def by_patches(
     return jnp.matmul(rows.T, dy.reshape(-1, dy.shape[-1])).reshape(*window.size, x.shape[-1] // groups, dy.shape[-1])
 
 
+@partial(jax.jit, static_argnames=("window", "groups"))
 def by_sums(dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int) -> Num[Array, "*f 1 c_out"]:
     """dw[k, c] = Σ_{n,o} view(x, k)[n, o, c] · dy[n, o, c], for groups of a single input channel each.
 

@@ -2,8 +2,9 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import partial, reduce
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Num
@@ -40,6 +41,7 @@ def by_convolution(
     return formulation(stretched, back, _plain(window.size, window.dilation), groups)
 
 
+@partial(jax.jit, static_argnames=("window", "groups", "input_shape"))
 def by_phases(
     dy: Num[Array, "n *o c_out"], w: Num[Array, "*f c_group c_out"], window: Window, groups: int, input_shape: Sequence[int]
 ) -> Num[Array, "n *s c_in"]:

@@ -87,15 +87,14 @@ def test_every_way_gives_the_same_gradients(
     y, pull = jax.vjp(lambda x, w: jcnn.conv(x, w, **options, groups=groups), x, w)
     dy = jnp.asarray(normal(*y.shape))
     dx, dw = pull(dy)
-    for form in (input_gradients.by_convolution, input_gradients.by_phases, input_gradients.by_places):
-        found = form(dy, w, window, groups, sizes)
+    for name in ("by_convolution", "by_phases", "by_places"):
+        found = getattr(input_gradients, name)(dy, w, window, groups, sizes)
         # Sums of float64 of at most a few hundred products near 1.
-        np.testing.assert_allclose(found, dx, rtol=0, atol=1e-12, err_msg=form.__name__)
-    forms = [filter_gradients.by_taps]
-    forms += [filter_gradients.by_correlation, filter_gradients.by_patches] if groups == 1 else []
-    forms += [filter_gradients.by_sums] if c_in == groups > 1 else []
-    for form in forms:
-        np.testing.assert_allclose(form(dy, x, window, groups), dw, rtol=0, atol=1e-12, err_msg=form.__name__)
+        np.testing.assert_allclose(found, dx, rtol=0, atol=1e-12, err_msg=name)
+    names = ["by_taps", *(["by_correlation", "by_patches"] if groups == 1 else ["by_sums"] if c_in == groups else [])]
+    for name in names:
+        found = getattr(filter_gradients, name)(dy, x, window, groups)
+        np.testing.assert_allclose(found, dw, rtol=0, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize(
