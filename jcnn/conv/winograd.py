@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -27,12 +28,13 @@ def default_tile(window: Sequence[int], outputs: Sequence[int]) -> tuple[int, ..
     return tuple(map(min, most, outputs))
 
 
+@partial(jax.jit, static_argnames=("window", "groups", "tile"))
 def conv_winograd(
     x: Float[Array, "n *s c_in"],
     w: Float[Array, "*f c_group c_out"],
     window: Window,
     groups: int,
-    tile: Sequence[int] | None = None,
+    tile: tuple[int, ...] | None = None,
 ) -> Float[Array, "n *o c_out"]:
     """y = Aᵀ [Σ_c (G w_c) ⊙ (Bᵀ x_c)] for every tile of outputs, with the transforms of F(m, r) along each axis.
 
@@ -61,7 +63,7 @@ def conv_winograd(
 
     count, *sizes, _ = x.shape
     outputs = window.output_shape(sizes)
-    tile = default_tile(window.size, outputs) if tile is None else tuple(tile)
+    tile = default_tile(window.size, outputs) if tile is None else tile
     tiles = _tiles(outputs, tile)
     matrices = [transforms(m, r) for m, r in zip(tile, window.size, strict=True)]
 
@@ -82,12 +84,13 @@ def conv_winograd(
     return lax.slice(y, (0,) * y.ndim, (count, *outputs, w.shape[-1])).astype(x.dtype)
 
 
+@partial(jax.jit, static_argnames=("window", "groups", "tile"))
 def filter_gradient_winograd(
     dy: Float[Array, "n *o c_out"],
     x: Float[Array, "n *s c_in"],
     window: Window,
     groups: int,
-    tile: Sequence[int] | None = None,
+    tile: tuple[int, ...] | None = None,
 ) -> Float[Array, "*f c_group c_out"]:
     """dw = Gᵀ [Σ over examples and tiles of (Bᵀ x) ⊙ (A dy)] along each axis: the transpose of `conv_winograd` by the filters.
 
@@ -104,7 +107,7 @@ def filter_gradient_winograd(
     Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", section 4.
     """
     outputs = dy.shape[1:-1]
-    tile = default_tile(window.size, outputs) if tile is None else tuple(tile)
+    tile = default_tile(window.size, outputs) if tile is None else tile
     tiles = _tiles(outputs, tile)
     matrices = [transforms(m, r) for m, r in zip(tile, window.size, strict=True)]
 

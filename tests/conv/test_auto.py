@@ -24,10 +24,16 @@ def test_the_same_values_and_gradients(case: dict[str, int], gradient: str) -> N
     c_in, c_out, groups = case.pop("c_in"), case.pop("c_out"), case.get("groups", 1)
     x = jax.random.normal(jax.random.key(0), (2, 7, 6, c_in))
     w = jax.random.normal(jax.random.key(1), (3, 2, c_in // groups, c_out))
-    expected, pull = jax.vjp(lambda x, w: jcnn.conv(x, w, **case), x, w)  # pyright: ignore[reportArgumentType]
+    gradients = jax.jit(
+        lambda formulation, gradient, x, w, dy: jax.vjp(
+            lambda x, w: jcnn.conv(x, w, formulation=formulation, gradient=gradient, **case), x, w
+        )[1](dy),
+        static_argnums=(0, 1),
+    )
+    values = jax.jit(lambda formulation, x, w: jcnn.conv(x, w, formulation=formulation, **case), static_argnums=0)
+    expected, found = values("lax", x, w), values("auto", x, w)
     dy = jax.random.normal(jax.random.key(2), expected.shape)
-    found, ours = jax.vjp(lambda x, w: jcnn.conv(x, w, formulation="auto", gradient=gradient, **case), x, w)  # pyright: ignore[reportArgumentType]
     # Sums of at most 2·7·6·6 products of float64, in another order.
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
-    for mine, theirs in zip(ours(dy), pull(dy), strict=True):
+    for mine, theirs in zip(gradients("auto", gradient, x, w, dy), gradients("lax", "autodiff", x, w, dy), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
