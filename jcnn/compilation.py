@@ -32,8 +32,9 @@ def compiler_options() -> dict[str, str] | None:
     """
     if jax.default_backend() != "cpu":
         return None
-    known = [options for options in (EIGEN_CONVOLUTIONS, BARRIERS) if _known(tuple(options.items()))]
-    return {name: value for options in known for name, value in options.items()} or None
+    if _known(tuple((both := {**EIGEN_CONVOLUTIONS, **BARRIERS}).items())):
+        return both
+    return next((one for one in (EIGEN_CONVOLUTIONS, BARRIERS) if _known(tuple(one.items()))), None)
 
 
 @lru_cache

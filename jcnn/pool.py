@@ -1,5 +1,6 @@
 """Pooling: maximum and average over a moving window or the whole map, each with its backward by hand."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from functools import partial, reduce
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Real
+from jaxtyping import Float, Int, Real
 
 from jcnn import arguments
 from jcnn.arguments import AnyArray
@@ -60,7 +61,10 @@ def max_pool(
     """
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
     forward = partial(_form(MAXIMUM, formulation), parsed)
-    return differentiable(forward, lambda dy, x: (_max_backward(parsed, dy, x),), gradient)(x)
+    sizes = x.shape[1:-1]
+    return differentiable(
+        forward, lambda dy, winner: (_route(parsed, sizes, dy, winner),), gradient, lambda x: (_winner(parsed, x),)
+    )(x)
 
 
 def max_pool_backward(
@@ -96,7 +100,8 @@ def max_pool_backward(
         ValueError: as `max_pool`, or dy has another shape than the output.
     """
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
-    return _max_backward(parsed, arguments.output_gradient(dy, _output_shape(x, parsed), x, "max_pool"), x)
+    dy = arguments.output_gradient(dy, _output_shape(x, parsed), x, "max_pool")
+    return _route(parsed, x.shape[1:-1], dy, _winner(parsed, x))
 
 
 def avg_pool(
@@ -223,35 +228,50 @@ def _form(forms: dict[str, Form], formulation: str) -> Form:
     return forms[formulation]
 
 
-def _max_backward(window: Window, dy: Array, x: Array) -> Array:
+def _winner(window: Window, x: Array) -> Int[Array, "n *o c"]:
+    """The number of the tap that sees the first maximum of its window."""
     best, *others = views(window, x)
-    winner = jnp.zeros(dy.shape, jnp.int32)
+    winner = jnp.zeros(best.shape, jnp.int32)
     for number, (seen, wins) in enumerate(zip(others, challenges(window, x.shape[1:-1]), strict=True), 1):
         better = wins(seen, best)
         best, winner = jnp.where(better, seen, best), jnp.where(better, jnp.int32(number), winner)
-    if window.stride == window.size and set(window.dilation) == {1}:
-        return _look_up(window, x.shape[1:-1], dy, winner)
-    # Held, or XLA would look for the winner anew at every tap of every pixel.
-    winner = jax.lax.optimization_barrier(winner)
+    # Held, or XLA would look for the winner anew for every pixel that asks.
+    return jax.lax.optimization_barrier(winner)
+
+
+def _route(window: Window, sizes: tuple[int, ...], dy: Array, winner: Int[Array, "n *o c"]) -> Array:
+    """Σ_k place(dy · [winner = k], k)."""
+    if min(window.stride) > 1 and set(window.dilation) == {1}:
+        return _look_up(window, sizes, dy, winner)
     nothing = jnp.zeros_like(dy)
-    routed = (
-        window.place(jnp.where(winner == number, dy, nothing), tap, x.shape[1:-1]) for number, tap in enumerate(window.taps())
-    )
+    routed = (window.place(jnp.where(winner == number, dy, nothing), tap, sizes) for number, tap in enumerate(window.taps()))
     return reduce(jnp.add, routed)
 
 
-def _look_up(window: Window, sizes: Sequence[int], dy: Array, winner: Array) -> Array:
-    """The same for windows side by side: every pixel looks up whether it is the winner of the one window it lies in.
+def _look_up(window: Window, sizes: tuple[int, ...], dy: Array, winner: Int[Array, "n *o c"]) -> Array:
+    """The same from the pixel's side: it looks up whether it is the winner of each window that it lies in.
 
-    One pass over the pixels, where a sum over taps takes one for each.
+    With i + P = S·q + r those are the windows q − t, where pixel i is tap r + S·t: ⌈F / S⌉ along each axis, where a sum over
+    taps takes F.
     """
-    taps = np.arange(math.prod(window.size), dtype=np.int32).reshape(window.size)
-    number = np.tile(taps, dy.shape[1:-1])[None, ..., None]
-    for axis, size in enumerate(window.size, 1):
-        dy, winner = jnp.repeat(dy, size, axis), jnp.repeat(winner, size, axis)
-    spread = jnp.where(winner == jnp.asarray(number), dy, jnp.zeros_like(dy))
-    edges = [(-lo, n + lo - s, 0) for n, (lo, _), s in zip(sizes, window.padding, spread.shape[1:-1], strict=True)]
-    return jax.lax.pad(spread, spread.dtype.type(0), ((0, 0, 0), *edges, (0, 0, 0)))
+    rank = len(sizes)
+    rows = [-(-(lo + n) // s) for n, s, (lo, _) in zip(sizes, window.stride, window.padding, strict=True)]
+    tap_numbers = np.arange(math.prod(window.size), dtype=np.int32).reshape(window.size)
+    dx = None
+    for back in itertools.product(*(range(-(-f // s)) for f, s in zip(window.size, window.stride, strict=True))):
+        first = [s * t for s, t in zip(window.stride, back, strict=True)]
+        # Which tap of window q − t a pixel is; of a tap beyond the window's end no pixel is the winner.
+        here = tap_numbers[tuple(slice(k, k + s) for k, s in zip(first, window.stride, strict=True))]
+        here = np.pad(here, [(0, s - m) for s, m in zip(window.stride, here.shape, strict=True)], constant_values=-1)
+        edges = ((0, 0, 0), *((t, q - t - o, 0) for t, q, o in zip(back, rows, dy.shape[1:-1], strict=True)), (0, 0, 0))
+        theirs, won = jax.lax.pad(dy, dy.dtype.type(0), edges), jax.lax.pad(winner, jnp.int32(-2), edges)
+        for axis in range(1, rank + 1):
+            theirs, won = (jnp.repeat(array, window.stride[axis - 1], axis) for array in (theirs, won))
+        gained = jnp.where(won == jnp.asarray(np.tile(here, rows)[None, ..., None]), theirs, jnp.zeros_like(theirs))
+        dx = gained if dx is None else dx + gained
+    assert dx is not None  # noqa: S101 (a window has a tap)
+    before = [lo for lo, _ in window.padding]
+    return jax.lax.slice(dx, (0, *before, 0), (dy.shape[0], *map(sum, zip(before, sizes, strict=True)), dy.shape[-1]))
 
 
 def _parse_max(x: Any, window: Any, stride: Any, padding: Padding, dilation: Any, rounding: Rounding) -> tuple[Array, Window]:

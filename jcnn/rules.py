@@ -8,14 +8,17 @@ import jax
 Gradient = Literal["autodiff", "manual"]
 
 
-def differentiable(forward: Callable[..., Any], backward: Callable[..., Any], gradient: str) -> Callable[..., Any]:
+def differentiable(
+    forward: Callable[..., Any], backward: Callable[..., Any], gradient: str, note: Callable[..., tuple[Any, ...]] | None = None
+) -> Callable[..., Any]:
     """`forward` with the gradient asked for.
 
     Args:
         forward: y = forward(*args), a pure function of arrays (None allowed).
-        backward: the gradients of ⟨dy, y⟩ by each argument, backward(dy, *args), in the order of args.
+        backward: the gradients of ⟨dy, y⟩ by each argument, backward(dy, *noted), in the order of args.
         gradient: `"autodiff"`, JAX differentiates `forward`; `"manual"`, reverse mode calls `backward`. The manual rule can be
             differentiated again, mapped and sharded, but has no forward mode (`jvp`), as every `jax.custom_vjp`.
+        note: what the forward pass leaves for `backward`, note(*args); None: the arguments.
 
     Returns:
         The operation, with the arguments of `forward`. Forward mode over a manual one raises a TypeError that names the
@@ -29,7 +32,7 @@ def differentiable(forward: Callable[..., Any], backward: Callable[..., Any], gr
     if gradient == "autodiff":
         return forward
     rule = jax.custom_vjp(forward)
-    rule.defvjp(lambda *args: (forward(*args), args), lambda args, dy: backward(dy, *args))
+    rule.defvjp(lambda *args: (forward(*args), note(*args) if note else args), lambda noted, dy: backward(dy, *noted))
 
     def operation(*args: Any) -> Any:
         try:

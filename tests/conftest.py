@@ -1,4 +1,4 @@
-"""One setting for all tests: float64, no silent promotion of dtypes or ranks, four devices on the CPU."""
+"""One setting for all tests: float64, no silent promotion of dtypes or ranks, four devices on the CPU, compiled once."""
 
 import os
 
@@ -8,10 +8,14 @@ os.environ["JAX_PLATFORMS"] = os.environ.get("JAX_PLATFORMS", "cpu")
 import hypothesis
 import jax
 
+from jcnn.compilation import keep_compiled
+
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
+
+keep_compiled()
 
 hypothesis.settings.register_profile("jcnn", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("jcnn")

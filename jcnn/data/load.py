@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from jcnn.data import cache
 from jcnn.data.dataset import DataError, Dataset, fingerprint
@@ -86,6 +85,7 @@ def _decoded(
     name: str, folder: Path, originals: Path | None, place: Path, image_size: int | None, tell: Callable[[str], None]
 ) -> dict[str, Dataset]:
     """All splits of a set, prepared and decoded; kept in the cache if it can be written."""
+    from rich.console import Console
     from rich.progress import Progress
 
     from jcnn.data.decode import decode
@@ -125,4 +125,6 @@ def _resized(dataset: Dataset, image_size: int | None) -> Dataset:
 
 
 def _print(text: str) -> None:
+    from rich.console import Console
+
     Console(stderr=True).print(text, soft_wrap=True, markup=False, highlight=False)

@@ -4,12 +4,10 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
 
 from jcnn import data
 from jcnn.data.dataset import Dataset
@@ -24,6 +22,9 @@ from jcnn.training.metrics import MetricsFile, Record
 from jcnn.training.progress import ProgressBar
 from jcnn.training.signals import Interrupted, noted_signals
 from jcnn.training.step import State, fastest_ops, initial_state, make_run_steps, schedule
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STEPS_PER_CALL = 20
 
@@ -67,7 +68,7 @@ def train(
     resume: bool = False,
     data_dir: Path | None = None,
     originals: Path | None = None,
-    console: Console | None = None,
+    console: "Console | None" = None,
 ) -> Result:
     """Trains a network and leaves `config.json`, `metrics.jsonl` and `checkpoints/` in a folder.
 
@@ -91,7 +92,10 @@ def train(
         Interrupted: after SIGTERM or Ctrl-C, the state saved.
     """
     config.check()
-    console = console or Console(stderr=True)
+    if console is None:
+        from rich.console import Console
+
+        console = Console(stderr=True)
 
     def load(split: str) -> Dataset:
         return data.load(
@@ -121,7 +125,7 @@ def train(
 
     ops = fastest_ops()
     evaluate = evaluator(network, test, config.dtype, ops)
-    pixels, labels = jnp.asarray(images.images), jnp.asarray(images.labels)
+    pixels, labels = jax.device_put((images.images, images.labels))
     started = time.perf_counter()
     steps = make_run_steps(config, network, len(images.images), ops).lower(state, pixels, labels, 0, 0).compile()
     compile_seconds = time.perf_counter() - started
@@ -231,7 +235,7 @@ class _Run(NamedTuple):
         )
 
 
-def _open(out: Path, folder: Path, config: Config, images: Dataset, resume: bool, console: Console) -> Checkpoint | None:
+def _open(out: Path, folder: Path, config: Config, images: Dataset, resume: bool, console: "Console") -> Checkpoint | None:
     """Prepares the run's folder; the checkpoint to go on from, if any."""
     if not resume and (out / "config.json").exists():
         raise TrainingError(f"{out} holds a run already: add --resume to go on with it, or give another --out")

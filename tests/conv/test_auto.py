@@ -1,10 +1,15 @@
 """The fastest formulation: one of those that exist, by the rule that was measured, with the same values and gradients."""
 
+from functools import partial
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
 
 import jcnn
+from jcnn.conv.operation import Formulation
+from jcnn.rules import Gradient
 
 CASES = [
     {"c_in": 3, "c_out": 4},
@@ -19,21 +24,23 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("gradient", ["autodiff", "manual"])
-def test_the_same_values_and_gradients(case: dict[str, int], gradient: str) -> None:
+def test_the_same_values_and_gradients(case: dict[str, int], gradient: Gradient) -> None:
     case = dict(case)
     c_in, c_out, groups = case.pop("c_in"), case.pop("c_out"), case.get("groups", 1)
     x = jax.random.normal(jax.random.key(0), (2, 7, 6, c_in))
     w = jax.random.normal(jax.random.key(1), (3, 2, c_in // groups, c_out))
-    gradients = jax.jit(
-        lambda formulation, gradient, x, w, dy: jax.vjp(
-            lambda x, w: jcnn.conv(x, w, formulation=formulation, gradient=gradient, **case), x, w
-        )[1](dy),
-        static_argnums=(0, 1),
-    )
-    values = jax.jit(lambda formulation, x, w: jcnn.conv(x, w, formulation=formulation, **case), static_argnums=0)
-    expected, found = values("lax", x, w), values("auto", x, w)
+
+    def conv(formulation: Formulation, rule: Gradient, x: jax.Array, w: jax.Array) -> jax.Array:
+        return jcnn.conv(x, w, formulation=formulation, gradient=rule, **case)  # pyright: ignore[reportArgumentType]
+
+    @partial(jax.jit, static_argnums=(0, 1))
+    def pulled(formulation: Formulation, rule: Gradient, x: jax.Array, w: jax.Array, dy: jax.Array) -> Any:
+        return jax.vjp(partial(conv, formulation, rule), x, w)[1](dy)
+
+    forward = jax.jit(conv, static_argnums=(0, 1))
+    expected, found = (forward(formulation, "autodiff", x, w) for formulation in ("lax", "auto"))
     dy = jax.random.normal(jax.random.key(2), expected.shape)
     # Sums of at most 2·7·6·6 products of float64, in another order.
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
-    for mine, theirs in zip(gradients("auto", gradient, x, w, dy), gradients("lax", "autodiff", x, w, dy), strict=True):
+    for mine, theirs in zip(pulled("auto", gradient, x, w, dy), pulled("lax", "autodiff", x, w, dy), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)

@@ -54,6 +54,11 @@ def preparer(functions: Functions) -> Callable[[Case, Variant], Prepared]:
         if isinstance(case, Maximum):
             return _in_place(jnp.maximum, operands(case))
         arrays = [jnp.asarray(array) for array in operands(case)]
+        if isinstance(case, Pooling) and case.what == "backward":
+            # As in training: the forward pass has left what the way back needs.
+            x, dy = arrays
+            pool = functions.max_pool(case, variant)
+            arrays = [jax.jit(lambda x: jax.vjp(pool, x)[1], compiler_options=functions.options)(x), dy]
         compiled = jax.jit(_pass(functions, case, variant), compiler_options=functions.options)
         return Prepared(lambda: jax.block_until_ready(compiled(*arrays)), lambda results: fingerprint(np.asarray(results[0])))
 
@@ -78,9 +83,7 @@ def _pass(functions: Functions, case: Convolution | Pooling | Product, variant: 
         return jnp.matmul
     if isinstance(case, Pooling):
         pool = functions.max_pool(case, variant)
-        if case.what == "forward":
-            return lambda x, _: pool(x)
-        return lambda x, dy: jax.vjp(pool, x)[1](dy)[0]
+        return (lambda x, _: pool(x)) if case.what == "forward" else lambda pull_back, dy: pull_back(dy)[0]
     conv = functions.conv(case, variant)
     passes: dict[str, Callable[..., jax.Array]] = {
         "forward": lambda x, w, _: conv(x, w),
@@ -132,9 +135,9 @@ def make_loop(
 def _steps(case: Step, apply: Apply, per_call: int | None, options: dict[str, str] | None) -> Prepared:
     optimizer = optax.sgd(RATE, momentum=MOMENTUM)
     step = make_step(apply, optimizer)
-    params = tuple(jax.tree.map(jnp.asarray, initial_params(case)))
+    params = tuple(jax.device_put(initial_params(case), may_alias=False))  # it is donated
     state: Any = (params, jax.jit(optimizer.init)(params))  # one small program to compile, not one a leaf
-    images, labels = map(jnp.asarray, batches(case))
+    images, labels = jax.device_put(batches(case))
     if per_call is not None:
         return _looped(step, state, images, labels, per_call, options)
     compiled = jax.jit(step, donate_argnums=0, compiler_options=options)
@@ -158,7 +161,7 @@ def _looped(
 
     def advance(steps: int) -> Any:
         nonlocal state, done
-        state, losses = jax.block_until_ready(loop(state, (images, labels), jnp.int32(done), jnp.int32(done + steps)))
+        state, losses = jax.block_until_ready(loop(state, (images, labels), np.int32(done), np.int32(done + steps)))
         done += steps
         return losses
 
