@@ -3,12 +3,14 @@
 import base64
 import io
 import warnings
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
 
 WIDTH = 5.0
 """Inches. Narrow on purpose: on a phone the page shrinks a figure to 3.6 inches, and its text must stay legible."""
@@ -129,9 +131,27 @@ def to_png(figure: Figure, dpi: float = 200) -> bytes:
     return _save(figure, "png", {}, dpi=dpi)
 
 
-def data_uri(svg: bytes) -> str:
-    """An SVG as an address that contains it."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
+def to_gif(figures: Iterable[Figure], seconds: float = 0.6, dpi: float = 110) -> bytes:
+    """Figures of one size as an animation that goes round and round.
+
+    Args:
+        figures: the frames.
+        seconds: how long each is seen; the last one three times as long.
+        dpi: pixels an inch.
+    """
+    frames = [Image.open(io.BytesIO(to_png(figure, dpi))).convert("RGB") for figure in figures]
+    # One palette for all, or colours would flicker from frame to frame.
+    palette = frames[-1].quantize(128)
+    first, *others = (frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)
+    times = [round(1000 * seconds)] * len(others) + [round(3000 * seconds)]
+    file = io.BytesIO()
+    first.save(file, "gif", save_all=True, append_images=others, duration=times, loop=0)
+    return file.getvalue()
+
+
+def data_uri(image: bytes, form: str = "svg+xml") -> str:
+    """An image as an address that contains it."""
+    return f"data:image/{form};base64," + base64.b64encode(image).decode("ascii")
 
 
 def _save(figure: Figure, form: str, settings: dict[Any, Any], **options: Any) -> bytes:

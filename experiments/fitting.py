@@ -1,0 +1,92 @@
+"""Mini-batch SGD as the course states it: sample, forward, backward, update. For networks of an experiment's own."""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Int
+
+import jcnn
+from jcnn.compilation import compiler_options
+from jcnn.layers import Network
+from jcnn.training.step import fastest_ops
+
+
+class Fit(NamedTuple):
+    """A trained network: its parameters, and the loss of every step before its update."""
+
+    params: Any
+    losses: Float[np.ndarray, " steps"]
+
+
+def fit(
+    network: Network,
+    images: Float[np.ndarray, "n h w c"],
+    labels: Int[np.ndarray, " n"],
+    *,
+    seed: int,
+    steps: int,
+    rate: float,
+    batch: int = 32,
+    momentum: float = 0.9,
+    params: Any = None,
+) -> Fit:
+    """Trains by SGD with momentum: v ← μ v + ∇loss, θ ← θ − rate · v, over batches drawn with replacement.
+
+    Args:
+        network: a tuple of layers.
+        images: (N, H, W, C), pixels from 0 to 1.
+        labels: (N,).
+        seed: decides the first weights and the batches.
+        steps: updates.
+        rate: the learning rate.
+        batch: images a step.
+        momentum: μ.
+        params: where to start; None: drawn from the seed.
+
+    Returns:
+        The last parameters and all losses.
+    """
+    key = jax.random.key(seed)
+    x = jnp.asarray(images)
+    if params is None:
+        params = jcnn.init(jax.random.fold_in(key, 0), network, x.shape[1:], x.dtype)
+    run = _compiled(tuple(network), steps, batch)
+    params, losses = run(jax.random.fold_in(key, 1), params, x, jnp.asarray(labels), rate, momentum)
+    return Fit(params, np.asarray(losses))
+
+
+def logits(network: Network, params: Any, images: Float[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n classes"]:
+    """What the network says of each image."""
+    return np.asarray(_apply(tuple(network), params, jnp.asarray(images)))
+
+
+def accuracy(network: Network, params: Any, images: Float[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"]) -> float:
+    """The part of the images that the network classifies right, 0 to 1."""
+    return float(np.mean(logits(network, params, images).argmax(-1) == labels))
+
+
+@cache
+def _compiled(network: Network, steps: int, batch: int) -> Any:
+    ops = fastest_ops()
+
+    def run(key: Array, params: Any, x: Array, labels: Array, rate: float, momentum: float) -> Any:
+        def step(carry: tuple[Any, Any], key: Array) -> tuple[tuple[Any, Any], Array]:
+            params, velocity = carry
+            chosen = jax.random.randint(key, (batch,), 0, len(x))
+            loss, gradient = jcnn.value_and_grad(network, params, x[chosen], labels[chosen], ops=ops)
+            velocity = jax.tree.map(lambda v, g: (momentum * v + g).astype(v.dtype), velocity, gradient)
+            params = jax.tree.map(lambda p, v: (p - rate * v).astype(p.dtype), params, velocity)
+            return (params, velocity), loss
+
+        still = jax.tree.map(jnp.zeros_like, params)
+        (params, _), losses = jax.lax.scan(step, (params, still), jax.random.split(key, steps))
+        return params, losses
+
+    return jax.jit(run, compiler_options=compiler_options())
+
+
+_apply = jax.jit(jcnn.apply, static_argnums=0)
