@@ -1,5 +1,6 @@
 """What all experiments share: claims that hold or do not, and the way from a script to the terminal and to results/."""
 
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 import tyro
 from matplotlib.figure import Figure
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
@@ -96,18 +98,25 @@ class Topic:
         (folder / f"{self.name}.png").write_bytes(to_png(light))
         (folder / f"{self.name}.svg").write_bytes(to_svg(light))
         (folder / f"{self.name}-dark.svg").write_bytes(to_svg(dark))
-        if self.movie:
-            for ending, theme in (("", LIGHT), ("-dark", DARK)):
-                (folder / f"{self.name}{ending}.gif").write_bytes(self.movie(result, theme))
         width, height = (round(96 * float(inches)) for inches in light.get_size_inches())
         said = {
             "title": self.title,
             "claim": self.claim,
             "about": self.about(result),
             "size": [width, height],
+            "movie_size": self._save_movie(result, folder) if self.movie else None,
             "checks": [check._asdict() for check in checks],
         }
         (folder / f"{self.name}.json").write_text(json.dumps(said, ensure_ascii=False, indent=1))
+
+    def _save_movie(self, result: Any, folder: Path) -> tuple[int, int]:
+        """Leaves the animation for light and dark screens; its size in CSS pixels."""
+        assert self.movie is not None  # noqa: S101
+        for ending, theme in (("-dark", DARK), ("", LIGHT)):
+            movie = self.movie(result, theme)
+            (folder / f"{self.name}{ending}.gif").write_bytes(movie)
+        with Image.open(io.BytesIO(movie)) as frames:
+            return frames.width, frames.height
 
 
 def table(checks: Sequence[Check]) -> Table:

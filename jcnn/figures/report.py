@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from importlib import resources
 from string import Template
 from typing import Any, NamedTuple
 
@@ -17,7 +16,8 @@ from jcnn.figures.curves import learning_curves
 from jcnn.figures.feature_maps import feature_maps, follow
 from jcnn.figures.filters import find_first_filters, first_filters
 from jcnn.figures.mistakes import confident_mistakes
-from jcnn.figures.style import DARK, LIGHT, Theme, data_uri, to_svg
+from jcnn.figures.page import picture, style_sheet
+from jcnn.figures.style import DARK, LIGHT, Theme, to_svg
 from jcnn.layers import Network
 from jcnn.network import Params
 from jcnn.summary import summary
@@ -91,16 +91,16 @@ def render(run: Run) -> str:
             f"probabilities of shape {np.shape(run.probabilities)}: expected {(len(run.test.labels), run.test.classes)}, "
             "one row per test image, one column per class"
         )
-    pictures = (_curves, _confusion, _mistakes, _filters, _feature_maps) if len(run.test.labels) else (_curves, _filters)
+    parts = (_curves, _confusion, _mistakes, _filters, _feature_maps) if len(run.test.labels) else (_curves, _filters)
     sections = [
-        *(picture(run) for picture in pictures),
+        *(part(run) for part in parts),
         _layers(run),
         _pairs("Configuration", run.config),
         _pairs("Environment", run.environment),
     ]
     return PAGE.substitute(
         title=escape(run.title),
-        style=_style(),
+        style=style_sheet(),
         numbers=_numbers(run.numbers),
         sections="\n".join(section for section in sections if section),
         footer=f"<footer>{escape(run.attribution)}</footer>" if run.attribution else "",
@@ -112,8 +112,8 @@ def _curves(run: Run) -> str:
         "How far the network is from the right answers (loss, above) and how often it is right (accuracy, below), "
         "on the images it learns from and on test images it never learns from."
     )
-    picture = _figure(lambda theme: learning_curves(run.records, theme=theme), words.about_curves(run.records), caption)
-    return _section("Learning curves", picture)
+    shown = _figure(lambda theme: learning_curves(run.records, theme=theme), words.about_curves(run.records), caption)
+    return _section("Learning curves", shown)
 
 
 def _confusion(run: Run) -> str:
@@ -124,12 +124,12 @@ def _confusion(run: Run) -> str:
         "right answers in blue on the diagonal, mistakes in orange."
     )
     alt = words.about_confusion(run.test.labels, predicted, names)
-    picture = _figure(lambda theme: confusion_matrix(run.test.labels, predicted, names, theme=theme), alt, caption)
+    shown = _figure(lambda theme: confusion_matrix(run.test.labels, predicted, names, theme=theme), alt, caption)
     # Where the cells carry no numbers, words name the ones that matter.
     counts = count(run.test.labels, predicted, len(names))
     pairs = [] if len(names) <= COUNTED else words.confusions(counts, names)
     listed = "".join(f"<li>{escape(pair)}</li>" for pair in pairs)
-    return _section("Confusion matrix", picture + (f'\n<ul class="pairs">{listed}</ul>' if listed else ""))
+    return _section("Confusion matrix", shown + (f'\n<ul class="pairs">{listed}</ul>' if listed else ""))
 
 
 def _mistakes(run: Run) -> str:
@@ -156,8 +156,8 @@ def _filters(run: Run) -> str:
         "What the first convolution layer looks for in a small patch of the image: each tile is one filter, "
         "each of its squares a weight, all tiles on one scale."
     )
-    picture = _figure(lambda theme: first_filters(run.network, run.params, theme=theme), words.about_filters(found), caption)
-    return _section("First filters", picture)
+    shown = _figure(lambda theme: first_filters(run.network, run.params, theme=theme), words.about_filters(found), caption)
+    return _section("First filters", shown)
 
 
 def _feature_maps(run: Run) -> str:
@@ -168,8 +168,8 @@ def _feature_maps(run: Run) -> str:
     )
     journey = follow(run.network, run.params, image)
     alt = words.about_journey(journey, names[int(run.test.labels[0])], names)
-    picture = _figure(lambda theme: feature_maps(run.network, run.params, image, names, theme=theme), alt, caption)
-    return _section("One image through the network", picture)
+    shown = _figure(lambda theme: feature_maps(run.network, run.params, image, names, theme=theme), alt, caption)
+    return _section("One image through the network", shown)
 
 
 def _figure(draw: Callable[[Theme], Figure | None], alt: str, caption: str) -> str:
@@ -177,13 +177,8 @@ def _figure(draw: Callable[[Theme], Figure | None], alt: str, caption: str) -> s
     if light is None or dark is None:
         return ""
     width, height = (round(96 * float(inches)) for inches in light.get_size_inches())
-    return f"""<figure>
-<picture>
-<source media="(prefers-color-scheme: dark)" srcset="{data_uri(to_svg(dark))}">
-<img src="{data_uri(to_svg(light))}" width="{width}" height="{height}" alt="{escape(alt)}">
-</picture>
-<figcaption>{escape(caption)}</figcaption>
-</figure>"""
+    shown = picture(to_svg(light), to_svg(dark), (width, height), alt)
+    return f"<figure>\n{shown}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
 
 
 def _layers(run: Run) -> str:
@@ -234,12 +229,3 @@ def _numbers(numbers: Mapping[str, str]) -> str:
 
 def _section(heading: str, content: str) -> str:
     return f"<section>\n<h2>{escape(heading)}</h2>\n{content}\n</section>"
-
-
-def _style() -> str:
-    template = Template(resources.files("jcnn.figures").joinpath("report.css").read_text("utf-8"))
-    return template.substitute({theme.name: _variables(theme) for theme in (LIGHT, DARK)})
-
-
-def _variables(theme: Theme) -> str:
-    return " ".join(f"--{name}: {getattr(theme, name)};" for name in ("paper", "ink", "muted", "rule", "blue"))
