@@ -35,12 +35,15 @@ lint: $(READY)
 	$(BIN)/basedpyright
 
 bench: $(READY) .venv-peers/ready
+	$(BIN)/python experiments/agreement.py
+	$(BIN)/python experiments/known_mistakes.py
 	$(BIN)/python experiments/benchmarks/digits.py
 	$(BIN)/python experiments/benchmarks/gradients.py
 	$(BIN)/python -m experiments.benchmarks.speed
 
+# The lecture: every experiment runs, and results/index.html shows them.
 experiments: $(READY)
-	for script in $(filter-out experiments/readme.py,$(wildcard experiments/*.py)); do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python experiments/gallery.py
 
 clean:
 	rm -rf .venv .venv-peers runs results .pytest_cache .ruff_cache .hypothesis

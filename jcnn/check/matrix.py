@@ -99,7 +99,7 @@ def check(operations: Sequence[str] | None = None, dtypes: Sequence[str] = DTYPE
     jobs = [
         (operation, formulation, dtype)
         for operation in operations or known
-        for formulation in (FORMULATIONS if operation == "conv" else ("",))
+        for formulation in ((*FORMULATIONS, "auto") if operation == "conv" else ("",))
         for dtype in dtypes
     ]
     # Compiling takes most of the time and leaves Python's lock alone.

@@ -55,7 +55,7 @@ def check_cases(operation: str, formulation: str, dtype: str, cases: Sequence[Ca
 
     Args:
         operation: its name.
-        formulation: a key of `FORMULATIONS` for conv, else `""`.
+        formulation: one of `jcnn.conv` for conv, else `""`.
         dtype: what to compute in.
         cases: arguments of the operation.
 

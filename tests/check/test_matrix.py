@@ -18,7 +18,7 @@ from tests.geometries import geometries, pools
 from tests.references import Geometry, levels, normal
 
 OPERATIONS = [kind for kind in KINDS if not kind.endswith("_backward")]
-JOBS = [(name, way) for name in OPERATIONS for way in (FORMULATIONS if name == "conv" else ("",))]
+JOBS = [(name, way) for name in OPERATIONS for way in ((*FORMULATIONS, "auto") if name == "conv" else ("",))]
 
 
 def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
