@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 import jcnn
 from experiments.fitting import accuracy, fit
-from experiments.material import as_input, digits
+from experiments.material import FRAME, framed
 from experiments.topic import Check, Topic
 from jcnn.figures.cells import draw_cells
 from jcnn.figures.style import SMALL, TEXT, Theme, bare, new_figure, plain
@@ -48,7 +48,6 @@ class Result(NamedTuple):
         same: the largest difference between a convolution and the locally connected or dense layer that holds its weights.
         shared: the largest difference between the convolution's gradient and the sum of all places' gradients.
         parameters: of the trained layers, counted.
-        samples: digits anywhere, and one in the middle.
         images: numbers of training images.
         anywhere: test accuracy with digits anywhere, by layer, number of images, seed.
         centred: test accuracy with digits in the middle and all training images, by layer and seed.
@@ -58,14 +57,13 @@ class Result(NamedTuple):
     same: float
     shared: float
     parameters: tuple[int, ...]
-    samples: Float[np.ndarray, "3 12 12"]
     images: tuple[int, ...]
     anywhere: Float[np.ndarray, "layers images seeds"]
     centred: Float[np.ndarray, "layers seeds"]
 
 
 NAMES = ("dense", "locally connected", "convolution")
-FRAME, WINDOW, MAPS, PLACES = 12, 5, 16, 8  # digits of 8×8 in 12×12; a window of 5 has 8×8 places there
+WINDOW, MAPS, PLACES = 5, 16, 8  # a window of 5 has 8×8 places in a frame
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,8 +96,7 @@ def run(config: Experiment) -> Result:
     anywhere = [[train(network, n, config) for n in config.images] for network in networks]
     centred = [train(network, max(config.images), config, centred=True) for network in networks]
     parameters = tuple(jcnn.count_parameters((layer,), (FRAME, FRAME, 1)) for layer, *_ in networks)
-    samples = np.concatenate([framed("test", 0)[0][[15, 44]], framed("test", 0, centred=True)[0][[44]]])[..., 0]
-    return Result(matrices(), *identities(), parameters, samples, config.images, np.array(anywhere), np.array(centred))
+    return Result(matrices(), *identities(), parameters, config.images, np.array(anywhere), np.array(centred))
 
 
 def matrices() -> tuple[Float[np.ndarray, "4 6"], ...]:
@@ -127,29 +124,18 @@ def identities() -> tuple[float, float]:
     return same, float(np.abs(dw - each.sum((0, 1))).max())
 
 
-def framed(split: str, seed: int, *, centred: bool = False) -> tuple[Float[np.ndarray, "n 12 12 1"], np.ndarray]:
-    """Digits in a black frame, each at a place of its own, or all in the middle; and their labels."""
-    found = digits(split)
-    images = np.zeros((len(found.images), FRAME, FRAME, 1), np.float32)
-    places = np.random.default_rng([seed, split == "test"]).integers(0, FRAME - 8 + 1, (len(images), 2))
-    for image, digit, place in zip(images, as_input(found.images), places, strict=True):
-        top, left = (2, 2) if centred else place
-        image[top : top + 8, left : left + 8] = digit
-    return images, found.labels
-
-
 def train(network: tuple[Layer, ...], n: int, config: Experiment, *, centred: bool = False) -> list[float]:
     """Test accuracy after training on n images, one a seed."""
     accuracies = []
     for seed in range(config.seeds):
-        images, labels = framed("train", seed, centred=centred)
+        (images, labels), test = (framed(split, seed, anywhere=not centred) for split in ("train", "test"))
         # As many rows whatever n, so that one compiled program serves all.
         chosen = np.resize(np.random.default_rng(seed).permutation(len(images))[:n], len(images))
         params = jcnn.init(jax.random.key(seed), network, images.shape[1:], "float32")
         if network[0] == ToMaps("locally connected"):  # init takes all places for inputs of one output
             params = ({**params[0], "w": params[0]["w"] * np.float32(PLACES)}, *params[1:])
         fitted = fit(network, images[chosen], labels[chosen], seed=seed, steps=config.steps, rate=0.04, params=params)
-        accuracies.append(accuracy(network, fitted.params, *framed("test", seed, centred=centred)))
+        accuracies.append(accuracy(network, fitted.params, *test))
     return accuracies
 
 
@@ -157,8 +143,7 @@ def checks(result: Result) -> list[Check]:
     """The claims beside what was found."""
     weights = [np.unique(matrix[matrix != 0]).size for matrix in result.matrices]
     few, many = (result.anywhere[:, result.images.index(n)] for n in (500, 1438))
-    ahead = few[2] - few[0]
-    behind = (few[0] - few[1]).mean(), (many[0] - many[1]).mean()
+    ahead, behind = few[2] - few[0], ((few[0] - few[1]).mean(), (many[0] - many[1]).mean())
     dense, _, conv = 100 * result.centred.mean(-1)
     return [
         Check("6 pixels to 4, window 3: 24 weights dense, 4 · 3 local, 3 shared", f"{weights}", weights == [24, 12, 3]),
@@ -206,10 +191,10 @@ def _draw_accuracies(axes: Axes, result: Result, theme: Theme) -> None:
         axes.plot([place], [100 * centred.mean()], "_", color=colour, markersize=13, markeredgewidth=2)
         axes.text(0.15, 0.05 + 0.075 * row, f"{name}: {parameters:,} parameters", color=colour, fontsize=SMALL,
                   transform=axes.transAxes)  # fmt: skip
-    for left, sample in zip((0.02, 0.19, 0.835), result.samples, strict=True):
-        image = axes.inset_axes((left, 0.61 if left > 0.5 else 0.74, 0.155, 0.2))
-        bare(image)
-        image.imshow(sample, cmap="gray")
+    for left, bottom, image in ((0.02, 0.74, 15), (0.19, 0.74, 44), (0.835, 0.61, 44)):
+        inset = axes.inset_axes((left, bottom, 0.155, 0.2))
+        bare(inset)
+        inset.imshow(framed("test", 0, anywhere=left <= 0.5)[0][image], cmap="gray")
     axes.text(0.02, 0.96, "digits anywhere", color=theme.ink, fontsize=SMALL, transform=axes.transAxes)
     axes.text(0.835, 0.83, "centred", color=theme.ink, fontsize=SMALL, transform=axes.transAxes)
     axes.axvline(2150, color=theme.rule, linewidth=1)
@@ -233,7 +218,7 @@ def about(result: Result) -> str:
     )
 
 
-TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(images=(500, 1438), seeds=2, steps=300))
+TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment((500, 1438), seeds=2, steps=300))
 
 if __name__ == "__main__":
     TOPIC.main()

@@ -77,9 +77,8 @@ def derivatives() -> Float[np.ndarray, "5 5 3 10"]:
     down, right = np.mgrid[-2:3, -2:3].astype(float)
     blur = np.exp(-(down**2 + right**2) / 2)
     along = [np.cos(angle) * right + np.sin(angle) * down for angle in np.pi / 4 * np.arange(4)]
-    shapes = [blur * u for u in along] + [blur * (1 - u**2) for u in along] + [blur, blur]
+    shapes = [blur * u for u in along] + [blur * (np.average(u**2, weights=blur) - u**2) for u in along] + [blur, blur]
     colours = [np.ones(3)] * 8 + [np.array([1, -1, 0]), np.array([-0.5, -0.5, 1])]
-    shapes[4:8] = [shape - shape.mean() for shape in shapes[4:8]]
     filters = np.stack([np.multiply.outer(shape, colour) for shape, colour in zip(shapes, colours, strict=True)], axis=-1)
     return (filters / np.abs(filters).sum((0, 1, 2))).astype(np.float32)
 
@@ -97,7 +96,7 @@ def checks(result: Result) -> list[Check]:
     return [
         Check("32×32×3 becomes 32×32×10", f"{shape}", shape == row.output_shape == (32, 32, 10)),
         Check("every number is the sum over its window", f"off by {result.error:.0e}", result.error < 1e-5),
-        Check("10·(5·5·3 + 1) = 760 parameters", f"{row.parameters}, {result.learned}", row.parameters == result.learned == 760),
+        Check("10·(5·5·3 + 1) = 760 learned", f"{row.parameters}, {result.learned}", row.parameters == result.learned == 760),
         Check("32·32·10·75 = 768,000 multiply-adds", f"{row.multiply_adds:,}, counted {pixels + zeros:,}",
               row.multiply_adds == pixels + zeros == 768_000),
         Check("10·3·(5·32 − 6)² = 711,480 of them meet a pixel", f"{pixels:,}", pixels == 30 * (5 * 32 - 6) ** 2),
@@ -110,17 +109,15 @@ def checks(result: Result) -> list[Check]:
 
 def figure(result: Result, theme: Theme) -> Figure:
     """The volumes, the filters with their maps, and the cost."""
-    drawn = new_figure(6.7, theme)
+    drawn, largest = new_figure(6.7, theme), np.abs(result.maps[2:-2, 2:-2]).max()
     layout = drawn.add_gridspec(3, 1, height_ratios=[2.35, 1.15, 2.1])
     _draw_volumes(drawn.add_subplot(layout[0]), result, theme)
     panels = layout[1].subgridspec(2, 10, hspace=0.05)
     weights = 0.5 + 0.5 * result.filters / np.abs(result.filters).max((0, 1, 2))
-    largest = np.abs(result.maps[2:-2, 2:-2]).max()
     for row, number in np.ndindex(2, 10):
         axes = drawn.add_subplot(panels[row, number])
         bare(axes)
-        shown = (weights, result.maps)[row][..., number]
-        axes.imshow(shown, cmap=diverging(theme), vmin=-largest, vmax=largest, interpolation="none")
+        axes.imshow((weights, result.maps)[row][..., number], cmap=diverging(theme), clim=(-largest, largest))
     _draw_cost([drawn.add_subplot(part) for part in layout[2].subgridspec(1, 2)], result, theme)
     return drawn
 
@@ -148,6 +145,7 @@ def _draw_volumes(axes: Axes, result: Result, theme: Theme) -> None:
 
 def _draw_cost(panels: list[Axes], result: Result, theme: Theme) -> None:
     taken, growth = panels
+    sizes, costs = zip(*result.costs.items(), strict=True)
     for axes, title in zip(panels, ("bytes at 32×32", "against image size"), strict=True):
         plain(axes, theme)
         axes.set_title(title, loc="left", color=theme.ink, fontsize=TEXT)
@@ -156,13 +154,11 @@ def _draw_cost(panels: list[Axes], result: Result, theme: Theme) -> None:
     for place, (name, count) in enumerate(bytes_of(result).items()):
         taken.barh(place, count, 0.35, color=theme.blue)
         taken.text(0, place - 0.26, f"{name} {count:,}", va="bottom", color=theme.ink, fontsize=SMALL)
-    sizes = list(result.costs)
-    for name, colour, place in ("multiply_adds", theme.orange, (-4, 4)), ("parameters", theme.blue, (0, 8)):
-        values = [getattr(row, name) for row in result.costs.values()]
+    for name, colour, place in ("multiply_adds", theme.orange, (16, 18)), ("parameters", theme.blue, (0, 8)):
+        values = [getattr(row, name) for row in costs]
         growth.loglog(sizes, values, "o-", color=colour)
-        example = values[sizes.index(32)]
-        growth.annotate(f"{name.replace('_', '-')}\n{example:,}", (32, example), place, textcoords="offset points", ha="right",
-                        color=colour, fontsize=SMALL)  # fmt: skip
+        at, text = (32, values[sizes.index(32)]), f"{name.replace('_', '-')}\n{values[sizes.index(32)]:,}"
+        growth.annotate(text, at, place, textcoords="offset points", ha="right", color=colour, fontsize=SMALL)
     growth.minorticks_off()
     growth.set(xlabel="N of N×N×3", ylim=(200, 1e8), xticks=sizes, xticklabels=sizes)
 

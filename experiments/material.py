@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from matplotlib import cbook
 from PIL import Image
 
@@ -37,3 +37,24 @@ def photograph(height: int = 128, width: int = 128) -> UInt8[np.ndarray, "h w 3"
 def as_input(images: UInt8[np.ndarray, "*n h w c"], dtype: str = "float32") -> Float[np.ndarray, "*n h w c"]:
     """Pixels from 0 to 1."""
     return images.astype(dtype) / np.dtype(dtype).type(255)
+
+
+FRAME = 12
+"""Pixels along each side of a frame."""
+
+
+def framed(split: str, seed: int, *, anywhere: bool = True) -> tuple[Float[np.ndarray, "n 12 12 1"], Int[np.ndarray, " n"]]:
+    """Digits in a black frame of 12×12 pixels, and their labels.
+
+    Args:
+        split: "train" or "test".
+        seed: decides the places.
+        anywhere: each at a place of its own; otherwise all in the middle.
+    """
+    found = digits(split)
+    images = np.zeros((len(found.images), FRAME, FRAME, 1), np.float32)
+    places = np.random.default_rng([seed, split == "test"]).integers(0, FRAME - 8 + 1, (len(images), 2))
+    for image, digit, place in zip(images, as_input(found.images), places, strict=True):
+        top, left = place if anywhere else (2, 2)
+        image[top : top + 8, left : left + 8] = digit
+    return images, found.labels

@@ -1,0 +1,265 @@
+"""Activation functions, and what the course advises.
+
+Claim: seven activations have the derivatives that differences say. Through 20 layers the sigmoid, whose slope is ¼ at most,
+leaves less than 10⁻¹⁰ of the gradient, every other one between 1/1000 and 1000 times. The advice, tried on digits: "no sigmoid"
+holds, at every rate it is far behind; "mind relu's learning rate" holds, for at a large one its units die. Leaky relu, elu and
+maxout are worth a try, but end within 4 points of relu. So does tanh: in two stages there is no reason to expect less of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+import jcnn
+from experiments.material import as_input, digits
+from experiments.topic import Check, Topic
+from jcnn.compilation import compiler_options
+from jcnn.figures.cells import draw_cells
+from jcnn.figures.style import SMALL, TEXT, Theme, new_figure, plain, sequential
+from jcnn.layers import Network
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """How much to train, and how deep to look."""
+
+    seeds: int = 3
+    """First weights and batches."""
+    steps: int = 250
+    """Updates of SGD."""
+    layers: int = 20
+    """Through so many the gradient flows."""
+
+
+class Result(NamedTuple):
+    """All that was found, by activation in the order of `NAMES`.
+
+    Attributes:
+        values: f(x) over `GRID`.
+        slopes: f′(x) by hand.
+        differences: f′(x) by central differences.
+        flow: |gradient| at every layer's input over that at the last output, by seed; the first layer first.
+        accuracy: on the test images, by learning rate and seed.
+        dead: for relu and leaky relu, by learning rate and seed: the part of the second stage's units whose slope is 0 for
+            every pixel of every training image.
+    """
+
+    values: Float[np.ndarray, "7 x"]
+    slopes: Float[np.ndarray, "7 x"]
+    differences: Float[np.ndarray, "7 x"]
+    flow: Float[np.ndarray, "7 seeds layers"]
+    accuracy: Float[np.ndarray, "7 rates seeds"]
+    dead: Float[np.ndarray, "2 rates seeds"]
+
+
+NAMES = "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "maxout"
+LAYERS = jcnn.Sigmoid(), jcnn.Tanh(), jcnn.Relu(), jcnn.LeakyRelu(), jcnn.Elu(), jcnn.Gelu()
+VARIANCE = 1, 1, 2, 2, 2, 2, 1  # of the weights, times their number an output: twice where half of the signal is cut off
+RATES = 0.02, 0.1, 0.5, 2.0
+GRID = np.linspace(-6, 6, 240)  # without 0, where relu, leaky relu and maxout have a kink
+
+
+@dataclass(frozen=True, repr=False)
+class Chosen(jcnn.Layer):
+    """One of `LAYERS` by its number, which may be known only when the program runs: one program trains all."""
+
+    number: Any
+
+    def apply(self, params: Any, x: Array, ops: Any = jcnn.DEFAULT) -> Array:
+        """The forward pass."""
+        return jax.lax.switch(self.number, [partial(layer.apply, {}) for layer in LAYERS], x)
+
+    def backward(self, params: Any, dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+        """The gradient by the input."""
+        return jax.lax.switch(self.number, [lambda dy, x, f=layer: f.backward({}, dy, x)[0] for layer in LAYERS], dy, x), {}
+
+
+def run(config: Experiment) -> Result:
+    """Takes derivatives, follows gradients back through the layers, and trains."""
+    values, slopes, differences = derivatives()
+    flow = [[flowed(number, config.layers, seed) for seed in range(5)] for number in range(len(NAMES))]
+    trained = [[[trained_by(number, rate, seed, config.steps) for seed in range(config.seeds)] for rate in RATES]
+               for number in range(len(NAMES))]  # fmt: skip
+    accuracy, dead = np.moveaxis(np.array(trained), -1, 0)
+    return Result(values, slopes, differences, np.array(flow), accuracy, dead[2:4])
+
+
+def functions(number: int) -> tuple[Callable[..., Array], Callable[..., Array]]:
+    """The activation and its backward; maxout of two pieces."""
+    more = {"pieces": 2} if NAMES[number] == "maxout" else {}
+    return partial(getattr(jcnn, NAMES[number]), **more), partial(getattr(jcnn, f"{NAMES[number]}_backward"), **more)
+
+
+def derivatives() -> Float[np.ndarray, "3 7 x"]:
+    """Values, slopes by hand, slopes by differences, in float64; maxout is shown as max(−x/2, x)."""
+
+    def curves(x: Array) -> Array:
+        found = []
+        for number, name in enumerate(NAMES):
+            f, back = functions(number)
+            weights = jnp.array([-0.5, 1.0]) if name == "maxout" else jnp.array([1.0])
+            here, up, down = (f((x + h)[:, None] * weights[None])[:, 0] for h in (0.0, 2.0**-17, -(2.0**-17)))
+            slope = (back(jnp.ones((x.size, 1)), x[:, None] * weights[None]) * weights[None]).sum(-1)
+            found.append((here, slope, (up - down) * 2.0**16))
+        return jnp.stack([jnp.stack(row) for row in zip(*found, strict=True)])
+
+    with jax.enable_x64(True):
+        return np.asarray(jax.jit(curves)(jnp.asarray(GRID, "float64")))
+
+
+@partial(jax.jit, static_argnames="maxout")
+def _flow(number: Array, x: Array, w: Array, dy: Array, maxout: bool) -> Array:
+    pairs = [functions(6)] if maxout else [functions(place) for place in range(6)]
+
+    def forward(x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
+        z = jcnn.dense(x, w)
+        return jax.lax.switch(number, [f for f, _ in pairs], z), (x, z)
+
+    def backward(dy: Array, kept: tuple[Array, ...]) -> tuple[Array, Array]:
+        x, z, w = kept
+        dx, _, _ = jcnn.dense_backward(jax.lax.switch(number, [back for _, back in pairs], dy, z), x, w)
+        return dx, jnp.linalg.norm(dx)
+
+    _, kept = jax.lax.scan(forward, x, w)
+    return jax.lax.scan(backward, dy, (*kept, w), reverse=True)[1] / jnp.linalg.norm(dy)
+
+
+def flowed(number: int, layers: int, seed: int) -> Float[np.ndarray, " layers"]:
+    """|gradient| at the input of every one of many fully connected layers of 100 units, over that at the end."""
+    rng, pieces = np.random.default_rng(seed), 2 if NAMES[number] == "maxout" else 1
+    x = as_input(digits().images[:64]).reshape(64, 64) @ rng.normal(size=(64, 100)) / 4
+    w = rng.normal(size=(layers, 100, 100 * pieces)) * np.sqrt(VARIANCE[number] / 100)
+    arrays = (array.astype("float32") for array in (x, w, rng.normal(size=x.shape)))
+    return np.asarray(_flow(np.int32(number % 6), *arrays, maxout=pieces == 2))
+
+
+def network(number: Any, pieces: int) -> Network:
+    """Two stages of convolution, activation and pooling, then the scores; maxout takes twice the filters."""
+    active = jcnn.Maxout(2) if pieces == 2 else Chosen(number)
+    stages = [(jcnn.Conv(filters * pieces, 3, padding=1), active, jcnn.MaxPool(2)) for filters in (8, 16)]
+    return (*stages[0], *stages[1], jcnn.Flatten(), jcnn.Dense(10))
+
+
+@partial(jax.jit, static_argnames="pieces", compiler_options=compiler_options())
+def _descend(number: Array, params: Any, batches: Array, rate: Array, pieces: int) -> tuple[Array, Array]:
+    images, labels = jnp.asarray(as_input(digits().images)), jnp.asarray(digits().labels)
+
+    def step(params: Any, batch: Array) -> tuple[Any, None]:
+        _, gradient = jcnn.backprop(network(number, pieces), params, images[batch], labels[batch])
+        return jax.tree.map(lambda p, g: p - rate * g, params, gradient), None
+
+    params, _ = jax.lax.scan(step, params, batches)
+    scores = jcnn.apply(network(number, pieces), params, as_input(digits("test").images))
+    return scores.argmax(-1), jcnn.apply(network(number, pieces)[:4], params[:4], images)
+
+
+def trained_by(number: int, rate: float, seed: int, steps: int) -> tuple[float, float]:
+    """SGD on the digits: the accuracy on the test images, and the part of the second stage's units that are dead."""
+    rng, pieces = np.random.default_rng(seed), 2 if NAMES[number] == "maxout" else 1
+    batches = rng.integers(0, len(digits().labels), (steps, 32))
+    shapes = jax.eval_shape(lambda: jcnn.init(jax.random.key(0), network(0, pieces), (8, 8, 1), jnp.float32))
+
+    def draw(leaf: Any) -> Float[np.ndarray, "..."]:
+        scale = np.sqrt(VARIANCE[number] / np.prod(leaf.shape[:-1])) if len(leaf.shape) > 1 else 0.0
+        return (scale * rng.normal(size=leaf.shape)).astype("float32")
+
+    params = jax.tree.map(draw, shapes)
+    classes, z = _descend(np.int32(number % 6), params, batches, np.float32(rate), pieces=pieces)
+    accuracy = float(np.mean(np.asarray(classes) == digits("test").labels))
+    if NAMES[number] not in {"relu", "leaky_relu"}:
+        return accuracy, np.nan
+    slopes = np.asarray(functions(number)[1](jnp.ones_like(z), z))
+    return accuracy, float(np.mean((slopes == 0).all((0, 1, 2))))
+
+
+def checks(result: Result) -> list[Check]:
+    """The claims beside what was found."""
+    off = float(np.abs(result.slopes - result.differences).max())
+    steepest, end = float(result.slopes[0].max()), result.slopes[:, -1].tolist()
+    left = result.flow[..., 0]
+    best = 100 * result.accuracy.mean(-1).max(-1)
+    behind = best[2] - best
+    large = 100 * result.accuracy[2, -1].max()
+    return [
+        Check("derivatives by hand are those of differences, within 10⁻⁸", f"off by {off:.0e}", off < 1e-8),
+        Check("the sigmoid’s slope is ¼ at most; at x = 6 it and tanh’s are below 0.01, the others’ 1",
+              f"{steepest:.3f}; {end[0]:.4f}, {end[1]:.5f}", steepest <= 0.25 and max(end[:2]) < 0.01
+              and bool(np.allclose(end[2:], 1, atol=1e-6))),
+        Check("20 layers leave of the gradient: less than 10⁻¹⁰ (sigmoid), 1/1000 to 1000 (every other)",
+              f"{left[0].max():.0e}; {left[1:].min():.2g} to {left[1:].max():.2g}",
+              bool(left[0].max() < 1e-10 and ((left[1:] > 1e-3) & (left[1:] < 1e3)).all())),
+        Check("no sigmoid: at its best rate 20 points or more behind relu", f"{behind[0]:.0f} points behind",
+              bool(behind[0] > 20)),
+        Check("leaky relu, elu, gelu and maxout end within 4 points of relu, each at its best rate",
+              ", ".join(f"{-points:+.1f}" for points in behind[3:]), bool((np.abs(behind[3:]) < 4).all())),
+        Check("and so does tanh: in two stages, the advice against it does not hold", f"{-behind[1]:+.1f} points",
+              bool(abs(behind[1]) < 4)),
+        Check("mind relu’s rate: at 2.0 over 90 % of its units are dead and it guesses; leaky relu has none",
+              f"{result.dead[0, -1].min():.0%} dead, {large:.0f} % read; {result.dead[1].max():.0%}",
+              bool(result.dead[0, -1].min() > 0.9 and large < 30 and result.dead[1].max() == 0)),
+    ]  # fmt: skip
+
+
+def figure(result: Result, theme: Theme) -> Figure:
+    """The curves with their slopes, the gradient's way through the layers, and the accuracy by learning rate."""
+    drawn = new_figure(9.0, theme)
+    grid = drawn.add_gridspec(4, 4, height_ratios=[1.4, 1.4, 2.1, 2.9])
+    titles = [name.replace("_", " ") for name in NAMES]
+    for number, title in enumerate(titles):
+        axes = drawn.add_subplot(grid[number // 4, number % 4])
+        plain(axes, theme)
+        axes.plot(GRID, result.values[number], color=theme.blue)
+        axes.plot(GRID, result.slopes[number], color=theme.orange, linewidth=1.2)
+        axes.set(xlim=(-4, 4), ylim=(-1.2, 2.2), xticks=[-3, 0, 3], yticks=[-1, 0, 1, 2])
+        axes.set_title(title, loc="left", color=theme.ink, fontsize=SMALL)
+        axes.set_yticklabels(["−1", "0", "1", "2"] if number % 4 == 0 else [])
+    axes = drawn.add_subplot(grid[1, 3])
+    axes.axis("off")
+    axes.text(0.1, 0.6, "f(x)", color=theme.blue, fontsize=TEXT)
+    axes.text(0.1, 0.3, "f′(x)", color=theme.orange, fontsize=TEXT)
+    axes = drawn.add_subplot(grid[2, :])
+    plain(axes, theme)
+    layers = np.arange(1, result.flow.shape[-1] + 1)
+    for number, rows in enumerate(result.flow):
+        axes.semilogy(layers, rows.T, color=theme.orange if number == 0 else theme.blue, linewidth=1)
+    axes.text(layers[-1] / 2, 1e-9, "sigmoid", color=theme.orange, fontsize=SMALL, ha="left")
+    axes.text(1, 1e2, "the other six", color=theme.blue, fontsize=SMALL)
+    axes.set(xlabel="layer", xticks=[1, 5, 10, 15, 20], ylim=(1e-14, 1e4), yticks=[1e-12, 1e-8, 1e-4, 1])
+    axes.set_title("gradient that arrives, of what left the end", loc="left", color=theme.ink, fontsize=TEXT)
+    axes = drawn.add_subplot(grid[3, :])
+    accuracy, colours = 100 * result.accuracy.mean(-1), sequential(theme, theme.blue)
+    draw_cells(axes, accuracy - 50, theme, scale=60.0, numbers=lambda value: f"{value + 50:.0f}", colours=colours)
+    axes.set_aspect("auto")
+    axes.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES], color=theme.muted, fontsize=SMALL)
+    axes.set_yticks(range(len(NAMES)), titles, color=theme.ink, fontsize=SMALL)
+    axes.tick_params(length=0)
+    axes.set_xlabel("learning rate", color=theme.ink, fontsize=TEXT)
+    axes.set_title("test digits read, %", loc="left", color=theme.ink, fontsize=TEXT)
+    return drawn
+
+
+def about(result: Result) -> str:
+    """The figure in words."""
+    best = ", ".join(
+        f"{name.replace('_', ' ')} {rows.max():.0%}" for name, rows in zip(NAMES, result.accuracy.mean(-1), strict=True)
+    )
+    return (
+        "Above, seven activation functions with their derivatives. In the middle, the size of the gradient at each of "
+        f"{result.flow.shape[-1]} layers on its way back from the last: with the sigmoid it falls on a straight line on a "
+        f"logarithmic axis to {result.flow[0, :, 0].mean():.0e}, with the others it stays near 1. Below, a table of digits "
+        f"read after training at four learning rates; at the best rate {best}; at the largest rate none reads much."
+    )
+
+
+TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(seeds=1))
+
+if __name__ == "__main__":
+    TOPIC.main()
