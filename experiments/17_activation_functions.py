@@ -50,6 +50,7 @@ class Result(NamedTuple):
         accuracy: on the test images, by learning rate and seed.
         dead: for relu and leaky relu, by learning rate and seed: the part of the second stage's units whose slope is 0 for
             every pixel of every training image.
+        losses: of every step at the learning rate `SHOWN`, by seed.
     """
 
     values: Float[np.ndarray, "7 x"]
@@ -58,12 +59,14 @@ class Result(NamedTuple):
     flow: Float[np.ndarray, "7 seeds layers"]
     accuracy: Float[np.ndarray, "7 rates seeds"]
     dead: Float[np.ndarray, "2 rates seeds"]
+    losses: Float[np.ndarray, "7 seeds steps"]
 
 
 NAMES = "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "maxout"
 LAYERS = jcnn.Sigmoid(), jcnn.Tanh(), jcnn.Relu(), jcnn.LeakyRelu(), jcnn.Elu(), jcnn.Gelu()
 VARIANCE = 1, 1, 2, 2, 2, 2, 1  # of the weights, times their number an output: twice where half of the signal is cut off
 RATES = 0.02, 0.1, 0.5, 2.0
+SHOWN = RATES.index(0.1)
 GRID = np.linspace(-6, 6, 240)  # without 0, where relu, leaky relu and maxout have a kink
 
 
@@ -88,8 +91,9 @@ def run(config: Experiment) -> Result:
     flow = [[flowed(number, config.layers, seed) for seed in range(5)] for number in range(len(NAMES))]
     trained = [[[trained_by(number, rate, seed, config.steps) for seed in range(config.seeds)] for rate in RATES]
                for number in range(len(NAMES))]  # fmt: skip
-    accuracy, dead = np.moveaxis(np.array(trained), -1, 0)
-    return Result(values, slopes, differences, np.array(flow), accuracy, dead[2:4])
+    accuracy, dead = (np.array([[[run[part] for run in runs] for runs in row] for row in trained]) for part in (0, 1))
+    losses = np.array([[run[2] for run in row[SHOWN]] for row in trained])
+    return Result(values, slopes, differences, np.array(flow), accuracy, dead[2:4], losses)
 
 
 def functions(number: int) -> tuple[Callable[..., Array], Callable[..., Array]]:
@@ -149,20 +153,20 @@ def network(number: Any, pieces: int) -> Network:
 
 
 @partial(jax.jit, static_argnames="pieces", compiler_options=compiler_options())
-def _descend(number: Array, params: Any, batches: Array, rate: Array, pieces: int) -> tuple[Array, Array]:
+def _descend(number: Array, params: Any, batches: Array, rate: Array, pieces: int) -> tuple[Array, Array, Array]:
     images, labels = jnp.asarray(as_input(digits().images)), jnp.asarray(digits().labels)
 
-    def step(params: Any, batch: Array) -> tuple[Any, None]:
-        _, gradient = jcnn.backprop(network(number, pieces), params, images[batch], labels[batch])
-        return jax.tree.map(lambda p, g: p - rate * g, params, gradient), None
+    def step(params: Any, batch: Array) -> tuple[Any, Array]:
+        loss, gradient = jcnn.backprop(network(number, pieces), params, images[batch], labels[batch])
+        return jax.tree.map(lambda p, g: p - rate * g, params, gradient), loss
 
-    params, _ = jax.lax.scan(step, params, batches)
+    params, losses = jax.lax.scan(step, params, batches)
     scores = jcnn.apply(network(number, pieces), params, as_input(digits("test").images))
-    return scores.argmax(-1), jcnn.apply(network(number, pieces)[:4], params[:4], images)
+    return scores.argmax(-1), jcnn.apply(network(number, pieces)[:4], params[:4], images), losses
 
 
-def trained_by(number: int, rate: float, seed: int, steps: int) -> tuple[float, float]:
-    """SGD on the digits: the accuracy on the test images, and the part of the second stage's units that are dead."""
+def trained_by(number: int, rate: float, seed: int, steps: int) -> tuple[float, float, np.ndarray]:
+    """SGD on the digits: the accuracy on the test images, the part of the second stage's units that are dead, the losses."""
     rng, pieces = np.random.default_rng(seed), 2 if NAMES[number] == "maxout" else 1
     batches = rng.integers(0, len(digits().labels), (steps, 32))
     shapes = jax.eval_shape(lambda: jcnn.init(jax.random.key(0), network(0, pieces), (8, 8, 1), jnp.float32))
@@ -172,12 +176,12 @@ def trained_by(number: int, rate: float, seed: int, steps: int) -> tuple[float, 
         return (scale * rng.normal(size=leaf.shape)).astype("float32")
 
     params = jax.tree.map(draw, shapes)
-    classes, z = _descend(np.int32(number % 6), params, batches, np.float32(rate), pieces=pieces)
+    classes, z, losses = _descend(np.int32(number % 6), params, batches, np.float32(rate), pieces=pieces)
     accuracy = float(np.mean(np.asarray(classes) == digits("test").labels))
     if NAMES[number] not in {"relu", "leaky_relu"}:
-        return accuracy, np.nan
+        return accuracy, np.nan, np.asarray(losses)
     slopes = np.asarray(functions(number)[1](jnp.ones_like(z), z))
-    return accuracy, float(np.mean((slopes == 0).all((0, 1, 2))))
+    return accuracy, float(np.mean((slopes == 0).all((0, 1, 2)))), np.asarray(losses)
 
 
 def checks(result: Result) -> list[Check]:
@@ -210,8 +214,8 @@ def checks(result: Result) -> list[Check]:
 
 def figure(result: Result, theme: Theme) -> Figure:
     """The curves with their slopes, the gradient's way through the layers, and the accuracy by learning rate."""
-    drawn = new_figure(9.0, theme)
-    grid = drawn.add_gridspec(4, 4, height_ratios=[1.4, 1.4, 2.1, 2.9])
+    drawn = new_figure(10.6, theme)
+    grid = drawn.add_gridspec(5, 4, height_ratios=[1.4, 1.4, 2.1, 2.1, 2.9])
     titles = [name.replace("_", " ") for name in NAMES]
     for number, title in enumerate(titles):
         axes = drawn.add_subplot(grid[number // 4, number % 4])
@@ -235,6 +239,17 @@ def figure(result: Result, theme: Theme) -> Figure:
     axes.set(xlabel="layer", xticks=[1, 5, 10, 15, 20], ylim=(1e-14, 1e4), yticks=[1e-12, 1e-8, 1e-4, 1])
     axes.set_title("gradient that arrives, of what left the end", loc="left", color=theme.ink, fontsize=TEXT)
     axes = drawn.add_subplot(grid[3, :])
+    plain(axes, theme)
+    smooth = np.apply_along_axis(lambda row: np.convolve(row, np.ones(15) / 15, "valid"), -1, result.losses)
+    for number, rows in enumerate(smooth):
+        axes.plot(rows.T, color={0: theme.orange, 1: theme.ink}.get(number, theme.blue), linewidth=1)
+    axes.text(smooth.shape[-1], smooth[0].min() - 0.25, "sigmoid", color=theme.orange, fontsize=SMALL, ha="right")
+    early = smooth.shape[-1] // 5
+    axes.text(early, smooth[1, :, early].max() + 0.1, "tanh", color=theme.ink, fontsize=SMALL)
+    axes.text(4, 0.3, "the other five", color=theme.blue, fontsize=SMALL)
+    axes.set(xlabel="step", ylim=(0, 2.6), xlim=(0, None))
+    axes.set_title(f"training loss at learning rate {RATES[SHOWN]:g}", loc="left", color=theme.ink, fontsize=TEXT)
+    axes = drawn.add_subplot(grid[4, :])
     accuracy, colours = 100 * result.accuracy.mean(-1), sequential(theme, theme.blue)
     draw_cells(axes, accuracy - 50, theme, scale=60.0, numbers=lambda value: f"{value + 50:.0f}", colours=colours)
     axes.set_aspect("auto")
@@ -254,7 +269,10 @@ def about(result: Result) -> str:
     return (
         "Above, seven activation functions with their derivatives. In the middle, the size of the gradient at each of "
         f"{result.flow.shape[-1]} layers on its way back from the last: with the sigmoid it falls on a straight line on a "
-        f"logarithmic axis to {result.flow[0, :, 0].mean():.0e}, with the others it stays near 1. Below, a table of digits "
+        f"logarithmic axis to {result.flow[0, :, 0].mean():.0e}, with the others it stays near 1. Then the training loss at "
+        f"learning rate {RATES[SHOWN]:g}, which ends at {result.losses[0, :, -20:].mean():.2f} with the sigmoid, "
+        f"{result.losses[1, :, -20:].mean():.2f} with tanh and at most {result.losses[2:, :, -20:].mean((1, 2)).max():.2f} "
+        f"with the others. Below, a table of digits "
         f"read after training at four learning rates; at the best rate {best}; at the largest rate none reads much."
     )
 
