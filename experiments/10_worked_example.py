@@ -165,6 +165,7 @@ def _draw_cost(panels: list[Axes], result: Result, theme: Theme) -> None:
 
 def about(result: Result) -> str:
     """The figure in words."""
+    taken = ", ".join(f"{name} {count:,}" for name, count in bytes_of(result).items())
     return (
         f"A photograph of 32×32×3 and the stack of 32×32×10 maps that ten 5×5×3 filters make of it; one window and its output "
         f"are framed. Below, each filter above its map: derivatives of brightness, differences of colours. At the bottom, the "

@@ -1,4 +1,4 @@
-"""The `jcnn` command: train, data, summary, predict, check, grade, doctor."""
+"""The `jcnn` command: train, data, summary, predict, check, grade, explore, doctor."""
 
 import re
 import sys
@@ -134,6 +134,22 @@ class Predict:
 
 
 @dataclass(frozen=True)
+class Explore:
+    """Open a page to play with: sliding windows, a digit you draw on its way through a network, bugs to plant and find."""
+
+    port: int = 0
+    """Where on this machine; 0: 2718, or a free one if that is taken."""
+    open_browser: bool = True
+    """Open a browser at the page."""
+
+    def run(self, console: Console) -> int:
+        """Serves the page until Ctrl-C, which ends the process."""
+        from jcnn.explore import open_page
+
+        open_page(self.port, browser=self.open_browser, tell=lambda text: console.print(text, soft_wrap=True, markup=False))
+
+
+@dataclass(frozen=True)
 class Doctor:
     """Examine this machine: devices, precision, versions and settings that matter, each with a verdict."""
 
@@ -153,7 +169,7 @@ class Doctor:
         return 0 if well else EXIT_ERROR
 
 
-Command = Train | Data | Summary | Predict | Check | Grade | Doctor
+Command = Train | Data | Summary | Predict | Check | Grade | Explore | Doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -194,6 +210,7 @@ def _parse(arguments: Sequence[str] | None, config: Config) -> Command:
         | Annotated[Predict, tyro.conf.subcommand("predict")]
         | Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Grade, tyro.conf.subcommand("grade")]
+        | Annotated[Explore, tyro.conf.subcommand("explore")]
         | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     )
     description = "Convolutional networks you can read, check and trust."
