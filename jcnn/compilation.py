@@ -46,16 +46,19 @@ def _known(options: tuple[tuple[str, str], ...]) -> bool:
     return True
 
 
-def keep_compiled() -> Path | None:
+def keep_compiled(folder: Path | None = None) -> Path | None:
     """Turns JAX's persistent compilation cache on, for programs of any size and compile time.
 
-    The folder is $JAX_COMPILATION_CACHE_DIR, else jcnn/compiled in the user's cache folder with a part for this kind of
-    processor, since code compiled for another may not run here. What cannot be read or written there is compiled as without.
+    What cannot be read or written there is compiled as without.
+
+    Args:
+        folder: where; None: $JAX_COMPILATION_CACHE_DIR, else jcnn/compiled in the user's cache folder with a part for this kind
+            of processor, since code compiled for another may not run here.
 
     Returns:
         The folder; None where it cannot be made, and nothing is kept.
     """
-    folder = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or compiled_folder())
+    folder = folder or Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or compiled_folder())
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
