@@ -2,10 +2,13 @@
 
 import os
 
-XLA_FLAGS = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
 # Nearly all programs run once: compiled without LLVM's optimizations, which change no value that a test may rely on, they are
 # ready in two thirds of the time. XLA's own passes stay.
-os.environ["XLA_FLAGS"] = f"{XLA_FLAGS} --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "")
+    + " --xla_force_host_platform_device_count=4"
+    + " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 os.environ["JAX_PLATFORMS"] = os.environ.get("JAX_PLATFORMS", "cpu")
 
 import hypothesis
@@ -19,7 +22,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
 
 jax.devices()  # the flags are read now
-os.environ["XLA_FLAGS"] = XLA_FLAGS  # processes that tests start train, and with optimized programs
+# The processes that tests start train, and with optimized programs.
+os.environ["XLA_FLAGS"] = os.environ["XLA_FLAGS"].partition(" --xla_backend")[0]
 # Apart from what the command keeps: JAX would take a program compiled so for one of those.
 keep_compiled(compiled_folder() / "tests")
 
