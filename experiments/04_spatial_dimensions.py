@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 import jcnn
 from experiments.topic import Check, Topic
 from jcnn.figures.cells import draw_cells, draw_window
-from jcnn.figures.style import SMALL, TEXT, Theme, new_figure
+from jcnn.figures.style import SMALL, TEXT, Theme, new_figure, to_gif
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,29 @@ def _draw_walk(axes: Axes, walk: Walk, f: int, theme: Theme) -> None:
     axes.text(n, 0, words if walk.seen.all() else f"{words}\npixel {n} unseen", va="center", color=theme.ink, fontsize=SMALL)
 
 
+def movie(result: Result, theme: Theme) -> bytes:
+    """The window at every place of 7×7 pixels, at strides 2 and 3, then on a border of zeros; outputs fill up as it goes."""
+    n, f = len(result.walks[0].seen), result.window
+    frames = []
+    for stride, padding in ((2, 0), (3, 0), (2, 1)):
+        outputs = jcnn.output_size(n, f, stride=stride, padding=padding)
+        pixels = np.pad(np.full((n, n), 0.4), padding)
+        for place in range(outputs**2):
+            drawn = new_figure(2.9, theme)
+            image, made = drawn.subplots(1, 2, width_ratios=[n + 2, 5])
+            draw_cells(image, pixels, theme, scale=2.0, numbers=None)
+            row, column = divmod(place, outputs)
+            draw_window(image, row * stride, column * stride, f, f, theme.blue)
+            image.set(xlim=(padding - 1.6, n + padding + 0.6), ylim=(n + padding + 0.6, padding - 1.6))
+            image.set_title(f"stride {stride}, padding {padding}", color=theme.ink, fontsize=TEXT)
+            filled = np.where(np.arange(outputs**2) <= place, -0.6, 0.0).reshape(outputs, outputs)
+            draw_cells(made, filled, theme, scale=2.0, numbers=None)
+            made.set(xlim=(-0.6, 4.4), ylim=(4.4, -0.6))
+            made.set_title(f"{outputs}×{outputs} outputs", color=theme.ink, fontsize=TEXT)
+            frames.append(drawn)
+    return to_gif(frames, 0.35, 90)
+
+
 def about(result: Result) -> str:
     """The figure in words."""
     walks = "; ".join(f"stride {walk.stride}: {walk.exact:.3g} places" for walk in result.walks)
@@ -168,7 +191,7 @@ def about(result: Result) -> str:
     )
 
 
-TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(largest=12))
+TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(largest=12), movie=movie)
 
 if __name__ == "__main__":
     TOPIC.main()
