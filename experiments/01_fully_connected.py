@@ -200,7 +200,7 @@ def about(result: Result) -> str:
     )
 
 
-TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(seeds=2, steps=300))
+TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(seeds=2, steps=200))
 
 if __name__ == "__main__":
     TOPIC.main()

@@ -218,7 +218,7 @@ def about(result: Result) -> str:
     )
 
 
-TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment((500, 1438), seeds=2, steps=300))
+TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment((500, 1438), seeds=1, steps=300))
 
 if __name__ == "__main__":
     TOPIC.main()

@@ -264,7 +264,7 @@ def about(result: Result) -> str:
     )
 
 
-TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(seeds=2, draws=60), movie=movie)
+TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(seeds=1, draws=40), movie=movie)
 
 if __name__ == "__main__":
     TOPIC.main()

@@ -241,7 +241,7 @@ def about(result: Result) -> str:
     )
 
 
-TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(seeds=2))
+TOPIC = Topic(__file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(seeds=1, steps=300))
 
 if __name__ == "__main__":
     TOPIC.main()

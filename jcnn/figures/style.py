@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 WIDTH = 5.0
@@ -135,11 +136,19 @@ def to_gif(figures: Iterable[Figure], seconds: float = 0.6, dpi: float = 110) ->
     """Figures of one size as an animation that goes round and round.
 
     Args:
-        figures: the frames.
+        figures: the frames, with axes as the first has them.
         seconds: how long each is seen; the last one three times as long.
         dpi: pixels an inch.
     """
-    frames = [Image.open(io.BytesIO(to_png(figure, dpi))).convert("RGB") for figure in figures]
+    places: list[Bbox] = []
+    frames = []
+    for figure in figures:
+        if places:  # as in the first frame: nothing moves that is not moved, and the layout is found once
+            figure.set_layout_engine("none")
+            for axes, place in zip(figure.axes, places, strict=True):
+                axes.set_position(place)
+        frames.append(Image.open(io.BytesIO(to_png(figure, dpi))).convert("RGB"))
+        places = places or [axes.get_position() for axes in figure.axes]
     # One palette for all, or colours would flicker from frame to frame.
     palette = frames[-1].quantize(128)
     first, *others = (frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)

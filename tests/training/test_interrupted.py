@@ -15,8 +15,9 @@ import pytest
 
 from jcnn.training import checkpoint
 
-RECIPE = ("--network", "lecture", "--epochs", "12", "--batch-size", "128", "--seed", "7")
-KILLED_RUNS = 20
+EPOCHS = 20
+RECIPE = ("--network", "lecture", "--epochs", str(EPOCHS), "--batch-size", "128", "--seed", "7")
+KILLED_RUNS, KILLS = 4, 5
 PATIENCE = 240
 
 
@@ -51,11 +52,16 @@ def finish(out: Path, environment: Mapping[str, str], *arguments: str) -> str:
 
 
 def wait_for_steps(out: Path, process: subprocess.Popen[str]) -> None:
-    """Returns once the run has done its first steps."""
+    """Returns once the process has done its first steps, or has ended."""
     deadline = time.monotonic() + PATIENCE
-    metrics = out / "metrics.jsonl"
-    while not (metrics.exists() and metrics.stat().st_size) and process.poll() is None:
+    metrics, before = out / "metrics.jsonl", None
+    while process.poll() is None:
         assert time.monotonic() < deadline
+        now = metrics.stat() if metrics.exists() else None
+        # Of a resumed run the file is first put there anew, and then grows.
+        if before and now and now.st_ino == before.st_ino and now.st_size > before.st_size:
+            return
+        before = now
         time.sleep(0.001)
 
 
@@ -75,23 +81,28 @@ def evaluations(run: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize("number", range(KILLED_RUNS))
-def test_a_run_killed_at_a_random_moment_resumes_to_the_same_bits(
+def test_a_run_killed_again_and_again_resumes_to_the_same_bits(
     number: int, tmp_path: Path, uninterrupted: Path, environment: Mapping[str, str]
 ) -> None:
-    """Moments all over a run: its start for the first five; its steps, evaluations and checkpoints for the others."""
+    """At random moments: of its start first, then of steps, evaluations and checkpoints, and of what comes after the last."""
     out = tmp_path / "run"
-    process = start(environment, "--out", str(out), *RECIPE)
     moment = random.Random(number)  # noqa: S311 (a moment, not a secret)
-    if number < 5:
-        time.sleep(moment.uniform(0, 3))
-    else:
-        wait_for_steps(out, process)
-        time.sleep(moment.uniform(0, 0.6))
-    process.kill()
-    process.communicate()
-    # Nothing but the folder is given, unless it was killed before there was one to read the recipe from.
-    finish(out, environment, "--resume", "--out", str(out), *(() if (out / "config.json").exists() else RECIPE))
+    for kill in range(KILLS):
+        process = start(environment, *how_to_go_on(out))
+        if kill == 0:
+            time.sleep(moment.uniform(0, 3))
+        else:
+            wait_for_steps(out, process)
+            time.sleep(moment.uniform(0, 0.4))
+        process.kill()
+        process.communicate()
+    finish(out, environment, *how_to_go_on(out))
     assert_same_result(out, uninterrupted)
+
+
+def how_to_go_on(out: Path) -> tuple[str, ...]:
+    """Nothing but the folder is given, unless nothing was there yet to read the recipe from."""
+    return ("--resume", "--out", str(out), *(() if (out / "config.json").exists() else RECIPE))
 
 
 def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, environment: Mapping[str, str]) -> None:
@@ -164,6 +175,6 @@ def test_a_failure_keeps_the_last_good_checkpoint(tmp_path: Path, uninterrupted:
     process = start(environment, "--resume", "--out", str(out))
     _, warned = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert f"the loss of step {found.step} (epoch 12) is not finite" in warned
+    assert f"the loss of step {found.step} (epoch {EPOCHS}) is not finite" in warned
     assert f"the last good checkpoint is {good}" in warned
     assert checkpoint.load(good).step == found.step
