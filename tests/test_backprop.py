@@ -1,6 +1,7 @@
 """Whole networks backwards by hand, against jax.grad."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -80,6 +81,17 @@ def batch(network: tuple[Layer, ...], shape: tuple[int, ...], dtype: Any = jnp.f
 def test_every_layer_backwards(name: str) -> None:
     network = NETWORKS[name]
     params, x = batch(network, SHAPES.get(name, SHAPE))
+
+    @jax.jit
+    def both(params: Any, x: jax.Array) -> tuple[Any, Any]:
+        return backprop(network, params, x, LABELS), value_and_grad(network, params, x, LABELS)
+
+    assert_agree(*both(params, x))
+
+
+def test_neither_needs_to_be_compiled() -> None:
+    network = NETWORKS["one dimension"]
+    params, x = batch(network, SHAPES["one dimension"])
     assert_agree(backprop(network, params, x, LABELS), value_and_grad(network, params, x, LABELS))
 
 
@@ -136,11 +148,13 @@ def test_second_order_gradients_go_through_the_rule() -> None:
     network = (Conv(3, 2), Tanh(), MaxPool(2), Flatten(), Dense(3))
     params, x = batch(network, (5, 5, 2))
 
-    def sharpness(x: jax.Array, gradient: Any) -> jax.Array:
+    @partial(jax.jit, static_argnums=1)
+    @jax.grad
+    def through(x: jax.Array, gradient: Any) -> jax.Array:
         _, gradients = value_and_grad(network, params, x, LABELS, ops=Ops(gradient=gradient))
         return jnp.stack([(leaf**2).sum() for leaf in jax.tree.leaves(gradients)]).sum()
 
-    assert_agree(jax.grad(sharpness)(x, "manual"), jax.grad(sharpness)(x, "autodiff"))
+    assert_agree(through(x, "manual"), through(x, "autodiff"))
 
 
 def test_vmap_and_scan_go_through_the_rule() -> None:
@@ -148,9 +162,10 @@ def test_vmap_and_scan_go_through_the_rule() -> None:
     params, x = batch(network, (5, 5, 2))
     many = jnp.stack([x, 2 * x, -x])
     ops = Ops(gradient="manual")
-    singly = [backprop(network, params, one, LABELS) for one in many]
+    by_hand = jax.jit(lambda x: backprop(network, params, x, LABELS))
+    singly = [by_hand(one) for one in many]
     expected = jax.tree.map(lambda *leaves: jnp.stack(leaves), *singly)
-    mapped = jax.vmap(lambda x: value_and_grad(network, params, x, LABELS, ops=ops))(many)
+    mapped = jax.jit(jax.vmap(lambda x: value_and_grad(network, params, x, LABELS, ops=ops)))(many)
     assert_agree(mapped, expected)
     _, scanned = jax.lax.scan(lambda carry, x: (carry, value_and_grad(network, params, x, LABELS, ops=ops)), 0, many)
     assert_agree(scanned, expected)

@@ -3,9 +3,13 @@
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from experiments.gallery import scripts
 from experiments.topic import Topic
+from jcnn import compilation
 
 NAMES = [script.stem for script in scripts()]
 
@@ -20,5 +24,9 @@ def load(name: str) -> Topic:
         assert spec.loader is not None
         loaded = importlib.util.module_from_spec(spec)
         sys.modules[module] = loaded
-        spec.loader.exec_module(loaded)
+        with pytest.MonkeyPatch.context() as patch:
+            # They train for seconds: a little of LLVM's optimizations, which the other tests do without, is soon gained back.
+            options: dict[str, Any] = {**(compilation.compiler_options() or {}), "xla_backend_optimization_level": 1}
+            patch.setattr(compilation, "compiler_options", lambda: options)
+            spec.loader.exec_module(loaded)
     return sys.modules[module].TOPIC
