@@ -19,7 +19,7 @@ native: $(READY)
 	$(BIN)/python -m $(INSTALL) --no-build-isolation --no-deps ./native
 
 test: $(READY)
-	$(BIN)/pytest -n auto --ignore tests/peers $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal --ignore tests/peers $(ARGS)
 
 # All formulations against the definition, and no false alarm of the checker, over 2,000 drawn geometries each.
 test-deep: $(READY)

@@ -6,9 +6,6 @@ from typing import Any
 
 from hypothesis import settings
 
-QUICKLY: Any = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-"""Compiler options for programs that run once: they compile in a third of the time."""
-
 DRAWS = int(os.environ.get("JCNN_DRAWS", "40"))
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from jcnn import locally_connected, locally_connected_backward
 from jcnn.definition import conv_definition
-from tests.draws import QUICKLY, draws
+from tests.draws import draws
 from tests.geometries import geometries
 from tests.references import Geometry, assert_agree, levels, normal, walk
 
@@ -26,7 +26,7 @@ def test_with_shared_weights_it_is_conv(geometry: Geometry) -> None:
     options = options_of(geometry)
     x, w = normal(2, *geometry.sizes, 2), normal(*geometry.window, 2, 3)
     everywhere = np.broadcast_to(w, (*geometry.outputs, *w.shape))
-    y = jax.jit(partial(locally_connected, **options), compiler_options=QUICKLY)(x, everywhere)
+    y = jax.jit(partial(locally_connected, **options))(x, everywhere)
     assert_agree(y, conv_definition(x, w, **options))
 
 
@@ -41,7 +41,7 @@ def test_the_sum_and_its_gradients(geometry: Geometry) -> None:
         normal(2, *geometry.outputs, 3, seed=1),
     )
 
-    @partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def library(dy: jax.Array, x: jax.Array, w: jax.Array, b: jax.Array) -> Any:
         y, pullback = jax.vjp(partial(locally_connected, **options), x, w, b)
         return y, locally_connected_backward(dy, x, w, **options), pullback(dy)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jcnn import avg_pool, avg_pool_backward, max_pool, max_pool_backward
 from jcnn.definition import avg_pool_definition, max_pool_definition
 from jcnn.pool_forms import MAXIMUM, SUM, Formulation
-from tests.draws import QUICKLY, draws
+from tests.draws import draws
 from tests.geometries import pools
 from tests.references import Geometry, assert_agree, levels, normal
 
@@ -30,7 +30,7 @@ def test_max_pool(geometry: Geometry, count: int) -> None:
     x, dy = levels(2, *geometry.sizes, 1, count=count) - 1, normal(2, *geometry.outputs, 1)
     plain = set(geometry.dilation) == {1}
 
-    @partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def library(x: jax.Array, dy: jax.Array) -> Any:
         results = {}
         for formulation in MAXIMUM:
@@ -54,7 +54,7 @@ def test_avg_pool(count_padding: bool, geometry: Geometry) -> None:
     x, dy = normal(2, *geometry.sizes, 1), normal(2, *geometry.outputs, 1)
     options: Any = {**geometry.options, "count_padding": count_padding}
 
-    @partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def library(x: jax.Array, dy: jax.Array) -> Any:
         results = []
         for formulation in SUM:

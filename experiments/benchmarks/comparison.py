@@ -20,6 +20,7 @@ class Line(NamedTuple):
         flops: of the whole.
         traffic: bytes that must move at least; 0 where not counted.
         best: which of PyTorch's variants is called best; empty where none took part.
+        images: of a training step.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Line(NamedTuple):
     flops: int = 0
     traffic: int = 0
     best: str = ""
+    images: int = 0
 
     def seconds(self, name: str) -> float:
         """The median of the rounds."""
@@ -44,7 +46,8 @@ def line(measurement: Measurement) -> Line:
     rounds = {name: timing.rounds for name, timing in measurement.timings.items() if timing.rounds and not timing.error}
     case = measurement.case
     flops = 0 if isinstance(case, Pooling) else case.flops
-    return _with_best(Line(case.name, rounds, flops, case.traffic if isinstance(case, Convolution | Maximum) else 0))
+    traffic = case.traffic if isinstance(case, Convolution | Maximum) else 0
+    return _with_best(Line(case.name, rounds, flops, traffic, images=case.batch if isinstance(case, Step) else 0))
 
 
 def forward_and_backward(measurements: Sequence[Measurement]) -> list[Line]:

@@ -65,12 +65,13 @@ def _steps(measurements: Sequence[Measurement]) -> list[str]:
             cells[-1] += f", {_variant(line.best)}"
         floor = f"{seconds * top / line.flops:.1f} ×" if top else ""
         native = f"{1e3 * line.seconds(NATIVE):.1f} ms" if NATIVE in line.rounds else ""
-        rows.append([f"`{line.name}`", f"{1e3 * seconds:.1f} ms", *cells, floor, native])
+        rows.append([f"`{line.name}`", f"{1e3 * seconds:.1f} ms", f"{line.images / seconds:,.0f}", *cells, floor, native])
     if not rows:
         return []
     header = [
         "network",
         "ours",
+        "images/s",
         FLAX,
         EQUINOX,
         "plain `lax`",

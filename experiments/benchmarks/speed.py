@@ -8,7 +8,7 @@ import json
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,11 +18,11 @@ from rich.console import Console
 
 from experiments import readme
 from experiments.benchmarks import goals, pictures, race, report, shapes, starts, tables
-from experiments.benchmarks.cases import Case, to_json
+from experiments.benchmarks.cases import Case, from_json, to_json
 from experiments.benchmarks.entries import Entry, choose
-from experiments.benchmarks.race import Race
-from experiments.benchmarks.rounds import Measurement, measure
-from experiments.benchmarks.starts import Starts
+from experiments.benchmarks.race import Finish, Race
+from experiments.benchmarks.rounds import Measurement, Timing, measure
+from experiments.benchmarks.starts import Start, Starts
 from experiments.benchmarks.workers import Worker, WorkerError
 from jcnn.data import DataError
 from jcnn.training.checkpoint import versions
@@ -54,6 +54,8 @@ class Benchmark:
     """The interpreter that has Flax, Equinox and PyTorch."""
     output: Path = Path("results/speed.json")
     """Where to write all figures."""
+    again: bool = False
+    """Measure nothing: tell anew of the figures that an earlier run left in --output."""
 
 
 class Result(NamedTuple):
@@ -196,6 +198,33 @@ def figures(config: Benchmark, result: Result) -> dict[str, Any]:
     }
 
 
+def restored(values: dict[str, Any]) -> Result:
+    """What `figures` made plain values of."""
+    measurements = [
+        Measurement(
+            from_json(entry["case"]),
+            {
+                name: Timing(timing["rounds"], timing["compile_seconds"], tuple(timing["check"]), timing["error"])
+                for name, timing in entry["timings"].items()
+            },
+        )
+        for entry in values["cases"]
+    ]
+    begun, raced = values["starts"], values["race"]
+    return Result(
+        measurements,
+        values["versions"],
+        values["missing"],
+        begun and Starts({name: [Start(**one) for one in all_of] for name, all_of in begun["found"].items()}, begun["errors"]),
+        raced
+        and Race(
+            {name: [Finish(**one) for one in all_of] for name, all_of in raced["finishes"].items()},
+            raced["errors"],
+            raced["left_out"],
+        ),
+    )
+
+
 def machine() -> dict[str, Any]:
     """The processor's name and the cores we may use."""
     info = Path("/proc/cpuinfo")
@@ -211,16 +240,21 @@ def is_full(config: Benchmark) -> bool:
 
 def main(config: Benchmark) -> None:
     """Measures, shows tables, writes figures and pictures."""
-    result = run(config)
+    if config.again:
+        values = json.loads(config.output.read_text())
+        result = restored(values)
+        config = replace(config, **{name: values["config"][name] for name in ("only", "cases", "contenders", "quick")})
+    else:
+        result = run(config)
+        values = figures(config, result)
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        config.output.write_text(json.dumps(values, indent=1) + "\n")
     console = Console()
     for table in tables.terminal(result.measurements):
         console.print(table)
     met = [*(goals.of_starts(result.starts) if result.starts else []), *(goals.of_race(result.race) if result.race else [])]
     if met:
         console.print(goals.table(met))
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    values = figures(config, result)
-    config.output.write_text(json.dumps(values, indent=1) + "\n")
     drawn = pictures.draw(result.measurements)
     pictures.write(drawn, config.output.parent)
     check(result)

@@ -1,6 +1,7 @@
 """Starts, race, pictures and the README's block: on tiny cases, without the peers."""
 
 import io
+import json
 from pathlib import Path
 from typing import cast
 
@@ -153,7 +154,16 @@ def test_the_block_is_put_into_the_readme(tmp_path: Path, monkeypatch: pytest.Mo
         "| PyTorch eager |  |  | 900 | 0 of 1 |",
     ):
         assert line in written
-    assert "| `small` | 0.5 ms | **10.0 ×** (10.0 … 10.0) | **12.0 ×** (12.0 … 12.0) | **4.0 ×**" in written
+    assert "| `small` | 0.5 ms | 243,810 | **10.0 ×** (10.0 … 10.0) | **12.0 ×** (12.0 … 12.0) | **4.0 ×**" in written
+
+
+def test_figures_come_back_from_their_file() -> None:
+    for starts_found, raced in ((STARTS, RACE), (None, None)):
+        result = speed.Result(MEASUREMENTS, {"ours": {"jax": "0.10.2"}}, {"pytorch": "not there"}, starts_found, raced)
+        written = json.loads(json.dumps(speed.figures(speed.Benchmark(), result)))
+        again = speed.restored(written)
+        assert again._replace(versions={"ours": again.versions["ours"]}) == result
+        assert json.loads(json.dumps(speed.figures(speed.Benchmark(), again))) == written
 
 
 def test_a_block_of_nothing_is_a_line() -> None:

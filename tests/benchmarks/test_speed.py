@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def test_ours_and_plain_lax_compute_the_same(tmp_path: Path) -> None:
         for timing in case["timings"].values():
             assert timing["error"] == ""
             assert timing["milliseconds"] > 0
+
+    # The same figures tell the same again, without anything being measured.
+    figures, told = config.output.read_bytes(), config.output.with_suffix(".md").read_bytes()
+    assert b"step" in told
+    config.output.with_suffix(".md").unlink()
+    speed.main(replace(config, again=True, contenders=()))
+    assert config.output.read_bytes() == figures
+    assert config.output.with_suffix(".md").read_bytes() == told
 
 
 def test_one_that_dies_at_its_start_is_named() -> None:

@@ -17,7 +17,7 @@ from jcnn import conv, conv_backward
 from jcnn.conv.operation import FORMULATIONS
 from jcnn.conv.winograd import default_tile, winograd_bound
 from jcnn.definition import conv_backward_definition, conv_definition
-from tests.draws import QUICKLY, draws
+from tests.draws import draws
 from tests.geometries import geometries
 from tests.references import Geometry, normal
 
@@ -63,7 +63,7 @@ def evaluate(
 ) -> tuple[dict[str, Arrays], tuple[np.ndarray, ...]]:
     """(y, dx, dw) of every formulation, and (dx, dw) by hand, compiled as one program."""
 
-    @partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def together(dy: jax.Array, x: jax.Array, w: jax.Array) -> Any:
         results = {}
         for name in names:

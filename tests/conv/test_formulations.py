@@ -13,12 +13,10 @@ from jcnn.conv.fft import good_size
 from jcnn.conv.operation import FORMULATIONS, Formulation
 from jcnn.definition import conv_definition
 from tests import references
-from tests.draws import QUICKLY
 from tests.references import Geometry, assert_agree, levels, normal
 
 ALL = pytest.mark.parametrize("formulation", FORMULATIONS)
 EXACT = pytest.mark.parametrize("formulation", ["lax", "taps", "im2col", "toeplitz"])
-quickly: Any = partial(jax.jit, compiler_options=QUICKLY)
 UNITS = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
 
 
@@ -31,7 +29,7 @@ def test_a_worked_example(formulation: Formulation) -> None:
     """1·1 + 2·0 + 4·(−1) + 5·2 = 7, and so on."""
     x = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])[None, ..., None]
     w = np.array([[1.0, 0], [-1, 2]])[..., None, None]
-    y = quickly(partial(conv, formulation=formulation))(x, w, np.array([10.0]))
+    y = jax.jit(partial(conv, formulation=formulation))(x, w, np.array([10.0]))
     assert_agree(y[0, ..., 0], np.array([[7, 9], [13, 15]]) + 10, 1e-14)
 
 
@@ -56,7 +54,7 @@ def test_floating_dtypes_keep_their_accuracy(formulation: Formulation, dtype: st
     """Sums of 54 products in at least float32, rounded once: half a unit of the result, and little more."""
     x, w = (jnp.asarray(a, dtype) for a in (normal(2, 7, 7, 6), normal(3, 3, 6, 4)))
     wide = [np.asarray(a.astype(jnp.float64)) for a in (x, w)]
-    y = quickly(partial(conv, formulation=formulation))(x, w)
+    y = jax.jit(partial(conv, formulation=formulation))(x, w)
     assert y.dtype == dtype
     exact, magnitude = conv_definition(*wide), conv_definition(*map(np.abs, wide))
     inner = min(UNITS[dtype], UNITS["float32"])
@@ -68,7 +66,7 @@ def test_floating_dtypes_keep_their_accuracy(formulation: Formulation, dtype: st
 @ALL
 def test_gradients_keep_the_dtype(formulation: Formulation, dtype: str) -> None:
     x, w = (jnp.asarray(a, dtype) for a in (normal(1, 6, 6, 2), normal(3, 3, 2, 2)))
-    dx, dw = quickly(jax.grad(lambda x, w: conv(x, w, formulation=formulation).sum(), (0, 1)))(x, w)
+    dx, dw = jax.jit(jax.grad(lambda x, w: conv(x, w, formulation=formulation).sum(), (0, 1)))(x, w)
     assert (dx.dtype, dw.dtype) == (x.dtype, w.dtype)
     dy = jnp.ones((1, 4, 4, 2), jnp.float64)
     exact = conv_backward(dy, x.astype(jnp.float64), w.astype(jnp.float64))
@@ -84,7 +82,7 @@ def test_integers_are_exact(formulation: Formulation, groups: int, dtype: str) -
     """Above 2²⁴ and 2⁵³, where a detour through floating point would lose units."""
     x, w = levels(1, 5, 5, 4).astype(dtype), levels(3, 3, 4 // groups, 2).astype(dtype)
     x[0, 2, 2], w[1, 1] = 1, 2**27 + 1 if dtype == "int32" else 2**55 + 1
-    y = quickly(partial(conv, padding=1, groups=groups, formulation=formulation))(x, w)
+    y = jax.jit(partial(conv, padding=1, groups=groups, formulation=formulation))(x, w)
     assert y.dtype == dtype
     geometry = Geometry((5, 5), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), "floor")
     np.testing.assert_array_equal(y, references.conv(x, w, np.zeros(2, dtype), geometry, groups))
@@ -107,7 +105,7 @@ def test_an_unknown_formulation_is_named_with_the_known() -> None:
 def test_the_gradient_by_hand_works_with_each(formulation: Formulation) -> None:
     x, w, b, dy = (jnp.asarray(a) for a in (normal(2, 6, 5, 4), normal(3, 2, 2, 6), normal(6), normal(2, 6, 4, 6)))
 
-    @quickly
+    @jax.jit
     def both(x: jax.Array, w: jax.Array, b: jax.Array) -> Any:
         forward = partial(conv, padding=((1, 1), (0, 0)), groups=2, formulation=formulation, gradient="manual")
         _, pullback = jax.vjp(forward, x, w, b)
@@ -121,8 +119,8 @@ def test_the_gradient_by_hand_works_with_each(formulation: Formulation) -> None:
 def test_works_under_vmap(formulation: Formulation) -> None:
     x, w = jnp.asarray(normal(3, 2, 6, 6, 2)), jnp.asarray(normal(3, 3, 2, 2))
     op = partial(conv, padding="same", formulation=formulation)
-    mapped = quickly(jax.vmap(op, (0, None)))(x, w)
-    assert_agree(mapped, quickly(op)(x.reshape(6, 6, 6, 2), w).reshape(mapped.shape))
+    mapped = jax.jit(jax.vmap(op, (0, None)))(x, w)
+    assert_agree(mapped, jax.jit(op)(x.reshape(6, 6, 6, 2), w).reshape(mapped.shape))
 
 
 def test_good_sizes() -> None:

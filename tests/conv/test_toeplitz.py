@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jcnn import conv, conv_backward, conv_matrix, conv_transpose
 from jcnn.definition import conv_definition
-from tests.draws import QUICKLY, draws
+from tests.draws import draws
 from tests.geometries import geometries
 from tests.references import Geometry, assert_agree, normal
 
@@ -51,7 +51,7 @@ def test_the_matrix_is_the_convolution(geometry: Geometry, channels: tuple[int, 
     options: Any = {**geometry.options, "groups": groups}
     x, w = normal(1, *geometry.sizes, c_in), normal(*geometry.window, c_in // groups, c_out)
 
-    @partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def both(w: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         sparse = conv_matrix(w, x.shape[1:], sparse=True, **options)
         return conv_matrix(w, x.shape[1:], **options), sparse.data, sparse.indices

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from jcnn.training import checkpoint
+from tests.flags import FOUR_DEVICES
 
 EPOCHS = 20
 RECIPE = ("--network", "lecture", "--epochs", str(EPOCHS), "--batch-size", "128", "--seed", "7")
@@ -27,7 +28,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     cache = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
     thresholds = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
     inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    one_device = {"XLA_FLAGS": os.environ["XLA_FLAGS"].replace("--xla_force_host_platform_device_count=4", "")}
+    one_device = {"XLA_FLAGS": os.environ["XLA_FLAGS"].replace(FOUR_DEVICES, "")}
     return {**inherited, **one_device, **cache, **thresholds}
 
 
