@@ -11,15 +11,17 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from tests.flags import GIVEN
+
 QUICK = ("train", "--network", "lecture", "--epochs", "2", "--batch-size", "100")
 
 
 def train(folder: Path, out: str, *options: str) -> tuple[str, bytes]:
-    """Trains in a process of its own that keeps compiled programs in a folder; what it said, and its final checkpoint."""
+    """Trains as users do, in a process that keeps compiled programs in a folder; what it said, and its final checkpoint."""
     done = subprocess.run(
         [sys.executable, "-m", "jcnn", *QUICK, "--out", out, *options],
         cwd=folder,
-        env={**os.environ, "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"), "JAX_LOG_COMPILES": "1"},
+        env={**os.environ, "XLA_FLAGS": GIVEN, "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"), "JAX_LOG_COMPILES": "1"},
         capture_output=True,
         text=True,
         check=True,
