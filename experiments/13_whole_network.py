@@ -161,7 +161,7 @@ def about(result: Result) -> str:
 
 
 TOPIC = Topic(
-    __file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(epochs=6, least_accuracy=0.93)
+    __file__, __doc__, Experiment, run, checks, figure, about, quick=Experiment(epochs=6, least_accuracy=0.95)
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -241,6 +241,8 @@ def is_full(config: Benchmark) -> bool:
 def main(config: Benchmark) -> None:
     """Measures, shows tables, writes figures and pictures."""
     if config.again:
+        if not config.output.exists():
+            raise FileNotFoundError(f"--output {config.output}: there are no figures to tell of; run without --again first")
         values = json.loads(config.output.read_text())
         result = restored(values)
         config = replace(config, **{name: values["config"][name] for name in ("only", "cases", "contenders", "quick")})

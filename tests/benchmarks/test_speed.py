@@ -42,6 +42,11 @@ def test_ours_and_plain_lax_compute_the_same(tmp_path: Path) -> None:
     assert config.output.with_suffix(".md").read_bytes() == told
 
 
+def test_nothing_to_tell_again(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.json: there are no figures to tell of; run without --again first"):
+        speed.main(speed.Benchmark(again=True, output=tmp_path / "none.json"))
+
+
 def test_one_that_dies_at_its_start_is_named() -> None:
     with pytest.raises(WorkerError, match=r"odd one, asked to start: ended with status 3; it said: no luck"):
         worker("import sys; sys.stderr.write('no luck'); sys.exit(3)")
