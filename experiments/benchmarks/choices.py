@@ -26,6 +26,7 @@ from experiments.benchmarks.speed import machine
 from jcnn.compilation import compiler_options, keep_memory
 from jcnn.conv import filter_gradients, input_gradients, native
 from jcnn.conv.fastest import Layer, fastest
+from jcnn.conv.folded import conv_folded, fits
 from jcnn.conv.lax import conv_lax
 from jcnn.conv.taps import conv_taps
 from jcnn.conv.winograd import conv_winograd, filter_gradient_winograd
@@ -55,7 +56,8 @@ class Benchmark:
 
 def layer_of(case: Convolution) -> Layer:
     """What the rules are asked about this case, with oneDNN where it is installed."""
-    return Layer(window_of(case), *case.channels, case.groups, winograd=True, native=native.available(), phases=True)
+    folded = fits(case.size if case.what == "dx" else case.shapes[2][2])
+    return Layer(window_of(case), *case.channels, case.groups, True, native.available(), phases=True, folded=folded)
 
 
 def window_of(case: Convolution) -> Window:
@@ -68,11 +70,13 @@ def ways(case: Convolution) -> dict[str, Way]:
     window, groups, layer = window_of(case), case.groups, layer_of(case)
     steps = {*window.stride, *window.dilation}
     minimal = steps == {1} and case.window > 1 and groups == 1
+    folded = minimal and layer.folded
     if case.what == "forward":
         forms: dict[str, Any] = {"lax": conv_lax}
         # A sum of images that is written without products pays off for few channels only.
         forms |= {"taps": conv_taps} if layer.depthwise or case.channels[0] * case.window**2 <= 32 else {}
         forms |= {"winograd": conv_winograd} if minimal else {}
+        forms |= {"folded": conv_folded} if folded else {}
         forms |= {"native": native.conv_native} if layer.native else {}
         return {name: lambda x, w, _, form=form: form(x, w, window, groups) for name, form in forms.items()}
     if case.what == "dx":
@@ -80,6 +84,7 @@ def ways(case: Convolution) -> dict[str, Way]:
         backward |= {"by_phases": input_gradients.by_phases} if case.stride > 1 else {}
         backward |= {"by_places": input_gradients.by_places} if layer.depthwise or case.window == 1 else {}
         backward |= {"winograd": partial(input_gradients.by_convolution, formulation=conv_winograd)} if minimal else {}
+        backward |= {"folded": partial(input_gradients.by_convolution, formulation=conv_folded)} if folded else {}
         backward |= {"native": native.input_gradient} if layer.native else {}
         size = (case.size,) * 2
         return {name: lambda _x, w, dy, form=form: form(dy, w, window, groups, size) for name, form in backward.items()}
@@ -89,6 +94,7 @@ def ways(case: Convolution) -> dict[str, Way]:
         {"by_correlation": filter_gradients.by_correlation, "by_patches": filter_gradients.by_patches} if groups == 1 else {}
     )
     filters |= {"winograd": filter_gradient_winograd} if minimal else {}
+    filters |= {"by_folded_patches": filter_gradients.by_folded_patches} if folded else {}
     filters |= {"native": native.filter_gradient} if layer.native else {}
     return {name: lambda x, _w, dy, form=form: form(dy, x, window, groups) for name, form in filters.items()}
 

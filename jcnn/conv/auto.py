@@ -5,6 +5,7 @@ from jax import Array, lax
 from jaxtyping import Num
 
 from jcnn.conv.fastest import Layer, fastest
+from jcnn.conv.folded import conv_folded, fits
 from jcnn.conv.lax import conv_lax
 from jcnn.conv.native import conv_native, takes
 from jcnn.conv.taps import conv_taps
@@ -17,7 +18,8 @@ def conv_auto(
 ) -> Num[Array, "n *o c_out"]:
     """y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k] by the `fastest` formulation; `native`: whether oneDNN may be it."""
     layer = Layer(window, x.shape[-1], w.shape[-1], groups, winograd=x.dtype == jnp.float32, native=native and takes(x, w))
-    forms = {"lax": conv_lax, "taps": conv_taps, "winograd": conv_winograd, "native": conv_native}
+    layer = layer._replace(folded=fits(window.output_shape(x.shape[1:-1])[-1]))
+    forms = {"lax": conv_lax, "taps": conv_taps, "winograd": conv_winograd, "native": conv_native, "folded": conv_folded}
     y = forms[fastest("forward", layer)](x, w, window, groups)
     # Held, or XLA would take the sum anew inside of everything that uses it.
     return lax.optimization_barrier(y)

@@ -22,6 +22,7 @@ from jaxtyping import Num
 
 from jcnn.conv import filter_gradients, input_gradients, native
 from jcnn.conv.fastest import Layer, fastest
+from jcnn.conv.folded import conv_folded, fits
 from jcnn.conv.winograd import conv_winograd, filter_gradient_winograd
 from jcnn.precision import wide
 from jcnn.window import Window
@@ -44,13 +45,14 @@ def input_gradient(
         window: its window.
         groups: its groups.
         input_shape: the spatial sizes of its input.
-        auto: whether everything that serves speed may be among the forms: phases of the stride and, for float32, minimal
-            filtering and oneDNN.
+        auto: whether everything that serves speed may be among the forms: phases of the stride, folded pixels and, for
+            float32, minimal filtering and oneDNN.
     """
     layer = Layer(window, w.shape[-2] * groups, w.shape[-1], groups, phases=auto)
-    way = fastest("dx", layer._replace(winograd=auto and dy.dtype == jnp.float32, native=auto and native.takes(dy, w)))
-    if way == "winograd":
-        return input_gradients.by_convolution(dy, w, window, groups, input_shape, conv_winograd)
+    layer = layer._replace(winograd=auto and dy.dtype == jnp.float32, native=auto and native.takes(dy, w))
+    way = fastest("dx", layer._replace(folded=auto and fits(input_shape[-1])))
+    if way in (forms := {"winograd": conv_winograd, "folded": conv_folded}):
+        return input_gradients.by_convolution(dy, w, window, groups, input_shape, forms[way])
     if way == "native":
         return native.input_gradient(dy, w, window, groups, input_shape)
     return getattr(input_gradients, way)(dy, w, window, groups, input_shape)
@@ -61,7 +63,8 @@ def filter_gradient(
 ) -> Num[Array, "*f c_group c_out"]:
     """dw, in the form that is fastest here; arguments as `input_gradient`, x the input that the convolution saw."""
     layer = Layer(window, x.shape[-1], dy.shape[-1], groups)
-    way = fastest("dw", layer._replace(winograd=auto and dy.dtype == jnp.float32, native=auto and native.takes(dy, x)))
+    layer = layer._replace(winograd=auto and dy.dtype == jnp.float32, native=auto and native.takes(dy, x))
+    way = fastest("dw", layer._replace(folded=auto and fits(dy.shape[-2])))
     others = {"winograd": filter_gradient_winograd, "native": native.filter_gradient}
     form = others[way] if way in others else getattr(filter_gradients, way)
     return form(dy, x, window, groups)

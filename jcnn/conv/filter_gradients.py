@@ -10,6 +10,7 @@ from jaxtyping import Num
 
 from jcnn import geometry
 from jcnn.conv.channels import between_channels
+from jcnn.conv.folded import filter_gradient_folded
 from jcnn.conv.im2col import patches
 from jcnn.conv.lax import conv_lax
 from jcnn.precision import wide
@@ -58,6 +59,13 @@ def by_patches(
     """dw = patches(x)ᵀ @ dy, of one group: one product for all taps, at the price of an input copied once for every tap."""
     rows = patches(x, window).reshape(-1, math.prod(window.size) * x.shape[-1])
     return jnp.matmul(rows.T, dy.reshape(-1, dy.shape[-1])).reshape(*window.size, x.shape[-1] // groups, dy.shape[-1])
+
+
+def by_folded_patches(
+    dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int
+) -> Num[Array, "*f c_in c_out"]:
+    """`by_patches` of folded pixels: fewer and longer pieces to copy."""
+    return filter_gradient_folded(dy, x, window, groups, by_patches)
 
 
 @partial(jax.jit, static_argnames=("window", "groups"))

@@ -71,11 +71,11 @@ def conv(
             the error of `jcnn.conv.winograd.winograd_bound`, for stride 1 and dilation 1. These two take floats only.
             `"native"`, oneDNN's kernels on the CPU, needs the package jcnn_native (`make native`); what is not float32 goes to
             `"lax"`. It has no forward mode.
-            `"auto"` is `"lax"`, `"taps"` or, for float32, `"winograd"`, whichever was measured the fastest for such filters on
-            this backend; `gradient="manual"` then chooses among its forms in the same way, and takes `"native"` where that was
-            the fastest and is installed.
+            `"auto"` is `"lax"`, also with neighbouring pixels folded into the channels, `"taps"` or, for float32, `"winograd"`,
+            whichever was measured the fastest for such filters on this backend; `gradient="manual"` then chooses among its
+            forms in the same way, and takes `"native"` where that was the fastest and is installed.
             An infinity or NaN stays with the windows that see it, except that with `"winograd"` it reaches their whole tiles,
-            with `"toeplitz"` and `"fft"` the whole image.
+            with `"auto"` perhaps also the windows beside them, with `"toeplitz"` and `"fft"` the whole image.
         gradient: `"autodiff"`, or `"manual"` for the hand-derived rule of `conv_backward` (reverse mode only).
 
     Returns:

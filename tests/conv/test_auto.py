@@ -19,16 +19,19 @@ CASES = [
     {"c_in": 4, "c_out": 2, "groups": 2},
     {"c_in": 4, "c_out": 4, "groups": 4, "stride": 2, "padding": 1},
     {"c_in": 4, "c_out": 4, "groups": 4, "dilation": 2, "padding": 2},
+    {"c_in": 4, "c_out": 5, "window": (2, 3)},  # folded
+    {"c_in": 2, "c_out": 5, "window": (2, 3)},  # its filter gradient folded
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("gradient", ["autodiff", "manual"])
-def test_the_same_values_and_gradients(case: dict[str, int], gradient: Gradient) -> None:
+def test_the_same_values_and_gradients(case: dict[str, Any], gradient: Gradient) -> None:
     case = dict(case)
+    window = case.pop("window", (3, 2))
     c_in, c_out, groups = case.pop("c_in"), case.pop("c_out"), case.get("groups", 1)
     x = jax.random.normal(jax.random.key(0), (2, 7, 6, c_in))
-    w = jax.random.normal(jax.random.key(1), (3, 2, c_in // groups, c_out))
+    w = jax.random.normal(jax.random.key(1), (*window, c_in // groups, c_out))
 
     def conv(formulation: Formulation, rule: Gradient, x: jax.Array, w: jax.Array) -> jax.Array:
         return jcnn.conv(x, w, formulation=formulation, gradient=rule, **case)  # pyright: ignore[reportArgumentType]

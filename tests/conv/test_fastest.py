@@ -67,6 +67,24 @@ def test_minimal_filtering_only_where_it_may(what: str) -> None:
         assert fastest(what, layer) != "winograd"  # pyright: ignore[reportArgumentType]
 
 
+def test_pixels_are_folded_only_where_few_channels_are_written_and_all_cells_filled() -> None:
+    window = parse_window((16, 16), (3, 3), padding=1)
+    layer = Layer(window, 16, 8, 1, folded=True)
+    assert fastest("forward", layer) == "folded"
+    assert fastest("dx", layer._replace(c_in=8, c_out=16)) == "folded"
+    assert fastest("dw", layer._replace(c_in=3)) == "by_folded_patches"
+    for other in (
+        layer._replace(folded=False),
+        layer._replace(c_out=32),
+        layer._replace(c_in=128),
+        layer._replace(groups=2),
+        layer._replace(window=parse_window((16, 16), (3, 3), stride=2)),
+        layer._replace(window=parse_window((16, 16), (3, 2))),
+    ):
+        assert fastest("forward", other) == "lax"
+        assert fastest("dx", other._replace(c_in=other.c_out, c_out=other.c_in)) == "by_convolution"
+
+
 GEOMETRIES = [
     ((9, 8), (3, 3), {"stride": 2, "padding": 1}),
     ((9, 8), (2, 3), {"stride": (3, 2), "padding": ((0, 2), (1, 0))}),
@@ -85,7 +103,8 @@ def test_every_way_gives_the_same_gradients(
     batch = 1 if groups == 2 else 6  # sums in parts, and not
     window = parse_window(sizes, taps, **options)
     x, w = jnp.asarray(normal(batch, *sizes, c_in)), jnp.asarray(normal(*taps, c_in // groups, c_out))
-    names = ["by_taps", *(["by_correlation", "by_patches"] if groups == 1 else ["by_sums"] if c_in == groups else [])]
+    of_one_group = ["by_correlation", "by_patches", "by_folded_patches"]
+    names = ["by_taps", *(of_one_group if groups == 1 else ["by_sums"] if c_in == groups else [])]
     dy = jnp.asarray(normal(batch, *window.output_shape(sizes), c_out))
 
     @jax.jit  # one program, where each operation of each form would be one
