@@ -40,12 +40,11 @@ def of_starts(starts: Starts) -> list[Goal]:
 
 def of_race(race: Race) -> list[Goal]:
     """The time to the target beside the fastest of each peer's variants."""
-    ours = race.median(OURS)
     goals = []
     for peer, limit in ((TORCH, 1.0), (FLAX, 1 / 3)):
-        theirs = [seconds for name in race.finishes if name.startswith(peer) and (seconds := race.median(name))]
-        if ours and theirs:
-            goals.append(Goal(f"race, our time over {peer}'s", ours / min(theirs), limit))
+        theirs = {name: seconds for name in race.finishes if name.startswith(peer) and (seconds := race.median(name))}
+        if theirs and (ratio := race.ratio(OURS, min(theirs, key=theirs.__getitem__))):
+            goals.append(Goal(f"race, our time over {peer}'s", ratio.median, limit))
     return goals
 
 

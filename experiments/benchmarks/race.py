@@ -12,7 +12,7 @@ import numpy as np
 from experiments.benchmarks import comparison
 from experiments.benchmarks.contenders.recipe import EVALUATED_AT_ONCE, Recipe
 from experiments.benchmarks.entries import FLAX, OURS, Entry
-from experiments.benchmarks.rounds import Measurement
+from experiments.benchmarks.rounds import Measurement, Ratio, ratio
 from experiments.benchmarks.shapes import SMALL
 from experiments.benchmarks.workers import Worker, WorkerError
 from jcnn.data import Dataset, load
@@ -60,6 +60,12 @@ class Race(NamedTuple):
         """Of all repeats; None where one did not reach the target."""
         seconds = self.seconds(name)
         return statistics.median(seconds) if seconds and len(seconds) == len(self.finishes[name]) else None
+
+    def ratio(self, one: str, other: str) -> Ratio | None:
+        """Time of one over that of the other, from the same weights on the same batches; None where one missed the target."""
+        if self.median(one) is None or self.median(other) is None:
+            return None
+        return ratio(self.seconds(one), self.seconds(other))
 
 
 def mnist(originals: Path | None) -> tuple[Dataset, Dataset]:

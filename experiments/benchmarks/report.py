@@ -10,7 +10,7 @@ from experiments.benchmarks import comparison
 from experiments.benchmarks.comparison import BEST, Line
 from experiments.benchmarks.entries import EQUINOX, FLAX, LAX, NATIVE, OURS, OURS_LOOP, TORCH
 from experiments.benchmarks.race import BATCH, EVALUATE_EVERY, TARGET, Race
-from experiments.benchmarks.rounds import Measurement
+from experiments.benchmarks.rounds import Measurement, Ratio
 from experiments.benchmarks.starts import COLD, STEPS, WARM, Starts
 
 COMMAND = "python -m experiments.benchmarks.speed"
@@ -139,13 +139,12 @@ def _race(race: Race | None) -> list[str]:
         return []
     if race.left_out:
         return [f"**The race to {100 * TARGET:g} % on MNIST** was left out: {race.left_out}."]
-    ours, rows = race.seconds(OURS), []
+    rows = []
     for name, finishes in race.finishes.items():
         if not finishes:
             continue
         seconds = race.seconds(name)
-        median, own = race.median(name), race.median(OURS)
-        faster = f"{median / own:.1f} ×" if name != OURS and median and own and ours else ""
+        faster = "" if name == OURS else _times(race.ratio(name, OURS))
         steps = ", ".join(str(finish.steps) for finish in finishes)
         reached = f"{len(seconds)} of {len(finishes)}"
         rows.append([name, _spread(seconds, "{:.1f}", "s") if seconds else "", faster, steps, reached])
@@ -155,7 +154,7 @@ def _race(race: Race | None) -> list[str]:
         f"""**The race to {100 * TARGET:g} % of MNIST's test images**, `small`, batches of {BATCH}
         (`JCNN_ORIGINALS=… {COMMAND} --only race`): from the start of the process to the first evaluation that reaches it, every
         {EVALUATE_EVERY} steps, import and compilation included. The same first weights, batches and learning rates for all;
-        other ones in every repeat."""
+        other ones in every repeat, and ratios of the same."""
     )
     return [words, readme.table(["who", "seconds", "ours is", "steps", "reached"], rows)]
 
@@ -200,7 +199,10 @@ def _pair(line: Line) -> list[str]:
 
 
 def _ratio(line: Line, theirs: str, ours: str) -> str:
-    found = line.ratio(theirs, ours)
+    return _times(line.ratio(theirs, ours))
+
+
+def _times(found: Ratio | None) -> str:
     return f"**{found.median:.1f} ×** ({found.lowest:.1f} … {found.highest:.1f})" if found else ""
 
 

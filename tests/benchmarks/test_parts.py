@@ -84,6 +84,13 @@ def test_race() -> None:
 def test_a_median_is_of_races_that_all_reached_the_target() -> None:
     assert RACE.median(OURS) == 10.0
     assert RACE.median(EAGER) is None
+    assert RACE.ratio(OURS, EAGER) is None
+
+
+def test_a_ratio_is_of_races_from_the_same_weights() -> None:
+    """Of the medians it would be 2, of the pairs it is 3."""
+    ours, theirs = ([Finish(seconds, 600, 0.991) for seconds in times] for times in ((10.0, 20.0, 30.0), (30.0, 40.0, 90.0)))
+    assert Race({OURS: ours, FLAX: theirs}, {}).ratio(FLAX, OURS) == (3.0, 2.0, 3.0)
 
 
 def test_who_races_is_ours_flax_and_pytorchs_faster_layout() -> None:
@@ -150,7 +157,7 @@ def test_the_block_is_put_into_the_readme(tmp_path: Path, monkeypatch: pytest.Mo
     for line in (
         "| convolution, forward + backward | 24 | **2.00 ×** (2.0 … 2.0) | **3.00 ×** (3.0 … 3.0) |",
         "| PyTorch eager | 1.60 s (1.60 … 1.60) | 1.00 s | 0.50 s | 0.10 s | 400 MB (400 … 400) | 200 MB |",
-        "| Flax NNX | 40.0 s (40.0 … 40.0) | 4.0 × | 600 | 1 of 1 |",
+        "| Flax NNX | 40.0 s (40.0 … 40.0) | **4.0 ×** (4.0 … 4.0) | 600 | 1 of 1 |",
         "| PyTorch eager |  |  | 900 | 0 of 1 |",
     ):
         assert line in written

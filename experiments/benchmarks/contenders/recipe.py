@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-EVALUATED_AT_ONCE = 1000
+EVALUATED_AT_ONCE = 250
 
 Progress = list[tuple[int, float, float]]
 """At every evaluation: steps done, accuracy, seconds since the epoch."""
