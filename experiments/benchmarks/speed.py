@@ -7,6 +7,7 @@ turns, so every ratio is of one run; all compute the same numbers, which is chec
 import json
 import os
 import platform
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -226,11 +227,14 @@ def restored(values: dict[str, Any]) -> Result:
 
 
 def machine() -> dict[str, Any]:
-    """The processor's name and the cores we may use."""
+    """The processor's name and widest vector instructions, on which the ratios depend, and the cores we may use."""
     info = Path("/proc/cpuinfo")
-    names = [text for text in info.read_text().splitlines() if text.startswith("model name")] if info.exists() else []
-    name = names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
-    return {"processor": name, "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()}
+    described = dict(re.findall(r"(?m)^(model name|flags)\s*: (.*)$", info.read_text())) if info.exists() else {}
+    name = described.get("model name") or platform.processor() or platform.machine()
+    flags = described.get("flags", "").split()
+    vectors = " with AVX-512" if "avx512f" in flags else " with AVX2" if "avx2" in flags else ""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"processor": name.strip() + vectors, "cores": cores}
 
 
 def is_full(config: Benchmark) -> bool:

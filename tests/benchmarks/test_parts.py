@@ -115,6 +115,17 @@ def test_goals() -> None:
     assert goals.table(met).row_count == 5
 
 
+def test_the_machine_is_named_with_its_vector_instructions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    described = tmp_path / "cpuinfo"
+    described.write_text("model name\t: A processor\nflags\t\t: fpu avx2 fma avx512f\n\nmodel name\t: A processor\n")
+    monkeypatch.setattr(speed, "Path", lambda _: described)
+    assert speed.machine()["processor"] == "A processor with AVX-512"
+    described.write_text("nothing of it\n")
+    found = speed.machine()
+    assert found["processor"]
+    assert found["cores"] >= 1
+
+
 def test_peak_memory_is_that_of_this_process() -> None:
     before = peak_memory()
     kept = np.ones(1 << 25)
