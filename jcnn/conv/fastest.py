@@ -27,7 +27,7 @@ class Layer(NamedTuple):
         winograd: whether minimal filtering may be taken, with the larger error of `winograd_bound`.
         native: whether oneDNN may be taken.
         phases: whether one convolution may become a small one for each phase of the stride, a longer program.
-        folded: whether neighbouring outputs may become the channels of one; of the filter gradient, neighbouring pixels.
+        folded: whether neighbouring pixels may become the channels of one, as there is an even number of outputs.
     """
 
     window: Window

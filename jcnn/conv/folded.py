@@ -11,14 +11,15 @@ compute many channels at once make more than that good where there are few. An i
 """
 
 from collections.abc import Callable
+from functools import reduce
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Num
 
 from jcnn import geometry
 from jcnn.conv.lax import conv_lax
+from jcnn.precision import wide
 from jcnn.window import Window
 
 NEIGHBOURS = 2
@@ -48,7 +49,7 @@ def filter_gradient_folded(
     groups: int,
     form: Callable[[Array, Array, Window, int], Array],
 ) -> Num[Array, "*f c_in c_out"]:
-    """dw by `form` for the cells, then the transpose of spreading the filters: dw[κ, c, o] = Σ_t dw'[k, (j, c), (t, o)].
+    """dw by `form` for the cells, then every tap of it from the outputs of a cell: dw[κ, c, o] = Σ_t dw'[k, (j, c), (t, o)].
 
     Args:
         dy: output gradient.
@@ -57,14 +58,17 @@ def filter_gradient_folded(
         groups: 1.
         form: the same gradient of any convolution, such as `filter_gradients.by_patches`.
     """
-    outputs = dy.shape[-2]
+    *first, f = window.size
+    s, d = window.stride[-1], window.dilation[-1]
+    *_, outputs, c_out = dy.shape
     cells = -(-outputs // NEIGHBOURS)
-    dy = _extend(dy, 0, cells * NEIGHBOURS - outputs)
-    dy = dy.reshape(*dy.shape[:-2], cells, -1)
-    spread = form(dy, _fold_input(x, window, outputs), _folded(window), groups)
-    filters = jax.ShapeDtypeStruct((*window.size, x.shape[-1], dy.shape[-1] // NEIGHBOURS), dy.dtype)
-    (dw,) = jax.linear_transpose(lambda w: _spread(w, window), filters)(spread)
-    return dw
+    whole = _extend(wide(dy), 0, cells * NEIGHBOURS - outputs)
+    whole = whole.reshape(*whole.shape[:-2], cells, -1)
+    spread = form(whole, _fold_input(wide(x), window, outputs), _folded(window), groups)
+    spread = spread.reshape(*first, -1, x.shape[-1], NEIGHBOURS, c_out)
+    ends = [(s * t, s * t + geometry.span(f, d)) for t in range(NEIGHBOURS)]
+    taps = (lax.slice_in_dim(spread[..., t, :], start, end, d, axis=len(first)) for t, (start, end) in enumerate(ends))
+    return reduce(jnp.add, taps).astype(dy.dtype)
 
 
 def _seen(window: Window) -> int:
@@ -80,7 +84,7 @@ def _folded(window: Window) -> Window:
 
 
 def _fold_input(x: Array, window: Window, outputs: int) -> Array:
-    """x', padded along the last axis, with zeros or none of x at its end: the cells that are seen, no more."""
+    """x' from x, padded along the last axis, at its end as far as the last cell that is seen."""
     pixels = window.stride[-1] * NEIGHBOURS
     cells = -(-outputs // NEIGHBOURS) - 1 + _seen(window)
     before = window.padding[-1][0]
@@ -90,12 +94,12 @@ def _fold_input(x: Array, window: Window, outputs: int) -> Array:
 
 def _spread(w: Array, window: Window) -> Array:
     """w' from w."""
-    f, s, d = window.size[-1], window.stride[-1], window.dilation[-1]
-    *first, _, c_in, c_out = w.shape
-    pixels = _seen(window) * s * NEIGHBOURS
-    inner = d - 1
-    moved = [_extend(w, s * t, pixels - s * t - geometry.span(f, d), inner, axis=-3) for t in range(NEIGHBOURS)]
-    return jnp.stack(moved, -2).reshape(*first, _seen(window), s * NEIGHBOURS * c_in, NEIGHBOURS * c_out)
+    s, d = window.stride[-1], window.dilation[-1]
+    *first, f, c_in, c_out = w.shape
+    cells, pixels = _seen(window), s * NEIGHBOURS
+    after = cells * pixels - geometry.span(f, d)
+    moved = [_extend(w, s * t, after - s * t, d - 1, axis=-3) for t in range(NEIGHBOURS)]
+    return jnp.stack(moved, -2).reshape(*first, cells, pixels * c_in, NEIGHBOURS * c_out)
 
 
 def _extend(x: Array, before: int, after: int, inner: int = 0, axis: int = -2) -> Array:
