@@ -57,7 +57,8 @@ class Benchmark:
 def layer_of(case: Convolution) -> Layer:
     """What the rules are asked about this case, with oneDNN where it is installed."""
     folded = fits(case.size if case.what == "dx" else case.shapes[2][2])
-    return Layer(window_of(case), *case.channels, case.groups, True, native.available(), phases=True, folded=folded)
+    allowed = {"winograd": True, "native": native.available(), "phases": True, "folded": folded}
+    return Layer(window_of(case), *case.channels, case.groups, **allowed)
 
 
 def window_of(case: Convolution) -> Window:

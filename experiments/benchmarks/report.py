@@ -154,7 +154,7 @@ def _race(race: Race | None) -> list[str]:
         f"""**The race to {100 * TARGET:g} % of MNIST's test images**, `small`, batches of {BATCH}
         (`JCNN_ORIGINALS=… {COMMAND} --only race`): from the start of the process to the first evaluation that reaches it, every
         {EVALUATE_EVERY} steps, import and compilation included. The same first weights, batches and learning rates for all;
-        other ones in every repeat, and ratios of the same."""
+        other ones in every repeat. A ratio is of the same repeat."""
     )
     return [words, readme.table(["who", "seconds", "ours is", "steps", "reached"], rows)]
 
