@@ -11,8 +11,13 @@ NAMES = ("valid", "same", "same_lower")
 
 
 @st.composite
-def geometries(draw: st.DrawFn, ranks: Sequence[int] = (1, 2, 3), roundings: Sequence[str] = ROUNDINGS) -> Geometry:
-    """A window of 1 to 3 taps an axis, stride and dilation up to 3, and an input it fits."""
+def geometries(
+    draw: st.DrawFn, ranks: Sequence[int] = (1, 2, 3), roundings: Sequence[str] = ROUNDINGS, *, beyond: bool = True
+) -> Geometry:
+    """A window of 1 to 3 taps an axis, stride and dilation up to 3, and an input it fits.
+
+    Padding of up to 2 pixels on either side, with `beyond` also so much that whole windows see nothing else.
+    """
     rank = draw(st.sampled_from(ranks))
     per_axis = st.integers(1, 3 if rank < 3 else 2)
     window = tuple(draw(st.integers(1, 3)) for _ in range(rank))
@@ -23,7 +28,7 @@ def geometries(draw: st.DrawFn, ranks: Sequence[int] = (1, 2, 3), roundings: Seq
     sizes, pairs = [], []
     for f, s, d in zip(window, stride, dilation, strict=True):
         span = d * (f - 1) + 1
-        lo, hi = (draw(st.integers(0, 2)), draw(st.integers(0, 2))) if name is None else (0, 0)
+        lo, hi = draw(_pads(span, beyond=beyond)) if name is None else (0, 0)
         least = 1 if name in ("same", "same_lower") else max(1, span - lo - hi)
         n = draw(st.integers(least, least + room))
         if rounding == "exact":
@@ -36,7 +41,14 @@ def geometries(draw: st.DrawFn, ranks: Sequence[int] = (1, 2, 3), roundings: Seq
 
 def pools(ranks: Sequence[int] = (1, 2, 3), roundings: Sequence[str] = ROUNDINGS) -> st.SearchStrategy[Geometry]:
     """Geometries in which every window sees the input."""
-    return geometries(ranks, roundings).filter(sees_input)
+    return geometries(ranks, roundings, beyond=False).filter(sees_input)
+
+
+def _pads(span: int, *, beyond: bool) -> st.SearchStrategy[tuple[int, int]]:
+    """(lo, hi) of one axis for a window that spans so many pixels."""
+    little, much = st.integers(0, 2), st.integers(span, span + 2)
+    small = st.tuples(little, little)
+    return st.one_of(small, st.tuples(much, st.just(0)), st.tuples(st.just(0), much), st.tuples(much, much)) if beyond else small
 
 
 def fits(n: int, f: int, stride: int, padding: tuple[int, int], dilation: int, rounding: str) -> bool:
