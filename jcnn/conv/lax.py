@@ -18,9 +18,9 @@ _LAYOUT = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "
 def conv_lax(
     x: Num[Array, "n *s c_in"], w: Num[Array, "*f c_group c_out"], window: Window, groups: int
 ) -> Num[Array, "n *o c_out"]:
-    """y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k], one call of `lax.conv_general_dilated`, safe to differentiate any number of times.
+    """y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k], one call of `lax.conv_general_dilated`.
 
-    float16 and bfloat16 are summed in float32 and rounded once, at the end.
+    Safe to differentiate by JAX, any number of times. float16 and bfloat16 are summed in float32 and rounded once, at the end.
     """
     x, window = pad_beyond(x, window)
     return lax.conv_general_dilated(

@@ -16,7 +16,7 @@ from jcnn.conv import filter_gradients, input_gradients
 from jcnn.conv.folded import conv_folded
 from jcnn.conv.lax import conv_lax, pad_beyond
 from jcnn.conv.operation import FORMULATIONS
-from jcnn.conv.taps import conv_taps
+from jcnn.definition import conv_definition
 from jcnn.window import Window, parse_window
 from tests.draws import draws
 from tests.geometries import geometries
@@ -149,7 +149,8 @@ def test_what_is_padded_before_leaves_the_same_taps_at_the_same_pixels(geometry:
     x, w = normal(1, *geometry.sizes, 1), normal(*geometry.window, 1, 1)
     padded, within = pad_beyond(jnp.asarray(x), window)
     assert within.output_shape(padded.shape[1:-1]) == window.output_shape(geometry.sizes)
-    np.testing.assert_array_equal(conv_taps(padded, w, within, 1), conv_taps(jnp.asarray(x), w, window, 1))
+    moves = {"stride": within.stride, "padding": within.padding, "dilation": within.dilation}
+    np.testing.assert_array_equal(conv_definition(padded, w, **moves), conv_definition(x, w, **geometry.options))  # pyright: ignore[reportArgumentType]
 
 
 WITHIN = [
