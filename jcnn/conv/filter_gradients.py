@@ -31,6 +31,9 @@ def by_correlation(
     edges = []
     for n, o, f, s, (lo, _), d in zip(x.shape[1:-1], dy.shape[1:-1], *window, strict=True):
         edges.append((lo, s * (o - 1) + geometry.span(f, d) - n - lo))  # no further than the last window looks
+    if min(map(min, edges)) < 0:  # pixels that no window saw are cropped, which a convolution cannot
+        x = lax.pad(x, x.dtype.type(0), ((0, 0, 0), *((*edge, 0) for edge in edges), (0, 0, 0)))
+        edges = [(0, 0)] * len(edges)
     swapped = Window(dy.shape[1:-1], window.dilation, tuple(edges), window.stride)
     rank = len(edges)
     return jnp.moveaxis(conv_lax(jnp.swapaxes(x, 0, -1), jnp.moveaxis(dy, 0, rank), swapped, groups), 0, rank)

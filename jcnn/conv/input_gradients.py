@@ -34,7 +34,9 @@ def by_convolution(
         edges.append((before, n - before - (s * (o - 1) + 1) + geometry.span(f, d) - 1))
     # Held, or what reads the filter more than once would turn it around each time.
     back = lax.optimization_barrier(flip_and_swap(w, groups))
-    if set(window.stride) == {1}:  # nothing to pull apart: the convolution pads as it reads
+    if (
+        set(window.stride) == {1} and min(map(min, edges)) >= 0
+    ):  # nothing to pull apart or crop: the convolution pads as it reads
         return formulation(dy, back, _plain(window.size, window.dilation, edges), groups)
     apart = [(lo, hi, s - 1) for (lo, hi), s in zip(edges, window.stride, strict=True)]
     stretched = lax.pad(dy, dy.dtype.type(0), ((0, 0, 0), *apart, (0, 0, 0)))

@@ -1,7 +1,6 @@
 """All formulations of convolution and their gradients against the definition, over geometries of every kind.
 
-Errors are measured by what rounding can do. A direct sum errs relative to the sum of its absolute products, Σ|x||w|, entry by
-entry. The Fourier transform spreads roundings over the image, relative to Σ_c ‖x_c‖₂‖w_c‖₂. Winograd has a bound of its own.
+Errors are measured by what rounding can do, as `tests.rounding` has it.
 """
 
 from functools import partial
@@ -13,17 +12,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.benchmarks import choices, shapes
+from experiments.benchmarks.cases import Convolution
 from jcnn import conv, conv_backward
+from jcnn.compilation import compiler_options
+from jcnn.conv import auto, backward, native
+from jcnn.conv.fastest import fastest
 from jcnn.conv.operation import FORMULATIONS
 from jcnn.conv.winograd import default_tile, winograd_bound
 from jcnn.definition import conv_backward_definition, conv_definition
+from tests import rounding
 from tests.draws import draws
 from tests.geometries import geometries
 from tests.references import Geometry, normal
+from tests.rounding import Arrays
+from tests.ways import KINDS, Layer, layers
 
 TOLERANCE = 1e-12
+UNIT = float(np.finfo("float32").eps)
+CASES = [case for case in shapes.convolutions() if isinstance(case, Convolution)]
 GROUPS = st.sampled_from([(1, 2, 3), (2, 4, 2), (3, 3, 6)])  # (groups, C_in, C_out), the last depthwise
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @pytest.mark.parametrize("steps", ["unit-steps", "any-steps"])
@@ -47,8 +55,8 @@ def test_every_formulation_is_the_definition(
 
     exact = conv_definition(x, w, **options), *conv_backward_definition(dy, x, w, **options)[:2]
     tolerances = {
-        "direct": tuple(TOLERANCE * magnitude for magnitude in magnitudes(options, dy, x, w)),
-        "fft": tuple(TOLERANCE * norm for norm in norms(groups, (2, 2), dy, x, w)),
+        "direct": tuple(TOLERANCE * magnitude for magnitude in rounding.magnitudes(options, dy, x, w)),
+        "fft": tuple(TOLERANCE * norm for norm in rounding.norms(groups, (2, 2), dy, x, w)),
         "winograd": winograd_tolerances(geometry, groups, dy, x, w) if winograd else None,
     }
     assert_within(by_hand, exact[1:], tolerances["direct"][1:], "by hand")
@@ -74,35 +82,12 @@ def evaluate(
     return together(*arrays)
 
 
-def magnitudes(options: dict[str, Any], dy: np.ndarray, x: np.ndarray, w: np.ndarray) -> Arrays:
-    """The sums of absolute products behind every entry of y, dx and dw."""
-    dy, x, w = map(np.abs, (dy, x, w))
-    dx, dw, _ = conv_backward_definition(dy, x, w, **options)
-    return conv_definition(x, w, **options), dx, dw
-
-
-def norms(groups: int, orders: tuple[float, float], dy: np.ndarray, x: np.ndarray, w: np.ndarray) -> Arrays:
-    """Σ_c ‖moving‖_p ‖weight‖_q for y, dx and dw, with norms over the pixels (p, q): weights of y and dx are w, of dw dy."""
-    p, q = orders
-    axes = tuple(range(1, x.ndim - 1))
-    x_p, dy_p, dy_q, w_q = norm(x, p, axes), norm(dy, p, axes), norm(dy, q, axes), norm(w, q, tuple(range(w.ndim - 2)))
-    dx, _, _ = conv_backward_definition(dy_p, x_p, w_q, groups=groups)
-    _, dw, _ = conv_backward_definition(dy_q, x_p, w_q, groups=groups)
-    return conv_definition(x_p, w_q, groups=groups), dx, dw
-
-
-def norm(array: np.ndarray, order: float, axes: tuple[int, ...]) -> np.ndarray:
-    if order == np.inf:
-        return np.abs(array).max(axes, keepdims=True)
-    return (np.abs(array) ** order).sum(axes, keepdims=True) ** (1 / order)
-
-
 def winograd_tolerances(geometry: Geometry, groups: int, dy: np.ndarray, x: np.ndarray, w: np.ndarray) -> Arrays:
     tile = default_tile(geometry.window, geometry.outputs)
     tiles = int(np.prod([-(-o // m) for o, m in zip(geometry.outputs, tile, strict=True)]))
     terms = w.shape[-2], w.shape[-1] // groups, len(x) * tiles
     bounds = [winograd_bound(tile, geometry.window, count) for count in terms]
-    y, dx, dw = (bound * size for bound, size in zip(bounds, norms(groups, (np.inf, 1), dy, x, w), strict=True))
+    y, dx, dw = (bound * size for bound, size in zip(bounds, rounding.norms(groups, (np.inf, 1), dy, x, w), strict=True))
     return y, dx, dw
 
 
@@ -111,3 +96,51 @@ def assert_within(actual: Any, expected: Any, tolerances: Any, name: str) -> Non
         error = np.abs(np.asarray(one) - np.asarray(other))
         assert one.shape == other.shape
         assert (error <= tolerance).all(), f"{name}: {what} is off by {error.max():.2e}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+@draws(parts=40)
+def test_every_way_of_auto_is_the_definition(kind: str, data: st.DataObject) -> None:
+    """In float32, for which there are more ways, with the compiler's options of a training step, and with XLA's own."""
+    layer = data.draw(layers(kind))
+    x, w, dy = (normal(*shape, seed=seed).astype("float32") for seed, shape in enumerate(layer.shapes))
+    wide = [array.astype(np.float64) for array in (dy, x, w)]
+    exact = conv_definition(*wide[1:], **layer.options), *conv_backward_definition(*wide, **layer.options)[:2]
+    tolerances = rounding.direct(layer.options, *wide, unit=UNIT)
+    if "winograd" in KINDS[kind].ways.values():
+        tolerances = tuple(map(np.maximum, tolerances, rounding.minimal(layer.groups, *wide, dtype="float32")))
+    for options in (None, compiler_options()):
+        taken, results = by_auto(layer, options, dy, x, w)
+        assert taken == KINDS[kind].ways
+        for gradient, result in results.items():
+            assert_within(result, exact, tolerances, f"{gradient}, compiled with {options}")
+
+
+def by_auto(layer: Layer, options: dict[str, str] | None, *arrays: np.ndarray) -> tuple[dict[str, str], dict[str, Arrays]]:
+    """The way that `"auto"` took for each pass, and (y, dx, dw) by autodiff and by hand."""
+    taken: dict[str, str] = {}
+
+    def noted(what: Any, of: Any) -> str:
+        taken[what] = fastest(what, of)
+        return taken[what]
+
+    def together(dy: jax.Array, x: jax.Array, w: jax.Array) -> Any:
+        results = {}
+        for gradient in ("autodiff", "manual"):
+            form: Any = partial(conv, formulation="auto", gradient=gradient, **layer.options)
+            y, pullback = jax.vjp(form, x, w)
+            results[gradient] = (y, *pullback(dy))
+        return results
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (auto, backward):
+            patch.setattr(module, "fastest", noted)
+        patch.setattr(native, "available", lambda: False)  # it has tests of its own
+        return taken, jax.jit(together, compiler_options=options)(*arrays)
+
+
+def test_the_kinds_reach_every_way() -> None:
+    for what in ("forward", "dx", "dw"):
+        known = {way for case in CASES if case.what == what for way in choices.ways(case)} - {"native"}
+        assert {kind.ways[what] for kind in KINDS.values()} == known
