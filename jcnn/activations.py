@@ -1,8 +1,8 @@
 """Activation functions, each beside its backward.
 
 Shapes (maxout apart) and dtypes pass through: float16, bfloat16 (both computed in float32 and rounded once), float32 and
-float64. Integers raise TypeError: most of these functions have no values among them. NaN stays NaN. A backward takes the output gradient dy first, then the x that the forward
-saw, and returns dy · f′(x).
+float64. Integers raise TypeError: most of these functions have no values among them. NaN stays NaN. A backward takes the output
+gradient dy first, then the x that the forward saw, and returns dy · f′(x).
 
 Sources: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.3, and the papers named below.
 """

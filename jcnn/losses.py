@@ -20,8 +20,8 @@ def softmax_cross_entropy(logits: Float[AnyArray, "*n c"], labels: Num[AnyArray,
 
     With a class number t this is log Σ_c e^{z_c} − z_t, computed relative to the largest logit, so that e^z never overflows.
 
-    A logit of −∞ is a class that cannot be: its p is 0, its gradient is 0 and it costs nothing where t_c is 0 (0 · log 0 = 0), ∞
-    where it is not. No softmax is defined with a logit of +∞ or NaN, or where all are −∞: loss and gradients are NaN.
+    A logit of −∞ is a class that cannot be. Where its t_c is 0 it costs nothing (0 · log 0 = 0) and has no gradient, where it
+    is not the loss is ∞. With a logit of +∞ or NaN, or where all are −∞, there is no softmax: loss and gradients are NaN.
 
     Args:
         logits: (…, C); float16, bfloat16, float32 or float64.
