@@ -30,7 +30,7 @@ def channels(activation: Any, wanted: int) -> int:
 
 
 def mean_square(activation: Any, gain: float) -> float:
-    """E[f(g·z)²] by Gauss and Legendre, in panels that end where activations bend; of the largest of k numbers by its density."""
+    """E[f(g·z)²] by Gauss and Legendre, in panels that end where activations bend; of maxout, of the largest of k."""
     k = getattr(activation, "pieces", 1)
     nodes, weights = np.polynomial.legendre.leggauss(24)
     z = (np.arange(-9, 9)[:, None] + (nodes + 1) / 2).ravel()
