@@ -25,7 +25,7 @@ from experiments.material import FRAME, framed
 from experiments.topic import Check, Topic
 from jcnn.figures.cells import draw_cells
 from jcnn.figures.style import SMALL, TEXT, Theme, bare, new_figure, plain
-from jcnn.layers import DEFAULT, Layer, Ops, Shape
+from jcnn.layers import DEFAULT, Fans, Layer, Ops, Shape
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ class ToMaps(Layer):
             "convolution": {"w": filters, "b": (MAPS,)},
         }[self.connected]
 
+    def fans(self, shape: Shape) -> dict[str, Fans | None]:
+        """Whether shared or not, a filter sums up its window, and a pixel reaches as many places."""
+        dense = self.connected == "dense"
+        return {"w": (FRAME**2, PLACES**2 * MAPS) if dense else (WINDOW**2, WINDOW**2 * MAPS), "b": None}
+
     def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
         w, b = params["w"], params["b"]
         if self.connected == "dense":
@@ -132,8 +137,6 @@ def train(network: tuple[Layer, ...], n: int, config: Experiment, *, centred: bo
         # As many rows whatever n, so that one compiled program serves all.
         chosen = np.resize(np.random.default_rng(seed).permutation(len(images))[:n], len(images))
         params = jcnn.init(jax.random.key(seed), network, images.shape[1:], "float32")
-        if network[0] == ToMaps("locally connected"):  # init takes all places for inputs of one output
-            params = ({**params[0], "w": params[0]["w"] * np.float32(PLACES)}, *params[1:])
         fitted = fit(network, images[chosen], labels[chosen], seed=seed, steps=config.steps, rate=0.04, params=params)
         accuracies.append(accuracy(network, fitted.params, *test))
     return accuracies

@@ -6,6 +6,7 @@ from jaxtyping import Num
 
 from jcnn import arguments
 from jcnn.arguments import AnyArray
+from jcnn.precision import rounded_once
 
 
 def dense(
@@ -27,9 +28,12 @@ def dense(
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.1.
     """
-    x, w, b = _parse(x, w, b)
-    y = jnp.matmul(x, w)
-    return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
+
+    def forward(x: Array, w: Array, b: Array | None) -> Array:
+        y = jnp.matmul(x, w)
+        return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
+
+    return rounded_once(forward, *_parse(x, w, b))
 
 
 def dense_backward(
@@ -57,8 +61,12 @@ def dense_backward(
     """
     x, w, _ = _parse(x, w, None)
     dy = arguments.output_gradient(dy, (*x.shape[:-1], w.shape[-1]), x, "dense")
-    rows = dy.reshape(-1, dy.shape[-1])
-    return jnp.matmul(dy, w.T), jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows), rows.sum(0).astype(dy.dtype)
+
+    def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+        rows = dy.reshape(-1, dy.shape[-1])
+        return jnp.matmul(dy, w.T), jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows), rows.sum(0)
+
+    return rounded_once(backward, dy, x, w)
 
 
 def flatten(x: Num[AnyArray, "n *s"]) -> Num[Array, "n m"]:

@@ -13,7 +13,7 @@ from jcnn import arguments
 from jcnn.arguments import AnyArray
 from jcnn.conv.im2col import patches
 from jcnn.geometry import Padding
-from jcnn.precision import wide
+from jcnn.precision import rounded_once
 from jcnn.window import Window, parse_window
 
 
@@ -52,10 +52,13 @@ def locally_connected(
     section 9.5 (unshared convolution).
     """
     x, w, b, window = _parse(x, w, b, stride, padding, dilation)
-    seen, filters = _rows(x, window), _matrices(w)
-    y = jnp.einsum("npk,pko->npo", wide(seen), wide(filters)).astype(x.dtype)
-    y = y.reshape(x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
-    return y if b is None else y + b[None]
+
+    def forward(x: Array, w: Array, b: Array | None) -> Array:
+        y = jnp.einsum("npk,pko->npo", _rows(x, window), _matrices(w))
+        y = y.reshape(x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
+        return y if b is None else y + b[None]
+
+    return rounded_once(forward, x, w, b)
 
 
 def locally_connected_backward(
@@ -95,11 +98,15 @@ def locally_connected_backward(
     expected = (x.shape[0], *window.output_shape(sizes), w.shape[-1])
     if dy.shape != expected:
         raise ValueError(f"dy has shape {dy.shape}: expected {expected}, the shape of locally_connected's output")
-    outputs = wide(dy.reshape(x.shape[0], -1, w.shape[-1]))
-    dw = jnp.einsum("npk,npo->pko", wide(_rows(x, window)), outputs).astype(x.dtype).reshape(w.shape)
-    seen = jnp.einsum("npo,pko->npk", outputs, wide(_matrices(w))).reshape(*expected[:-1], -1, channels)
-    dx = reduce(jnp.add, (window.place(seen[..., k, :], tap, sizes) for k, tap in enumerate(window.taps())))
-    return dx.astype(x.dtype), dw, outputs.sum(0).astype(x.dtype).reshape(expected[1:])
+
+    def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+        outputs = dy.reshape(x.shape[0], -1, w.shape[-1])
+        dw = jnp.einsum("npk,npo->pko", _rows(x, window), outputs).reshape(w.shape)
+        seen = jnp.einsum("npo,pko->npk", outputs, _matrices(w)).reshape(*expected[:-1], -1, channels)
+        dx = reduce(jnp.add, (window.place(seen[..., k, :], tap, sizes) for k, tap in enumerate(window.taps())))
+        return dx, dw, dy.sum(0)
+
+    return rounded_once(backward, dy, x, w)
 
 
 def _rows(x: Array, window: Window) -> Num[Array, "n positions k"]:

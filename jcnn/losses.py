@@ -1,4 +1,7 @@
-"""Losses, one value per example, each beside its backward."""
+"""Losses, one value per example, each beside its backward; float16 and bfloat16 are computed in float32 and rounded once."""
+
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,35 +11,36 @@ from jax.core import Tracer
 from jaxtyping import Float, Num
 
 from jcnn import arguments
-from jcnn.activations import log_softmax, softmax
 from jcnn.arguments import AnyArray
+from jcnn.precision import rounded_once, wide
 
 
 def softmax_cross_entropy(logits: Float[AnyArray, "*n c"], labels: Num[AnyArray, "..."]) -> Float[Array, "*n"]:
     """−Σ_c t_c log p_c with p = softmax(logits): how surprised the network is by the label, in nats.
 
-    With a class number t this is log Σ_c e^{z_c} − z_t, computed relative to the largest logit: finite as long as the
-    differences of logits are, which in float16 means below 65,504.
+    With a class number t this is log Σ_c e^{z_c} − z_t, computed relative to the largest logit, so that e^z never overflows.
+
+    A logit of −∞ is a class that cannot be. Where its t_c is 0 it costs nothing (0 · log 0 = 0) and has no gradient, where it
+    is not the loss is ∞. With a logit of +∞ or NaN, or where all are −∞, there is no softmax: loss and gradients are NaN.
 
     Args:
         logits: (…, C); float16, bfloat16, float32 or float64.
-        labels: class numbers, integers of shape (…), each 0 … C − 1; or one-hot or other distributions, (…, C).
+        labels: class numbers, integers of shape (…), each 0 … C − 1; or one-hot or other distributions, (…, C), floating,
+            entries of 0 or more.
 
     Returns:
         One loss per example, (…), dtype of logits.
 
     Raises:
-        TypeError: dtypes not listed.
-        ValueError: shapes that do not fit, an empty batch, or a class number out of range. Under `jit`, where values are not
-            known, such an example's loss is NaN instead.
+        TypeError: dtypes not listed, or integers in the shape of the logits.
+        ValueError: shapes that do not fit, an empty batch, a class number out of range, or an entry of a distribution that is
+            negative or NaN. Under `jit`, where values are not known, such an example's loss is NaN instead, and so are its
+            gradients.
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.2.2.3.
     """
-    logits, labels = _parse(logits, labels)
-    log_p = log_softmax(logits)
-    if labels.ndim == logits.ndim:
-        return -(labels * log_p).sum(-1)
-    return -jnp.take_along_axis(log_p, labels[..., None], -1, mode="fill", fill_value=jnp.nan)[..., 0]
+    logits, labels, trust = _parse(logits, labels)
+    return rounded_once(_cross_entropy if labels.ndim == logits.ndim else _surprise, logits, labels, trust)
 
 
 def softmax_cross_entropy_backward(
@@ -60,13 +64,16 @@ def softmax_cross_entropy_backward(
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.2.2.3.
     """
-    logits, labels = _parse(logits, labels)
+    logits, labels, trust = _parse(logits, labels)
     dy = arguments.output_gradient(dy, logits.shape[:-1], logits, "softmax_cross_entropy")
-    p = softmax(logits)
-    if labels.ndim == logits.ndim:
-        return dy[..., None] * (p * labels.sum(-1, keepdims=True) - labels)
-    hot = jax.nn.one_hot(labels, logits.shape[-1], dtype=p.dtype)
-    return dy[..., None] * jnp.where(hot.any(-1, keepdims=True), p - hot, jnp.asarray(jnp.nan, p.dtype))
+
+    def backward(dy: Array, logits: Array, labels: Array, trust: Array) -> Array:
+        p = jax.nn.softmax(logits)
+        if labels.ndim < logits.ndim:
+            return (dy * trust)[..., None] * (p - jax.nn.one_hot(labels, logits.shape[-1], dtype=p.dtype))
+        return (dy * trust)[..., None] * (p * labels.sum(-1, keepdims=True) - labels)
+
+    return rounded_once(backward, dy, logits, labels, trust)
 
 
 def mean_squared_error(prediction: Float[AnyArray, "*n c"], target: Float[AnyArray, "*n c"]) -> Float[Array, "*n"]:
@@ -86,7 +93,7 @@ def mean_squared_error(prediction: Float[AnyArray, "*n c"], target: Float[AnyArr
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 5.1.4.
     """
     prediction, target = _parse_pair(prediction, target)
-    return ((prediction - target) ** 2).mean(-1)
+    return rounded_once(lambda prediction, target: ((prediction - target) ** 2).mean(-1), prediction, target)
 
 
 def mean_squared_error_backward(
@@ -95,7 +102,11 @@ def mean_squared_error_backward(
     """The gradient by the prediction: dy · 2 (prediction − target) / C."""
     prediction, target = _parse_pair(prediction, target)
     dy = arguments.output_gradient(dy, prediction.shape[:-1], prediction, "mean_squared_error")
-    return dy[..., None] * (2 / prediction.shape[-1]) * (prediction - target)
+
+    def backward(dy: Array, prediction: Array, target: Array) -> Array:
+        return dy[..., None] * (2 / prediction.shape[-1]) * (prediction - target)
+
+    return rounded_once(backward, dy, prediction, target)
 
 
 def _parse_pair(prediction: AnyArray, target: AnyArray) -> tuple[Array, Array]:
@@ -109,32 +120,67 @@ def _parse_pair(prediction: AnyArray, target: AnyArray) -> tuple[Array, Array]:
     return prediction, target
 
 
-def _parse(logits: AnyArray, labels: AnyArray) -> tuple[Array, Array]:
+def _cross_entropy(logits: Array, labels: Array, trust: Array) -> Array:
+    log_p = jax.nn.log_softmax(logits)
+    # 0 · log 0 = 0. The factor is replaced and not the product, whose gradients would still be NaN.
+    impossible = (labels == 0) & (log_p == -jnp.inf)
+    return -trust * (labels * jnp.where(impossible, jnp.zeros_like(log_p), log_p)).sum(-1)
+
+
+def _surprise(logits: Array, labels: Array, trust: Array) -> Array:
+    log_p = jax.nn.log_softmax(logits)
+    return -trust * jnp.take_along_axis(log_p, labels[..., None], -1, mode="promise_in_bounds")[..., 0]
+
+
+def _parse(logits: AnyArray, labels: AnyArray) -> tuple[Array, Array, Array]:
+    """Logits, labels, and for each example 1, or NaN if its label is none.
+
+    Loss and gradients are multiplied by the last: a NaN that were only chosen would be a constant, with a gradient of 0.
+    """
     logits = arguments.numeric("logits", logits)
     labels = arguments.ordered("labels", labels)
     if logits.ndim == 0:
         raise ValueError("logits has shape (): expected (…, C)")
     arguments.not_empty("logits", logits)
     if labels.shape == logits.shape:
-        return logits, labels.astype(logits.dtype)
+        return _distributions(logits, labels)
     if labels.shape != logits.shape[:-1]:
         raise ValueError(
             f"labels has shape {labels.shape}: expected {logits.shape[:-1]} class numbers or {logits.shape} distributions"
         )
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"labels has dtype {labels.dtype.name}: expected integers for class numbers")
-    if not isinstance(labels, Tracer):
-        _check_range(np.asarray(labels), logits.shape[-1])
-    # All wrong numbers to one index out of range: negative ones would count from the end, large ones wrap around in int32.
-    wrong = (labels < 0) | (labels > min(logits.shape[-1] - 1, int(jnp.iinfo(labels.dtype).max)))
-    return logits, jnp.where(wrong, jnp.int32(logits.shape[-1]), labels.astype(jnp.int32))
+    classes = logits.shape[-1]
+    last = min(classes - 1, int(jnp.iinfo(labels.dtype).max))
+    wrong = _wrong(
+        labels,
+        lambda labels: (labels < 0) | (labels > last),
+        f"a class number from 0 to {classes - 1}, for logits of {classes} classes",
+    )
+    return logits, jnp.where(wrong, jnp.int32(0), labels.astype(jnp.int32)), _trust(wrong, logits)
 
 
-def _check_range(labels: np.ndarray, classes: int) -> None:
-    wrong = np.argwhere((labels < 0) | (labels >= classes))
+def _distributions(logits: Array, labels: Array) -> tuple[Array, Array, Array]:
+    if jnp.issubdtype(labels.dtype, jnp.integer):
+        raise TypeError(
+            f"labels has dtype {labels.dtype.name} and the shape of logits, {labels.shape}: expected floats for distributions, "
+            f"such as labels.astype(logits.dtype), or {logits.shape[:-1]} class numbers, such as labels.argmax(-1)"
+        )
+    wrong = _wrong(labels, lambda labels: ~(labels >= 0), "0 or more, as in every distribution")
+    return logits, labels.astype(wide(logits).dtype), _trust(wrong.any(-1), logits)
+
+
+def _trust(wrong: Array, logits: Array) -> Array:
+    return jnp.where(wrong, jnp.asarray(jnp.nan, logits.dtype), jnp.ones((), logits.dtype))
+
+
+def _wrong(labels: Array, test: Callable[[Any], Any], expected: str) -> Array:
+    """Which labels fail the test; none where values are known, as the first is refused."""
+    if isinstance(labels, Tracer):
+        return test(labels)
+    wrong = np.argwhere(test(np.asarray(labels)))
     if len(wrong):
         index = tuple(int(i) for i in wrong[0])
         where = f"labels[{', '.join(map(str, index))}]" if index else "labels"
-        raise ValueError(
-            f"{where} = {labels[index]}: expected a class number from 0 to {classes - 1}, for logits of {classes} classes"
-        )
+        raise ValueError(f"{where} = {labels[index]}: expected {expected}")
+    return jnp.zeros(labels.shape, bool)

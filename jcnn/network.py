@@ -1,6 +1,6 @@
 """Networks: a tuple of layers, the parameters a pytree beside it; initialised, applied, differentiated."""
 
-import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +10,7 @@ from jaxtyping import Float, Num
 
 from jcnn import arguments
 from jcnn.arguments import AnyArray
-from jcnn.layers import DEFAULT, Activation, Layer, Network, Ops, Shape
+from jcnn.layers import DEFAULT, Layer, Network, Ops, Shape
 from jcnn.losses import softmax_cross_entropy, softmax_cross_entropy_backward
 
 Params = tuple[dict[str, Array], ...]
@@ -58,11 +58,16 @@ def trace(network: Network, input_shape: Shape) -> tuple[Trace, ...]:
 def init(key: Array, network: Network, input_shape: Shape, dtype: Any = jnp.float32) -> Params:
     """Draws the parameters of a network.
 
-    Weights are normal with mean 0 and a variance chosen by the activation that follows, biases 0:
+    Every layer draws its own (`Layer.draw`): weights are normal with mean 0, biases 0. fan_in is the number of inputs that one
+    output sums up, fan_out that of the outputs that one input reaches, and the variance is
 
-        He      2 / fan_in                relu, leaky relu, elu, gelu, softplus, maxout
-        LeCun   1 / fan_in                selu
-        Glorot  2 / (fan_in + fan_out)    tanh, sigmoid, none
+        g² / fan_in                where an activation follows before other weights; g is its gain
+        2 / (fan_in + fan_out)     where none does (Glorot's rule)
+
+    The gain keeps the signal: inputs of mean square 1 become activations of mean square 1, E[f(g·z)²] = 1 for a standard normal
+    z. So g² = 2 for relu (He's rule), 2 / (1 + slope²) for its leaky form, 1 for selu (LeCun's rule) and for maxout of two
+    pieces, 2.16 for gelu, 1.63 for elu, 1.17 for softplus. tanh and sigmoid are below 1 everywhere: g² E[f(z)²] = 1 keeps the
+    variance of what goes into them, with g² = 2.54 and 3.41. `jcnn.layers.gain` has the derivation.
 
     Args:
         key: a JAX random key.
@@ -74,25 +79,22 @@ def init(key: Array, network: Network, input_shape: Shape, dtype: Any = jnp.floa
         One dict per layer, `{"w": …, "b": …}` or empty.
 
     Raises:
-        NetworkError: the network does not fit the input.
-        TypeError: another dtype.
+        NetworkError: the network does not fit the input, or a layer draws other parameters than it says it has.
+        TypeError: another dtype, or a layer that does not say how its parameters are to be drawn.
 
-    Source: He et al. 2015, "Delving deep into rectifiers"; Glorot & Bengio 2010; Klambauer et al. 2017 for selu.
+    Source: He et al. 2015, "Delving deep into rectifiers"; Glorot & Bengio 2010, "Understanding the difficulty of training deep
+    feedforward neural networks"; Klambauer et al. 2017, "Self-normalizing neural networks".
     """
     dtype = jnp.dtype(dtype)
     if dtype.name not in arguments.FLOATS:
         raise TypeError(f"dtype={dtype.name}: expected one of {', '.join(arguments.FLOATS)}")
-    params = []
-    for step in trace(network, input_shape):
-        shapes = step.layer.parameter_shapes(step.input_shape)
-        drawn = {name: jnp.zeros(shape, dtype) for name, shape in shapes.items()}
-        if "w" in shapes:
-            fan_in = math.prod(shapes["w"][:-1])
-            fan_out = fan_in * shapes["w"][-1] // step.input_shape[-1]
-            variance = {"he": 2 / fan_in, "lecun": 1 / fan_in, "glorot": 2 / (fan_in + fan_out)}
-            scale = math.sqrt(variance[_initialization(network[step.number :])])
-            noise = jax.random.normal(jax.random.fold_in(key, step.number), shapes["w"], dtype)
-            drawn["w"] = noise * jnp.asarray(scale, dtype)
+    params, steps = [], trace(network, input_shape)
+    for step in steps:
+        gain = _gain_of_next(steps[step.number :])
+        drawn = step.layer.draw(jax.random.fold_in(key, step.number), step.input_shape, gain, dtype)
+        shapes, found = step.layer.parameter_shapes(step.input_shape), {name: value.shape for name, value in drawn.items()}
+        if shapes != found:
+            raise NetworkError(f"layer {step.number}, {step.layer!r}, drew parameters {found}: expected {shapes}, as it says")
         params.append(drawn)
     return tuple(params)
 
@@ -198,14 +200,14 @@ def _matching(network: Network, params: Params) -> None:
         raise ValueError(f"params has {len(params)} entries: expected {len(network)}, one per layer, as init makes them")
 
 
-def _initialization(following: Network) -> str:
-    """The rule of the first activation before the next layer that learns."""
-    for layer in following:
-        if isinstance(layer, Activation):
-            return layer.initialization
-        if hasattr(layer, "bias"):
+def _gain_of_next(following: Sequence[Trace]) -> float | None:
+    """The gain of the first activation before the next layer that learns."""
+    for step in following:
+        if step.layer.gain is not None:
+            return step.layer.gain
+        if step.layer.parameter_shapes(step.input_shape):
             break
-    return "glorot"
+    return None
 
 
 def _example_shape(input_shape: Shape) -> Shape:

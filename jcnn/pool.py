@@ -16,7 +16,7 @@ from jcnn import arguments
 from jcnn.arguments import AnyArray
 from jcnn.geometry import GeometryError, Padding, Rounding
 from jcnn.pool_forms import MAXIMUM, SUM, Form, Formulation, challenges, views
-from jcnn.precision import wide
+from jcnn.precision import rounded_once, wide
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
@@ -37,7 +37,7 @@ def max_pool(
     Padding never wins. NaN wins over everything. Of equal maxima the first in row-major window order takes the whole gradient.
 
     Args:
-        x: (N, *S, C), any integer dtype, float16, bfloat16, float32 or float64.
+        x: (N, *S, C), any integer dtype, float16, bfloat16 (gradients of both summed in float32), float32 or float64.
         window: F, an int or one per axis.
         stride: S, an int or one per axis; None: the window.
         padding: as in `conv`.
@@ -60,11 +60,10 @@ def max_pool(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.3.
     """
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
-    forward = partial(_form(MAXIMUM, formulation), parsed)
-    sizes = x.shape[1:-1]
-    return differentiable(
-        forward, lambda dy, winner: (_route(parsed, sizes, dy, winner),), gradient, lambda x: (_winner(parsed, x),)
-    )(x)
+    # Nothing is rounded on the way forward, but autodiff's gradients of one pixel are added.
+    forward = partial(rounded_once, partial(_form(MAXIMUM, formulation), parsed))
+    back = partial(rounded_once, partial(_route, parsed, x.shape[1:-1]))
+    return differentiable(forward, lambda dy, winner: (back(dy, winner),), gradient, lambda x: (_winner(parsed, x),))(x)
 
 
 def max_pool_backward(
@@ -101,7 +100,7 @@ def max_pool_backward(
     """
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
     dy = arguments.output_gradient(dy, _output_shape(x, parsed), x, "max_pool")
-    return _route(parsed, x.shape[1:-1], dy, _winner(parsed, x))
+    return rounded_once(partial(_route, parsed, x.shape[1:-1]), dy, _winner(parsed, x))
 
 
 def avg_pool(
@@ -138,7 +137,8 @@ def avg_pool(
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition" (subsampling).
     """
     x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
-    return (_form(SUM, formulation)(parsed, wide(x)) / count).astype(x.dtype)
+    form = _form(SUM, formulation)
+    return rounded_once(lambda x: form(parsed, x) / count, x)
 
 
 def avg_pool_backward(
@@ -174,8 +174,9 @@ def avg_pool_backward(
         ValueError: as `avg_pool`, or dy has another shape than the output.
     """
     x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
-    share = wide(arguments.output_gradient(dy, _output_shape(x, parsed), x, "avg_pool")) / count
-    return reduce(jnp.add, (parsed.place(share, tap, x.shape[1:-1]) for tap in parsed.taps())).astype(x.dtype)
+    dy = arguments.output_gradient(dy, _output_shape(x, parsed), x, "avg_pool")
+    sizes = x.shape[1:-1]
+    return rounded_once(lambda dy: reduce(jnp.add, (parsed.place(dy / count, tap, sizes) for tap in parsed.taps())), dy)
 
 
 def global_max_pool(x: Real[AnyArray, "n *s c"]) -> Real[Array, "n c"]:
@@ -202,7 +203,7 @@ def global_avg_pool(x: Float[AnyArray, "n *s c"]) -> Float[Array, "n c"]:
     """
     x = arguments.numeric("x", x)
     rank = arguments.spatial_rank("x", x)
-    return wide(x).mean(tuple(range(1, rank + 1))).astype(x.dtype)
+    return rounded_once(lambda x: x.mean(tuple(range(1, rank + 1))), x)
 
 
 def global_avg_pool_backward(dy: Float[AnyArray, "n c"], x: Float[AnyArray, "n *s c"]) -> Float[Array, "n *s c"]:
@@ -210,7 +211,7 @@ def global_avg_pool_backward(dy: Float[AnyArray, "n c"], x: Float[AnyArray, "n *
     x = arguments.numeric("x", x)
     rank = arguments.spatial_rank("x", x)
     dy = arguments.output_gradient(dy, (x.shape[0], x.shape[-1]), x, "global_avg_pool")
-    share = (wide(dy) / math.prod(x.shape[1:-1])).astype(dy.dtype)
+    share = rounded_once(lambda dy: dy / math.prod(x.shape[1:-1]), dy)
     return jnp.broadcast_to(share.reshape(x.shape[0], *(1,) * rank, x.shape[-1]), x.shape)
 
 

@@ -25,7 +25,6 @@ LABELS: dict[str, Any] = {
     "int64": CLASSES,
     "uint8": CLASSES.astype(np.uint8),
     "one-hot": np.eye(4)[CLASSES],
-    "one-hot-int": np.eye(4, dtype=np.int32)[CLASSES],
     "soft": scipy.special.softmax(normal(5, 4, seed=1), -1),
     "unnormalised": np.abs(normal(5, 4, seed=2)),
 }
@@ -85,15 +84,110 @@ def test_a_shift_of_all_logits_changes_nothing(logits: list[float], label: int, 
     assert abs(losses[0] - losses[1]) <= 4 * np.spacing(3e4)  # the shifted logits themselves are rounded
 
 
-@pytest.mark.parametrize("label", [-1, 4, 2**31 - 1, -(2**31)])
-def test_labels_out_of_range_are_nan_under_jit(label: int) -> None:
-    labels = jnp.asarray([0, label], jnp.int32)
-    losses = jax.jit(softmax_cross_entropy)(LOGITS[:2], labels)
+def both_gradients(dy: Any, logits: Any, labels: Any) -> tuple[Any, Any]:
+    """By hand and by autodiff."""
+    _, pullback = jax.vjp(lambda logits: softmax_cross_entropy(logits, labels), logits)
+    return softmax_cross_entropy_backward(dy, logits, labels), pullback(dy)[0]
+
+
+NO_CLASS = {str(label): np.array([0, label], np.int32) for label in (-1, 4, 2**31 - 1, -(2**31))}
+NO_DISTRIBUTION = {str(part): np.array([[0.0, 1, 0, 0], [1, part, 0, 0]]) for part in (-1.0, np.nan, -np.inf)}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("labels", [*NO_CLASS.values(), *NO_DISTRIBUTION.values()], ids=[*NO_CLASS, *NO_DISTRIBUTION])
+def test_what_is_no_label_makes_loss_and_gradients_nan_under_jit(labels: np.ndarray, dtype: str) -> None:
+    """Of that example only; a finite gradient would be followed as though nothing were wrong."""
+    logits = jnp.asarray(LOGITS[:2], dtype)
+    losses = jax.jit(softmax_cross_entropy)(logits, labels)
+    by_hand, derived = jax.jit(both_gradients)(jnp.ones(2, dtype), logits, labels)
     assert np.isfinite(losses[0])
     assert np.isnan(losses[1])
-    dlogits = jax.jit(softmax_cross_entropy_backward)(jnp.ones(2), LOGITS[:2], labels)
-    assert np.isfinite(dlogits[0]).all()
-    assert np.isnan(dlogits[1]).all()
+    for gradient in (by_hand, derived):
+        assert np.isfinite(gradient[0]).all()
+        assert np.isnan(gradient[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (NO_CLASS["4"], ValueError, r"labels\[1\] = 4: expected a class number from 0 to 3, for logits of 4 classes"),
+        (NO_DISTRIBUTION["-1.0"], ValueError, r"labels\[1, 1\] = -1.0: expected 0 or more"),
+        (NO_DISTRIBUTION["nan"], ValueError, r"labels\[1, 1\] = nan: expected 0 or more"),
+        (
+            np.eye(4, dtype=np.int32)[:2],
+            TypeError,
+            r"int32 and the shape of logits, \(2, 4\): .*labels.astype\(logits.dtype\), or \(2,\) class numbers.*argmax\(-1\)",
+        ),
+        (np.eye(4, dtype=np.uint8)[:2], TypeError, r"labels has dtype uint8 and the shape of logits"),
+    ],
+    ids=["no-class", "negative", "nan", "one-hot-int", "one-hot-uint8"],
+)
+def test_what_is_no_label_is_refused(labels: np.ndarray, error: type[Exception], message: str) -> None:
+    for call in (softmax_cross_entropy, lambda x, labels: softmax_cross_entropy_backward(np.ones(2), x, labels)):
+        with pytest.raises(error, match=message):
+            call(LOGITS[:2], labels)
+
+
+def test_integers_in_the_shape_of_logits_are_refused_where_they_could_be_class_numbers_too() -> None:
+    """Ten examples of ten classes, one-hot: a test of shapes alone would not find it, and a cast would hide it."""
+    with pytest.raises(TypeError, match=r"labels.argmax\(-1\)"):
+        jax.jit(softmax_cross_entropy)(jnp.zeros((3, 3)), jnp.eye(3, dtype=jnp.int32))
+
+
+IMPOSSIBLE = np.array([[1.0, -np.inf, 2.0, 0.5], [-np.inf, -np.inf, 0.0, 1.0]])
+"""Logits of classes that cannot be, none of them the label below."""
+POSSIBLE: dict[str, Any] = {
+    "numbers": np.array([2, 3]),
+    "one-hot": np.eye(4)[[2, 3]],
+    "soft": np.array([[0.5, 0, 0.25, 0.25], [0, 0, 0.5, 0.5]]),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("labels", POSSIBLE.values(), ids=POSSIBLE)
+def test_a_class_that_cannot_be_is_as_if_it_were_not_there(labels: Any, dtype: str) -> None:
+    """Loss, gradients and second derivatives are those of logits that are merely so low that e^z is 0."""
+    low = jnp.asarray(np.maximum(IMPOSSIBLE, -3e4), dtype)
+    logits = jnp.asarray(IMPOSSIBLE, dtype)
+    dy = jnp.asarray([1, -2], dtype)
+
+    @jax.jit
+    def everything(logits: Any) -> Any:
+        losses = softmax_cross_entropy(logits, labels)
+        by_hand, derived = both_gradients(dy, logits, labels)
+        hessian = jax.jacfwd(jax.grad(lambda logits: softmax_cross_entropy(logits, labels).sum()))(logits)
+        return losses, by_hand, derived, hessian
+
+    for found, expected in zip(everything(logits), everything(low), strict=True):
+        assert np.isfinite(found).all()
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_gradient_by_a_distribution_is_the_surprise_of_every_class() -> None:
+    """Also where t_c is 0, as long as the class can be."""
+    by_labels = jax.grad(lambda labels: softmax_cross_entropy(jnp.asarray(LOGITS), labels).sum())(jnp.eye(4)[CLASSES])
+    assert_agree(by_labels, -scipy.special.log_softmax(LOGITS, -1))
+    beside = jax.grad(lambda labels: softmax_cross_entropy(jnp.asarray(IMPOSSIBLE), labels).sum())(jnp.eye(4)[np.array([2, 3])])
+    assert np.isfinite(beside).all()
+
+
+@pytest.mark.parametrize("labels", [np.array([1, 0]), np.eye(4)[[1, 0]]], ids=["numbers", "one-hot"])
+def test_what_cannot_be_and_is_costs_infinitely_much(labels: np.ndarray) -> None:
+    logits = jnp.asarray(IMPOSSIBLE)
+    assert np.isposinf(softmax_cross_entropy(logits, labels)).all()
+    for gradient in both_gradients(jnp.ones(2), logits, labels):
+        assert_agree(gradient, scipy.special.softmax(IMPOSSIBLE, -1) - np.eye(4)[[1, 0]])
+
+
+@pytest.mark.parametrize("wrong", [np.inf, np.nan, None], ids=["one is ∞", "one is NaN", "all are −∞"])
+@pytest.mark.parametrize("labels", [np.array([2, 3]), np.eye(4)[[2, 3]]], ids=["numbers", "one-hot"])
+def test_where_there_is_no_softmax_all_is_nan(labels: np.ndarray, wrong: float | None) -> None:
+    logits = jnp.asarray(LOGITS[:2]).at[1].set(-jnp.inf) if wrong is None else jnp.asarray(LOGITS[:2]).at[1, 0].set(wrong)
+    losses = softmax_cross_entropy(logits, labels)
+    for found in (losses, *both_gradients(jnp.ones(2), logits, labels)):
+        assert np.isfinite(found[0]).all()
+        assert np.isnan(found[1]).all()
 
 
 def test_class_numbers_beyond_32_bits_are_out_of_range_too() -> None:

@@ -1,5 +1,6 @@
 """Networks: drawing parameters, the forward pass, the loss and its gradient."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -33,7 +34,8 @@ from jcnn import (
     softmax_cross_entropy,
     value_and_grad,
 )
-from jcnn.network import activations, trace
+from jcnn.layers import Fans, Shape
+from jcnn.network import NetworkError, activations, trace
 from tests.references import assert_agree, normal
 
 KEY = jax.random.key(7)
@@ -109,24 +111,21 @@ def test_float32_is_the_default() -> None:
     assert {leaf.dtype.name for leaf in jax.tree.leaves(init(KEY, NETWORK, SHAPE))} == {"float32"}
 
 
-HE, LECUN, GLOROT = "he", "lecun", "glorot"
-RULES: list[tuple[Layer | None, str]] = [
-    *[(layer, HE) for layer in (Relu(), LeakyRelu(), Elu(), Gelu(), Softplus(), Maxout(2))],
-    (Selu(), LECUN),
-    *[(layer, GLOROT) for layer in (Tanh(), Sigmoid(), None)],
+FOLLOWED_BY: list[Layer | None] = [
+    *(Relu(), LeakyRelu(0.3), Elu(), Selu(), Gelu(), Softplus(), Sigmoid(), Tanh(), Maxout(2), None),
 ]
 
 
-@pytest.mark.parametrize(("activation", "rule"), RULES, ids=[str(layer) for layer, _ in RULES])
+@pytest.mark.parametrize("activation", FOLLOWED_BY, ids=map(str, FOLLOWED_BY))
 @pytest.mark.parametrize("layer", [Dense(64), Conv(64, 3), Conv(64, 3, groups=4)], ids=repr)
-def test_the_variance_of_the_weights(layer: Layer, activation: Layer | None, rule: str) -> None:
+def test_the_variance_of_the_weights(layer: Layer, activation: Layer | None) -> None:
     """The variance of m normal numbers scatters by √(2/m) of itself; five times that is a chance of one in a million."""
     following = () if activation is None else (MaxPool(1), activation) if isinstance(layer, Conv) else (activation,)
     shape = (4, 4, 64) if isinstance(layer, Conv) else (64,)
     weights, *_ = init(KEY, (layer, *following), shape, jnp.float64)
     taps, groups = (9, layer.groups) if isinstance(layer, Conv) else (1, 1)
-    fan_in, fan_out = taps * 64 // groups, taps * 64 // groups
-    expected = {HE: 2 / fan_in, LECUN: 1 / fan_in, GLOROT: 2 / (fan_in + fan_out)}[rule]
+    fan_in = fan_out = taps * 64 // groups
+    expected = 2 / (fan_in + fan_out) if activation is None or activation.gain is None else activation.gain**2 / fan_in
     w = np.asarray(weights["w"])
     assert abs(w.var() / expected - 1) <= 5 * np.sqrt(2 / w.size)
     assert abs(w.mean()) <= 5 * np.sqrt(expected / w.size)
@@ -134,7 +133,7 @@ def test_the_variance_of_the_weights(layer: Layer, activation: Layer | None, rul
 
 
 def test_glorot_looks_at_both_sides() -> None:
-    wide, _ = init(KEY, (Dense(960), Tanh()), (40,), jnp.float64)
+    wide, _ = init(KEY, (Dense(960), MaxPool(1)), (5, 40), jnp.float64)
     assert float(wide["w"].var()) == pytest.approx(2 / 1000, rel=5 * (2 / 38400) ** 0.5)
 
 
@@ -142,3 +141,70 @@ def test_the_rule_is_that_of_the_next_activation_before_other_weights() -> None:
     """The first layer's outputs go into weights, not into the Relu behind them."""
     linear, _, _ = init(KEY, (Dense(960), Dense(4), Relu()), (40,), jnp.float64)
     assert float(linear["w"].var()) == pytest.approx(2 / 1000, rel=5 * (2 / 38400) ** 0.5)
+
+
+@dataclass(frozen=True, repr=False)
+class Scaled(Layer):
+    """A layer of someone else's, that says of each parameter what it is told to."""
+
+    known: tuple[tuple[str, Fans | None], ...] = ()
+
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {"scale": (5, 2000, 3), "offset": shape}
+
+    def fans(self, shape: Shape) -> dict[str, Fans | None]:
+        return dict(self.known)
+
+
+@pytest.mark.parametrize("known", [(), (("scale", (4, 6)),), (("offset", None),)], ids=["nothing", "a weight", "a bias"])
+def test_no_parameter_is_zero_without_a_word(known: Any) -> None:
+    missing = next(name for name in ("scale", "offset") if name not in dict(known))
+    with pytest.raises(TypeError, match=rf"Scaled\(.*its parameter '{missing}' of shape .* in its fans\(shape\)"):
+        init(KEY, (Dense(4), Scaled(known)), (4,))
+
+
+@pytest.mark.parametrize(("following", "variance"), [((Relu(),), 2 / 4), ((), 2 / (4 + 6))], ids=["He", "Glorot"])
+def test_a_layer_s_own_fans(following: tuple[Layer, ...], variance: float) -> None:
+    """Whatever its parameter is called, and whatever shape it has."""
+    params, *_ = init(KEY, (Scaled((("scale", (4, 6)), ("offset", None))), *following), (4,), jnp.float64)
+    assert float(params["scale"].var()) == pytest.approx(variance, rel=5 * (2 / 30000) ** 0.5)
+    assert not params["offset"].any()
+
+
+def test_two_weights_of_one_layer_are_drawn_apart() -> None:
+    @dataclass(frozen=True, repr=False)
+    class Twice(Layer):
+        def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+            return {"w": (7,), "v": (7,)}
+
+        def fans(self, shape: Shape) -> dict[str, Fans | None]:
+            return {"w": (7, 1), "v": (7, 1)}
+
+    (params,) = init(KEY, (Twice(),), (7,))
+    assert not np.any(np.asarray(params["w"]) == np.asarray(params["v"]))
+
+
+def test_a_layer_may_draw_as_it_likes_but_what_it_says() -> None:
+    @dataclass(frozen=True, repr=False)
+    class Ones(Layer):
+        size: int
+
+        def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+            return {"scale": shape}
+
+        def draw(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
+            return {"scale": jnp.ones(self.size, dtype)}
+
+    (params,) = init(KEY, (Ones(4),), (4,))
+    np.testing.assert_array_equal(params["scale"], np.ones(4))
+    with pytest.raises(NetworkError, match=r"layer 1, Ones\(5\), drew parameters .*\(5,\).*expected .*\(4,\)"):
+        init(KEY, (Ones(5),), (4,))
+
+
+def test_parameters_are_drawn_alike_under_a_trace() -> None:
+    """Gains are found by numbers, which a trace has none of."""
+    network = (Dense(8), Elu(1.25), Dense(8), Gelu())
+    eager = init(KEY, network, (8,))
+    for one, other in zip(*map(jax.tree.leaves, (eager, jax.jit(lambda key: init(key, network, (8,)))(KEY))), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    assert jax.tree.map(jnp.shape, jax.eval_shape(lambda: init(KEY, network, (8,)))) == jax.tree.map(jnp.shape, eager)

@@ -1,4 +1,7 @@
-"""The gradient of a convolution by its filters, in the forms that differ in speed; `jcnn.conv.backward` has the derivation."""
+"""The gradient of a convolution by its filters, in the forms that differ in speed; `jcnn.conv.backward` has the derivation.
+
+They sum in the dtype of their arrays: float16 and bfloat16 come here as float32 (`precision.rounded_once`).
+"""
 
 import math
 from functools import partial, reduce
@@ -13,7 +16,6 @@ from jcnn.conv.channels import between_channels
 from jcnn.conv.folded import filter_gradient_folded
 from jcnn.conv.im2col import patches
 from jcnn.conv.lax import conv_lax
-from jcnn.precision import wide
 from jcnn.window import Window
 
 PARTS = 8
@@ -51,7 +53,7 @@ def by_taps(
 
     def at(tap: tuple[int, ...]) -> Array:
         seen = window.view(padded, tap).reshape(parts, -1, x.shape[-1])
-        return wide(between_channels(seen, split, groups)).sum(0).astype(dy.dtype)
+        return between_channels(seen, split, groups).sum(0)
 
     return jnp.stack([at(tap) for tap in window.taps()]).reshape(*window.size, -1, dy.shape[-1])
 
@@ -78,8 +80,8 @@ def by_sums(dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Wi
     No channels meet, so that there is nothing for a matrix product to do. The examples are added in `PARTS` stacks, entry by
     entry; what remains is a product with ones, for which XLA's CPU backend has a faster kernel than for a sum.
     """
-    padded, parts = window.pad(wide(x)), math.gcd(PARTS, dy.shape[0])
-    split = wide(dy).reshape(*dy.shape[:-1], groups, -1)
+    padded, parts = window.pad(x), math.gcd(PARTS, dy.shape[0])
+    split = dy.reshape(*dy.shape[:-1], groups, -1)
     each = dy.shape[0] // parts
 
     def at(tap: tuple[int, ...]) -> Array:
@@ -88,4 +90,4 @@ def by_sums(dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Wi
         rows = lax.optimization_barrier(reduce(jnp.add, stacks)).reshape(-1, dy.shape[-1])
         return jnp.matmul(jnp.ones((1, len(rows)), rows.dtype), rows)
 
-    return jnp.stack([at(tap) for tap in window.taps()]).reshape(*window.size, 1, dy.shape[-1]).astype(dy.dtype)
+    return jnp.stack([at(tap) for tap in window.taps()]).reshape(*window.size, 1, dy.shape[-1])

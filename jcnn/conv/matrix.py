@@ -10,6 +10,7 @@ from jcnn import arguments, geometry
 from jcnn.conv.operation import check_filters
 from jcnn.conv.toeplitz import toeplitz, toeplitz_sparse
 from jcnn.geometry import Padding, Rounding
+from jcnn.precision import rounded_once
 from jcnn.window import parse_window
 
 if TYPE_CHECKING:
@@ -95,4 +96,7 @@ def conv_matrix(
             f"expected C_in = {w.shape[-2] * groups}; w is (*F, C_in // groups, C_out)"
         )
     window = parse_window(sizes, w.shape[:-2], stride=stride, padding=padding, dilation=dilation, rounding=rounding)
-    return (toeplitz_sparse if sparse else toeplitz)(w, sizes, window, groups)
+    if sparse:
+        return toeplitz_sparse(w, sizes, window, groups)
+    # Nothing is rounded on the way forward, but the gradients of all the places of one weight are added.
+    return rounded_once(lambda w: toeplitz(w, sizes, window, groups), w)

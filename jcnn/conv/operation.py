@@ -20,6 +20,7 @@ from jcnn.conv.taps import conv_taps
 from jcnn.conv.toeplitz import conv_toeplitz
 from jcnn.conv.winograd import conv_winograd
 from jcnn.geometry import Padding, Rounding
+from jcnn.precision import rounded_once
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
@@ -95,9 +96,9 @@ def conv(
     forms = {**FORMULATIONS, "native": conv_native, "auto": partial(conv_auto, native=gradient == "manual")}
     if formulation not in forms:
         raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, forms))}")
-    forward = partial(_forward, forms[formulation], window, groups)
+    forward = partial(rounded_once, partial(_forward, forms[formulation], window, groups))
     backs = {"native": _backward_native, "auto": partial(_backward, auto=True)}
-    back = partial(backs.get(formulation, _backward), window, groups)
+    back = partial(rounded_once, partial(backs.get(formulation, _backward), window, groups))
     return differentiable(forward, back, gradient)(x, w, b)
 
 
@@ -168,7 +169,7 @@ def conv_backward(
     x, w, _, window, groups = parse(x, w, None, stride, padding, dilation, groups, rounding)
     expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
     dy = arguments.output_gradient(dy, expected, x, "conv")
-    dx, dw, _ = _backward(window, groups, dy, x, w, None)
+    dx, dw, _ = rounded_once(partial(_backward, window, groups), dy, x, w, None)
     return dx, dw, backward.bias_gradient(dy)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int, Num
 
-from jcnn.precision import wide
+from jcnn.precision import rounded_once, wide
 from jcnn.window import Window
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def toeplitz_sparse(w: Num[Array, "*f c_group c_out"], sizes: Sequence[int], win
     order = np.lexsort((columns, rows))
     where = jnp.asarray(np.stack([rows, columns], -1)[order], jnp.int32)
     shape = math.prod(window.output_shape(sizes)) * c_out, math.prod(sizes) * c_group * groups
-    entries = w.ravel().at[sources[order]].get(mode="promise_in_bounds")
+    entries = rounded_once(lambda w: w.ravel().at[sources[order]].get(mode="promise_in_bounds"), w)
     return BCOO((entries, where), shape=shape, indices_sorted=True, unique_indices=True)
 
 

@@ -11,6 +11,7 @@ from jcnn.conv.backward import bias_gradient, filter_gradient, input_gradient
 from jcnn.conv.lax import conv_lax
 from jcnn.conv.operation import check_filters, parse
 from jcnn.geometry import GeometryError, Padding
+from jcnn.precision import rounded_once
 from jcnn.window import parse_window
 
 
@@ -71,8 +72,12 @@ def conv_transpose(
             f"output_size={sizes}: conv maps it to {window.output_shape(sizes)}, not to y's {y.shape[1:-1]}; "
             f"expected sizes from {_sizes(y.shape[1:-1], w.shape[:-2], stride, padding, dilation, None, 0)}, up to S − 1 more"
         )
-    x = input_gradient(y, w, window, groups, sizes)
-    return x if b is None else x + b.reshape((1,) * (x.ndim - 1) + (-1,))
+
+    def forward(y: Array, w: Array, b: Array | None) -> Array:
+        x = input_gradient(y, w, window, groups, sizes)
+        return x if b is None else x + b.reshape((1,) * (x.ndim - 1) + (-1,))
+
+    return rounded_once(forward, y, w, b)
 
 
 def conv_transpose_backward(
@@ -117,7 +122,11 @@ def conv_transpose_backward(
     expected = (dx.shape[0], *window.output_shape(dx.shape[1:-1]), w.shape[-1])
     if y.shape != expected:
         raise ValueError(f"y has shape {y.shape}: expected {expected}, what conv makes of dx's {dx.shape}")
-    return conv_lax(dx, w, window, groups), filter_gradient(y, dx, window, groups), bias_gradient(dx)
+
+    def backward(dx: Array, y: Array, w: Array) -> tuple[Array, Array, Array]:
+        return conv_lax(dx, w, window, groups), filter_gradient(y, dx, window, groups), bias_gradient(dx)
+
+    return rounded_once(backward, dx, y, w)
 
 
 def _sizes(

@@ -8,13 +8,16 @@ from jax import Array
 from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Float
 
+from jcnn.precision import rounded_once
+
 
 def warp(
     key: Array, images: Float[Array, "n h w c"], *, shift: float = 1.0, degrees: float = 15.0, zoom: float = 0.15
 ) -> Float[Array, "n h w c"]:
     """Each image under its own random similarity, bilinear, black where it looks beyond the edge.
 
-    With p a pixel's position from the centre, the new image at p is the old one at e^z R(a) p + t.
+    With p a pixel's position from the centre, the new image at p is the old one at e^z R(a) p + t. Positions and brightness are
+    computed in float32 at least, whatever the dtype of the images: in bfloat16 there is no 257th pixel.
 
     Args:
         key: a JAX random key; the result is a pure function of it and the images.
@@ -28,6 +31,10 @@ def warp(
 
     Source: Simard, Steinkraus & Platt 2003, "Best practices for convolutional neural networks".
     """
+    return rounded_once(lambda images: _warp(key, images, shift, degrees, zoom), images)
+
+
+def _warp(key: Array, images: Array, shift: float, degrees: float, zoom: float) -> Array:
     n, height, width, _ = images.shape
     dtype = images.dtype
     shift_key, turn_key, zoom_key = jax.random.split(key, 3)

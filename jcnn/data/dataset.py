@@ -49,3 +49,22 @@ class Dataset(NamedTuple):
     def classes(self) -> int:
         """The number of classes."""
         return len(self.class_names)
+
+    def checked(self) -> "Dataset":
+        """Itself, if something can be learned from it.
+
+        Raises:
+            DataError: it has no images, not one label per image, or a label that is none of its classes.
+        """
+        whose = f"the {self.split} images of {self.name}"
+        if not len(self.images):
+            raise DataError(f"{whose}: there are none; expected at least one")
+        if self.labels.shape != self.images.shape[:1]:
+            raise DataError(f"{whose}: {len(self.images)} images have labels of shape {self.labels.shape}; expected one each")
+        wrong = np.flatnonzero((self.labels < 0) | (self.labels >= self.classes))
+        if wrong.size:
+            raise DataError(
+                f"{whose}: label {self.labels[wrong[0]]} of image {wrong[0]} is out of range (as are {wrong.size - 1} more); "
+                f"expected a class number from 0 to {self.classes - 1}, as there are {self.classes} classes"
+            )
+        return self

@@ -1,7 +1,7 @@
 """Layer descriptions: small frozen values that say what a layer is; parameters live in a pytree beside them."""
 
 from jcnn.layers.activation import Activation, Elu, Gelu, LeakyRelu, Maxout, Relu, Selu, Sigmoid, Softplus, Tanh
-from jcnn.layers.base import DEFAULT, Layer, Network, Ops, Shape
+from jcnn.layers.base import DEFAULT, Fans, Layer, Network, Ops, Shape
 from jcnn.layers.dense import Dense, Flatten
 from jcnn.layers.spatial import AvgPool, Conv, GlobalAvgPool, GlobalMaxPool, MaxPool
 
@@ -12,6 +12,7 @@ __all__ = [
     "Conv",
     "Dense",
     "Elu",
+    "Fans",
     "Flatten",
     "Gelu",
     "GlobalAvgPool",

@@ -1,8 +1,10 @@
 """Activation functions as layers."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import ClassVar
 
 from jax import Array
@@ -10,6 +12,7 @@ from jax import Array
 from jcnn import activations, geometry
 from jcnn.geometry import GeometryError
 from jcnn.layers.base import DEFAULT, Layer, Ops, Shape
+from jcnn.layers.gain import keeping_gain, keeping_gain_of_maximum
 
 
 @dataclass(frozen=True, repr=False)
@@ -17,14 +20,16 @@ class Activation(Layer):
     """The base of the activations.
 
     Attributes:
-        initialization: how weights that feed it are drawn; see `init`.
         function: the activation.
         derivative: its backward.
     """
 
-    initialization: ClassVar[str] = "glorot"
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.tanh)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.tanh_backward)
+
+    @property
+    def gain(self) -> float:
+        return _gain(self)
 
     def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
         return type(self).function(x, *dataclasses.astuple(self))
@@ -37,9 +42,12 @@ class Activation(Layer):
 class Relu(Activation):
     """max(x, 0)."""
 
-    initialization: ClassVar[str] = "he"
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.relu)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.relu_backward)
+
+    @property
+    def gain(self) -> float:
+        return math.sqrt(2)
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,9 +55,12 @@ class LeakyRelu(Activation):
     """x where positive, slope · x elsewhere."""
 
     slope: float = 0.01
-    initialization: ClassVar[str] = "he"
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.leaky_relu)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.leaky_relu_backward)
+
+    @property
+    def gain(self) -> float:
+        return math.sqrt(2 / (1 + self.slope**2))
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,7 +68,6 @@ class Elu(Activation):
     """x where positive, α(eˣ − 1) elsewhere."""
 
     alpha: float = 1.0
-    initialization: ClassVar[str] = "he"
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.elu)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.elu_backward)
 
@@ -66,7 +76,6 @@ class Elu(Activation):
 class Selu(Activation):
     """The self-normalising elu."""
 
-    initialization: ClassVar[str] = "lecun"
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.selu)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.selu_backward)
 
@@ -88,7 +97,6 @@ class Tanh(Activation):
 class Gelu(Activation):
     """x · Φ(x)."""
 
-    initialization: ClassVar[str] = "he"
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.gelu)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.gelu_backward)
 
@@ -97,7 +105,6 @@ class Gelu(Activation):
 class Softplus(Activation):
     """log(1 + eˣ)."""
 
-    initialization: ClassVar[str] = "he"
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.softplus)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.softplus_backward)
 
@@ -107,11 +114,19 @@ class Maxout(Activation):
     """The largest of each `pieces` neighbouring channels."""
 
     pieces: int
-    initialization: ClassVar[str] = "he"
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.maxout)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.maxout_backward)
+
+    @property
+    def gain(self) -> float:
+        return keeping_gain_of_maximum(self.pieces)
 
     def output_shape(self, shape: Shape) -> Shape:
         if shape[-1] % geometry.integer("pieces", self.pieces, 1):
             raise GeometryError(f"pieces={self.pieces}: expected a divisor of the input's {shape[-1]} channels")
         return (*shape[:-1], shape[-1] // self.pieces)
+
+
+@cache
+def _gain(layer: Activation) -> float:
+    return keeping_gain(partial(layer.apply, {}))

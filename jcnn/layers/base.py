@@ -1,19 +1,25 @@
 """Layer descriptions: small frozen values that say what a layer is; parameters live in a pytree beside them.
 
-Every layer answers five questions, shapes always of one example, (*S, C) or (C,):
+Every layer answers these questions, shapes always of one example, (*S, C) or (C,):
 
-    output_shape(shape)        what it makes of such an input
-    parameter_shapes(shape)    name → shape of what it learns
-    multiply_adds(shape)       its cost for one example
-    apply(params, x, ops)      the forward pass over a batch
-    backward(params, dy, x)    its gradients, by hand
+    output_shape(shape)              what it makes of such an input
+    parameter_shapes(shape)          name → shape of what it learns
+    fans(shape)                      name → (fan_in, fan_out) of its weights, None for what begins at zero
+    draw(key, shape, gain, dtype)    its first parameters, by default from its fans
+    gain                             for an activation, how much weights before it are to enlarge the signal
+    multiply_adds(shape)             its cost for one example
+    apply(params, x, ops)            the forward pass over a batch
+    backward(params, dy, x)          its gradients, by hand
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 from jax import Array
 
 from jcnn.conv.operation import Formulation
@@ -21,6 +27,8 @@ from jcnn.rules import Gradient
 
 Shape = tuple[int, ...]
 Sizes = int | tuple[int, ...]
+Fans = tuple[int, int]
+"""How many inputs one output sums up, and how many outputs one input reaches."""
 
 
 class Ops(NamedTuple):
@@ -59,6 +67,45 @@ class Layer:
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         """The shape of each of the layer's parameters, by name."""
         return {}
+
+    def fans(self, shape: Shape) -> dict[str, Fans | None]:
+        """(fan_in, fan_out) of each of the layer's weights, by name; None for a parameter that begins at zero, as a bias."""
+        return {}
+
+    @property
+    def gain(self) -> float | None:
+        """For an activation: how much weights that feed it are to enlarge the signal, to keep it; see `init`."""
+        return None
+
+    def draw(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
+        """The layer's first parameters.
+
+        Weights are normal with mean 0 and variance gain² / fan_in, or where no activation follows 2 / (fan_in + fan_out).
+
+        Args:
+            key: a JAX random key, of this layer alone.
+            shape: of one example of its input.
+            gain: of the activation that follows; None if there is none.
+            dtype: of the parameters.
+
+        Raises:
+            TypeError: a parameter that `fans` does not know.
+        """
+        fans, drawn = self.fans(shape), {}
+        for number, (name, size) in enumerate(self.parameter_shapes(shape).items()):
+            if name not in fans:
+                raise TypeError(
+                    f"{self!r} does not say how its parameter {name!r} of shape {size} is to be drawn: expected {name!r} in "
+                    f"its fans(shape), as (fan_in, fan_out), or as None if it begins at zero; or a draw(…) of its own"
+                )
+            if (of_weight := fans[name]) is None:
+                drawn[name] = jnp.zeros(size, dtype)
+                continue
+            fan_in, fan_out = of_weight
+            scale = math.sqrt(2 / (fan_in + fan_out)) if gain is None else gain / math.sqrt(fan_in)
+            own = jax.random.fold_in(key, number) if number else key
+            drawn[name] = jax.random.normal(own, size, dtype) * jnp.asarray(scale, dtype)
+        return drawn
 
     def multiply_adds(self, shape: Shape) -> int:
         """Multiply-adds for one example; 0 for what only compares or adds."""

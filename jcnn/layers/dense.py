@@ -9,7 +9,7 @@ from jax import Array
 
 from jcnn import geometry
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
-from jcnn.layers.base import DEFAULT, Layer, Ops, Shape
+from jcnn.layers.base import DEFAULT, Fans, Layer, Ops, Shape
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,6 +44,9 @@ class Dense(Layer):
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         shapes: dict[str, Shape] = {"w": (shape[-1], self.units)}
         return {**shapes, "b": (self.units,)} if self.bias else shapes
+
+    def fans(self, shape: Shape) -> dict[str, Fans | None]:
+        return {"w": (shape[-1], self.units), "b": None}
 
     def multiply_adds(self, shape: Shape) -> int:
         return math.prod(shape) * self.units

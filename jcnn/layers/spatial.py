@@ -1,5 +1,6 @@
 """Layers that look at neighbouring pixels: convolution and pooling."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from jax import Array
 from jcnn import geometry
 from jcnn.conv import conv, conv_backward
 from jcnn.geometry import GeometryError, Padding, Rounding
-from jcnn.layers.base import DEFAULT, Layer, Ops, Shape, Sizes
+from jcnn.layers.base import DEFAULT, Fans, Layer, Ops, Shape, Sizes
 from jcnn.pool import (
     avg_pool,
     avg_pool_backward,
@@ -62,6 +63,10 @@ class Conv(Layer):
         window = geometry.per_axis("window", self.window, len(shape) - 1)
         shapes = {"w": (*window, shape[-1] // self.groups, self.filters)}
         return {**shapes, "b": (self.filters,)} if self.bias else shapes
+
+    def fans(self, shape: Shape) -> dict[str, Fans | None]:
+        taps = math.prod(geometry.per_axis("window", self.window, len(shape) - 1))
+        return {"w": (taps * shape[-1] // self.groups, taps * self.filters // self.groups), "b": None}
 
     def multiply_adds(self, shape: Shape) -> int:
         window = geometry.per_axis("window", self.window, len(shape) - 1)

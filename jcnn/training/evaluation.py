@@ -74,11 +74,17 @@ def probabilities(logits: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "
 
 
 def _log_probabilities(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # infinite logits are NaN here, and whoever asked for them sees that
+        shifted = logits - logits.max(-1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
 def evaluator(network: Network, dataset: Dataset, dtype: str, ops: Ops) -> Callable[[Params], Evaluation]:
-    """`evaluate` for one network and set, compiled once."""
+    """`evaluate` for one network and set, compiled once.
+
+    Raises:
+        DataError: a set without images, or with a label that is none of its classes.
+    """
+    dataset.checked()
     predict = make_predict(network, dtype, ops)
     return lambda params: evaluate(partial(predict, params), dataset)

@@ -86,8 +86,8 @@ def train(
 
     Raises:
         ValueError: a config that does not fit the data, or a network that does not fit the images.
-        DataError: images that cannot be had.
-        TrainingError: a loss that is not finite; or `out` holds another run.
+        DataError: images that cannot be had, none at all, or labels that are none of the classes.
+        TrainingError: a loss or parameters that are not finite; or `out` holds another run.
         CheckpointError: a checkpoint that cannot be written, or none that can be trusted.
         Interrupted: after SIGTERM or Ctrl-C, the state saved.
     """
@@ -105,7 +105,7 @@ def train(
             originals=originals,
             image_size=config.image_size,
             tell=lambda text: console.print(text, soft_wrap=True, markup=False, highlight=False),
-        )
+        ).checked()
 
     images, test = load("train"), load("test")
     per_epoch = len(images.images) // config.batch_size
@@ -185,7 +185,7 @@ class _Run(NamedTuple):
             took = time.perf_counter() - began
             busy += took
             if progress.failed:
-                raise TrainingError(self._failure(int(progress.step), progress, step))
+                raise TrainingError(self._failure(_what_failed(progress), int(progress.step), progress, step))
             seen = (last - step) * self.config.batch_size
             record: Record = {
                 "split": "train",
@@ -201,6 +201,8 @@ class _Run(NamedTuple):
             step = last
             if step % self.per_epoch == 0:
                 result = evaluate(state.params)
+                if not np.isfinite(result.loss):
+                    raise TrainingError(self._failure("the loss of the test images after", step - 1, progress, step))
                 self.metrics.append(
                     {
                         "split": "test",
@@ -217,7 +219,7 @@ class _Run(NamedTuple):
                 raise Interrupted(number, f"stopped at step {step} of {self.total}, state saved; --resume goes on from there")
         return state, busy
 
-    def _failure(self, step: int, progress: Any, first: int) -> str:
+    def _failure(self, what: str, step: int, progress: Any, first: int) -> str:
         losses = [record["loss"] for record in self.metrics.records if record["split"] == "train"]
         if step > first:
             losses.append(float(progress.last_loss))
@@ -230,9 +232,15 @@ class _Run(NamedTuple):
         if config.dtype != "float32":
             advice.append(f"--dtype float32 (now {config.dtype})")
         return (
-            f"the loss of step {step} (epoch {step // self.per_epoch + 1}) is not finite; {finite}; "
+            f"{what} step {step} (epoch {step // self.per_epoch + 1}) is not finite; {finite}; "
             f"try {' or '.join(advice)}; the last good checkpoint is {good or 'none, the run had not reached its first'}"
         )
+
+
+def _what_failed(progress: Any) -> str:
+    if np.isfinite(progress.failed_loss):
+        return f"the loss, {progress.failed_loss:.4g}, is finite, but a parameter after the update of"
+    return "the loss of"
 
 
 def _open(out: Path, folder: Path, config: Config, images: Dataset, resume: bool, console: "Console") -> Checkpoint | None:

@@ -1,5 +1,6 @@
 """Mini-batch SGD as the course states it, many steps in one compiled call: sample, forward, backward, update."""
 
+from functools import reduce
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 from jax.stages import Wrapped
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from jcnn.compilation import compiler_options
 from jcnn.data.augment import warp
@@ -29,11 +30,12 @@ class Progress(NamedTuple):
     """What some steps report, on the device.
 
     Attributes:
-        step: the first step not done: where the next call goes on, or the step whose loss is not finite.
+        step: the first step not done: where the next call goes on, or the step that failed.
         loss_sum: summed mean losses of the steps done.
         correct: how many of their images were classified right, before each update.
         last_loss: the loss of the last step done.
-        failed: whether the loss of `step` is NaN or infinite; that step's update was not applied.
+        failed: whether the loss of `step`, or a parameter after its update, is NaN or infinite; the update was not applied.
+        failed_loss: the loss of that step; 0 where none failed.
     """
 
     step: Int[Array, ""]
@@ -41,6 +43,7 @@ class Progress(NamedTuple):
     correct: Int[Array, ""]
     last_loss: Float[Array, ""]
     failed: Array
+    failed_loss: Float[Array, ""]
 
 
 def fastest_ops() -> Ops:
@@ -83,6 +86,11 @@ def initial_state(config: Config, network: Network, input_shape: tuple[int, ...]
     return State(params, jax.jit(optimizer(config, steps).init)(params))
 
 
+def all_finite(params: Params) -> Bool[Array, ""]:
+    """Whether no parameter is NaN or infinite."""
+    return reduce(jnp.logical_and, [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params)], jnp.ones((), bool))
+
+
 def make_run_steps(config: Config, network: Network, n: int, ops: Ops) -> Wrapped:
     """Compiles the training loop.
 
@@ -94,8 +102,8 @@ def make_run_steps(config: Config, network: Network, n: int, ops: Ops) -> Wrappe
 
     Returns:
         `run_steps(state, images, labels, first, last)`: does steps first … last − 1 in one call and stops before an update
-        whose loss is not finite. The state is donated. Which batch a step sees depends on (seed, step) alone, so however the
-        steps are divided into calls, the parameters come out the same.
+        whose loss or parameters are not finite. The state is donated. Which batch a step sees depends on (seed, step) alone, so
+        however the steps are divided into calls, the parameters come out the same.
     """
     per_epoch = n // config.batch_size
     update = optimizer(config, per_epoch * config.epochs).update
@@ -109,6 +117,8 @@ def make_run_steps(config: Config, network: Network, n: int, ops: Ops) -> Wrappe
     def run_steps(
         state: State, images: UInt8[Array, "n h w c"], labels: Int[Array, " n"], first: Array, last: Array
     ) -> tuple[State, Progress]:
+        zero = jnp.zeros((), jnp.float32)
+
         def sample(step: Array, order: Array) -> tuple[Array, Array]:
             chosen = batch_indices(order, step % per_epoch, config.batch_size)
             x = to_input(images[chosen], dtype)
@@ -124,15 +134,15 @@ def make_run_steps(config: Config, network: Network, n: int, ops: Ops) -> Wrappe
             (loss, correct), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params, x, target)
             updates, memory = update(gradient, state.optimizer, state.params)
             stepped = State(cast(Params, optax.apply_updates(state.params, updates)), memory)
-            finite = jnp.isfinite(loss)
+            # The parameters too: the last update has no loss after it, and an infinite weight may hide behind a relu.
+            finite = jnp.isfinite(loss) & all_finite(stepped.params)
             kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), stepped, state)
             loss = loss.astype(jnp.float32)
-            done = Progress(step + 1, progress.loss_sum + loss, progress.correct + correct, loss, jnp.zeros((), bool))
-            stopped = progress._replace(failed=jnp.ones((), bool))
+            done = Progress(step + 1, progress.loss_sum + loss, progress.correct + correct, loss, jnp.zeros((), bool), zero)
+            stopped = progress._replace(failed=jnp.ones((), bool), failed_loss=loss)
             return kept, jax.tree.map(lambda new, old: jnp.where(finite, new, old), done, stopped), order
 
-        zero = jnp.zeros((), jnp.float32)
-        start = Progress(first, zero, jnp.zeros((), jnp.int32), zero, jnp.zeros((), bool))
+        start = Progress(first, zero, jnp.zeros((), jnp.int32), zero, jnp.zeros((), bool), zero)
         carry = (state, start, epoch_order(config.seed, first // per_epoch, n))
         state, progress, _ = jax.lax.while_loop(lambda carry: (carry[1].step < last) & ~carry[1].failed, body, carry)
         return state, progress

@@ -4,11 +4,16 @@ import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from jcnn.training import Config, TrainingError, restore_run, train
+from jcnn import data
+from jcnn.data.dataset import DataError
+from jcnn.training import Config, TrainingError, loop, restore_run, train
+from jcnn.training.evaluation import Evaluation
 
 CONFIG = Config(network="lecture", epochs=2, batch_size=128)
 
@@ -63,3 +68,51 @@ def test_a_terminal_sees_a_bar_and_a_file_sees_nothing(tmp_path: Path) -> None:
     assert "loss" in terminal.getvalue()
     assert "epoch" in terminal.getvalue()
     assert file.getvalue() == ""
+
+
+NONE = slice(0, 0)
+UNUSABLE: dict[str, tuple[str, Any, str]] = {
+    f"{name} {split}": (split, change, message)
+    for split in ("train", "test")
+    for name, change, message in (
+        ("empty", lambda whole: whole._replace(images=whole.images[NONE], labels=whole.labels[NONE]), "there are none"),
+        (
+            "label too large",
+            lambda whole: whole._replace(labels=np.where(np.arange(len(whole.labels)) == 7, 10, whole.labels)),
+            r"label 10 of image 7 is out of range \(as are 0 more\); expected a class number from 0 to 9",
+        ),
+        ("label negative", lambda whole: whole._replace(labels=whole.labels - 1), r"label -1 of image \d+ is out of range"),
+        ("labels missing", lambda whole: whole._replace(labels=whole.labels[1:]), r"images have labels of shape"),
+    )
+}
+
+
+@pytest.mark.parametrize(("split", "change", "message"), UNUSABLE.values(), ids=UNUSABLE)
+def test_images_that_nothing_can_be_learned_from_are_refused_by_name(
+    split: str, change: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the run's folder is made."""
+    sets = {name: data.load("digits", name) for name in ("train", "test")}
+    sets[split] = change(sets[split])
+    monkeypatch.setattr(data, "load", lambda _, name, **_options: sets[name])
+    with pytest.raises(DataError, match=rf"the {split} images of digits: .*{message}"):
+        train(CONFIG, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_last_update_is_looked_at_as_all_others(tmp_path: Path) -> None:
+    """One step in all, whose loss is finite and whose parameters are beyond float16."""
+    config = replace(CONFIG, epochs=1, batch_size=1438, learning_rate=1e8, warmup=0.0, schedule="constant", dtype="float16")
+    with pytest.raises(TrainingError, match=r"is finite, but a parameter after the update of step 0 \(epoch 1\) is not finite"):
+        train(config, tmp_path)
+    assert not list((tmp_path / "checkpoints").glob("*"))
+
+
+def test_test_images_whose_loss_is_not_finite_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters may be finite and still too large for what they are multiplied with."""
+    test = data.load("digits", "test")
+    overflowed = Evaluation(np.ones((1, 10)), test.labels, loss=np.inf, accuracy=0.0)
+    monkeypatch.setattr(loop, "evaluator", lambda *_: lambda _: overflowed)
+    with pytest.raises(TrainingError, match=r"the loss of the test images after step 10 \(epoch 1\) is not finite; .* try a"):
+        train(CONFIG, tmp_path)
+    assert not list((tmp_path / "checkpoints").glob("*"))

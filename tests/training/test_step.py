@@ -72,6 +72,40 @@ def test_a_loss_that_is_not_finite_stops_before_its_update() -> None:
     jax.tree.map(np.testing.assert_array_equal, state.params, again.params)
 
 
+def test_an_update_that_overflows_is_not_made_though_its_loss_was_finite() -> None:
+    """The last one, too, after which no other loss would show it."""
+    config = replace(PLAIN, learning_rate=1e8, dtype="float16")
+    steps = make_run_steps(config, NETWORK, len(IMAGES), Ops(gradient="manual"))
+    before = initial_state(config, NETWORK, (8, 8, 1), 1)
+    state, progress = steps(
+        jax.tree.map(jnp.copy, before), jnp.asarray(IMAGES), jnp.asarray(LABELS), jnp.asarray(0), jnp.asarray(1)
+    )
+    assert bool(progress.failed)
+    assert int(progress.step) == 0
+    assert np.isfinite(progress.failed_loss)
+    jax.tree.map(np.testing.assert_array_equal, state, before)
+
+
+def test_an_infinite_weight_that_no_loss_shows_is_noticed() -> None:
+    """−∞ before a relu is a unit that is never active."""
+    config = replace(PLAIN, learning_rate=1e-3, dtype="float32")
+    state = initial_state(config, NETWORK, (8, 8, 1), 1)
+    state.params[0]["b"] = state.params[0]["b"].at[0].set(-jnp.inf)
+    steps = make_run_steps(config, NETWORK, len(IMAGES), Ops(gradient="manual"))
+    _, progress = steps(state, jnp.asarray(IMAGES), jnp.asarray(LABELS), 0, 1)
+    assert bool(progress.failed)
+    assert np.isfinite(progress.failed_loss)
+
+
+@pytest.mark.parametrize("gradient", ["manual", "autodiff"])
+def test_a_label_that_is_no_class_stops_the_run(gradient: Any) -> None:
+    steps = make_run_steps(PLAIN, NETWORK, len(IMAGES), Ops(gradient=gradient))
+    labels = jnp.asarray(LABELS).at[:].set(10)
+    _, progress = steps(initial_state(PLAIN, NETWORK, (8, 8, 1), 6), jnp.asarray(IMAGES), labels, 0, 1)
+    assert bool(progress.failed)
+    assert np.isnan(progress.failed_loss)
+
+
 def test_the_state_is_donated() -> None:
     steps = make_run_steps(PLAIN, NETWORK, len(IMAGES), Ops(gradient="manual"))
     state = initial_state(PLAIN, NETWORK, (8, 8, 1), 6)
