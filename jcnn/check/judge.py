@@ -40,7 +40,8 @@ def judge(
     verdict, precision = _verdict(expected, got, error, limits)
     limit = limits[precision]
     # At a kink another choice is no error, unless nothing else is wrong and the choice is what there is to show.
-    excused = kink & (got >= expected.low - limit) & (got <= expected.high + limit) & (verdict == "bug")
+    chosen = _chosen(expected, got, limit) if verdict == "bug" else None
+    excused = kink & chosen if chosen is not None else np.zeros_like(kink)
     shown = np.where(excused, 0.0, error)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         measure = shown / np.maximum(limit, np.finfo(np.float64).tiny)
@@ -69,14 +70,28 @@ def _worst(leaf: str, expected: Expected, got: Array, measure: Array) -> Worst |
 
 
 def _verdict(expected: Expected, got: Array, error: Array, limits: dict[str, Array]) -> tuple[Verdict, str]:
-    """The verdict and the precision it took: rounding is tried first, then another choice at kinks, each from the finest on."""
+    """The verdict and the precision it took.
+
+    From the finest precision on: first as rounding alone, then with another choice at kinks. So a choice that is exact is
+    never taken for coarse arithmetic, however small it is.
+    """
     finest, *_ = limits
+    kink = expected.low < expected.high
     for precision, limit in limits.items():
         if (error <= limit).all():
             return ("agrees" if precision == finest else "rounding"), precision
-    kink = expected.low < expected.high
-    for precision, limit in limits.items() if kink.any() else ():
-        allowed = kink & (got >= expected.low - limit) & (got <= expected.high + limit)
-        if ((error <= limit) | allowed).all():
+        if not kink.any():
+            continue
+        chosen = _chosen(expected, got, limit)
+        if chosen is not None and ((error <= limit) | (kink & chosen)).all():
             return "kink", precision
     return "bug", finest
+
+
+def _chosen(expected: Expected, got: Array, limit: Array) -> Array | None:
+    """Where another choice at a kink gives what was got; None where no choice gives all of it together."""
+    chosen = (got >= expected.low - limit) & (got <= expected.high + limit)
+    kink = expected.low < expected.high
+    if expected.together is None or not chosen[kink].all():
+        return chosen
+    return chosen if expected.together(got, limit) else None

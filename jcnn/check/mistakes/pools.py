@@ -117,7 +117,6 @@ MISTAKES = (
         "Where several pixels of a window share the maximum, each gets the whole gradient: more goes back than came in. The "
         "convention gives it to the first alone. A mask x == max does this; argmax does not.",
         _routed(_all),
-        "kink",
     ),
     Mistake(
         "last of the ties rewarded",
