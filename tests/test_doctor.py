@@ -5,6 +5,7 @@ import pytest
 
 from jcnn import doctor
 from jcnn.doctor import Finding
+from jcnn.faults import FAULTS, has
 
 
 def test_a_working_machine_is_healthy() -> None:
@@ -14,6 +15,9 @@ def test_a_working_machine_is_healthy() -> None:
     assert findings["a convolution"].found == "gives its known values"
     assert findings["its gradients"].verdict == "good"
     assert "4 × cpu" in findings["devices"].found  # as conftest asks for
+    assert [findings[f"XLA: {fault.name}"].verdict for fault in FAULTS] == [
+        "note" if has(fault) else "good" for fault in FAULTS
+    ]
 
 
 def test_settings_from_outside_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:

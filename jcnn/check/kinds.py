@@ -21,6 +21,8 @@ Choices = tuple[Array, Array, Callable[[Array, Array], bool] | None]
 # Roundings in place of additions: vectorised exp, tanh and erf are off by some units, and a derivative takes a few of them.
 _TRANSCENDENTAL = 40
 
+_UNSTEADY = 1 / 32
+
 
 class Expected(NamedTuple):
     """What a case shall give, for one leaf of the output.
@@ -46,10 +48,9 @@ class Expected(NamedTuple):
 
     def bound(self, precision: str, *, whole: bool, factor: float = 1.0) -> Array:
         """The largest error that rounding explains."""
-        return (
-            bounds.bound(self.terms, self.length, precision, whole=whole, factor=factor)
-            + bounds.UNIT[precision] * self.unsteady
-        )
+        # However unsteady: what is off by more than a part of the terms is no rounding.
+        unsteady = np.minimum(bounds.UNIT[precision] * self.unsteady, _UNSTEADY * self.terms.max(initial=0))
+        return bounds.bound(self.terms, self.length, precision, whole=whole, factor=factor) + unsteady
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 A window whose maximum stands alone sends all of its dy there. Where several pixels tie, any shares λ ≥ 0 with Σ λ = 1 give a
 valid subgradient, the first pixel's alone (the convention), the last one's, or halves; but no more than dy and no less may go
-back. So a gradient is valid if it is a feasible flow: from every window whose dy is positive dy flows to its tied pixels, to
-every other window as much from them, and what a pixel is left with is its dx. For windows that overlap no sum of single windows says
-it, so that the flow is looked for, as a linear program; that is exact but for its solver's tolerance, 10⁻⁷ of the largest dy.
+back. So a gradient is valid if it is a feasible flow: dy flows from every window where it is positive to the pixels that tie,
+and from these to every window where it is negative; what a pixel is left with is its dx. For windows that overlap no sum over
+single windows says so; the flow is looked for, as a linear program. That is exact but for the tolerance of its solver, 10⁻⁷ of
+the largest dy.
 
 Source: Clarke 1983, "Optimization and Nonsmooth Analysis", proposition 2.3.12 (the subdifferential of a maximum).
 """
