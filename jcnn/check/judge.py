@@ -36,8 +36,9 @@ def judge(
         error = np.abs(got - expected.value)
     error = np.where(np.isfinite(got), error, np.inf)
     limits = {precision: expected.bound(precision, whole=whole, factor=factor) for precision in precisions}
+    tight = {precision: expected.bound(precision, whole=False, factor=factor) for precision in precisions}
     kink = expected.low < expected.high
-    verdict, precision = _verdict(expected, got, error, limits)
+    verdict, precision = _verdict(expected, got, error, limits, tight)
     limit = limits[precision]
     # At a kink another choice is no error, unless nothing else is wrong and the choice is what there is to show.
     chosen = _chosen(expected, got, limit) if verdict == "bug" else None
@@ -69,19 +70,20 @@ def _worst(leaf: str, expected: Expected, got: Array, measure: Array) -> Worst |
     return Worst(leaf, tuple(map(int, at)), float(expected.value[at]), float(got[at]))
 
 
-def _verdict(expected: Expected, got: Array, error: Array, limits: dict[str, Array]) -> tuple[Verdict, str]:
-    """The verdict and the precision it took.
+def _verdict(
+    expected: Expected, got: Array, error: Array, limits: dict[str, Array], tight: dict[str, Array]
+) -> tuple[Verdict, str]:
+    """The verdict and the precision it took: rounding is tried first, then another choice at kinks, each from the finest on.
 
-    From the finest precision on: first as rounding alone, then with another choice at kinks. So a choice that is exact is
-    never taken for coarse arithmetic, however small it is.
+    At a kink rounding explains no more than what the element itself is made of: a choice is exact in any precision, and where
+    dy is small it would else pass for the rounding of larger elements.
     """
     finest, *_ = limits
     kink = expected.low < expected.high
     for precision, limit in limits.items():
-        if (error <= limit).all():
+        if (error <= np.where(kink, tight[precision], limit)).all():
             return ("agrees" if precision == finest else "rounding"), precision
-        if not kink.any():
-            continue
+    for precision, limit in limits.items() if kink.any() else ():
         chosen = _chosen(expected, got, limit)
         if chosen is not None and ((error <= limit) | (kink & chosen)).all():
             return "kink", precision

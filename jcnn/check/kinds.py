@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jcnn.check import bounds, cases, cases_layers, formulas, reference
+from jcnn.check import bounds, cases, cases_layers, cases_made, formulas, reference
 from jcnn.check.cases import Case
 from jcnn.check.ties import Ties, ties
 from jcnn.check.walking import RIGHT
@@ -137,6 +137,23 @@ def _global_max_choices(case: Case) -> list[Choices]:
     return _choices(ties(dy, pixels(x), pixels(np.arange(x.size).reshape(x.shape)), x.shape))
 
 
+def _maxout_choices(case: Case) -> list[Choices]:
+    dy, x, pieces = case.args.values()
+
+    def parts(values: Array) -> Array:
+        return np.moveaxis(values.reshape(*x.shape[:-1], -1, pieces), -1, 0)
+
+    return _choices(ties(dy, parts(x), parts(np.arange(x.size).reshape(x.shape)), x.shape))
+
+
+_MAXIMA: dict[str, tuple[Callable[[str], tuple[Case, ...]], Callable[[Case], list[Choices]]]] = {
+    "max_pool": (cases.pool_cases, _max_choices),
+    "global_max_pool": (cases.global_cases, _global_max_choices),
+    "maxout": (cases_layers.maxout_cases, _maxout_choices),
+}
+"""The operations that select: their cases, and the choices at ties."""
+
+
 def _activation_choices(formula: formulas.Formula, case: Case) -> list[Choices]:
     dy, x = case.args.values()
     here = dy * formula.slope(x, **case.options)
@@ -177,23 +194,38 @@ def _squared(case: Case) -> list[tuple[Array, Any]]:
     return [((total**2).mean(-1), classes + 4)]
 
 
+_GRADIENTS = ("dx", "dw", "db")
+_LINEAR: dict[str, tuple[tuple[str, ...], Callable[[], tuple[Case, ...]]]] = {
+    "conv": (("y",), partial(cases.conv_cases, "conv")),
+    "conv_backward": (_GRADIENTS, partial(cases.conv_cases, "conv_backward")),
+    "convolve": (("y",), partial(cases.conv_cases, "convolve")),
+    "convolve_backward": (_GRADIENTS, partial(cases.conv_cases, "conv_backward")),
+    "conv_transpose": (("x",), partial(cases.conv_cases, "conv_transpose")),
+    "conv_transpose_backward": (("dy", "dw", "db"), cases_made.conv_transpose_backward_cases),
+    "locally_connected": (("y",), partial(cases_made.locally_connected_cases, "locally_connected")),
+    "locally_connected_backward": (_GRADIENTS, partial(cases_made.locally_connected_cases, "locally_connected_backward")),
+    "dense": (("y",), partial(cases_layers.dense_cases, "dense")),
+    "dense_backward": (_GRADIENTS, partial(cases_layers.dense_cases, "dense_backward")),
+}
+"""The operations that are linear in every array: their outputs and cases."""
+
+
 def _build(name: str) -> Kind:
     base, back = name.removesuffix("_backward"), name.endswith("_backward")
     leaf = ("dx",) if back else ("y",)
-    if name in {"conv", "convolve", "conv_transpose", "conv_backward"}:
+    if name in _LINEAR:
         function = getattr(reference, name)
-        leaves = ("dx", "dw", "db") if back else ("x",) if name == "conv_transpose" else ("y",)
-        return Kind(name, leaves, function, cases.conv_cases(name), partial(_linear, function), linear=True)
-    if base == "dense":
+        leaves, made = _LINEAR[name]
+        return Kind(name, leaves, function, made(), partial(_linear, function), linear=True)
+    if base == "flatten":
         function = getattr(reference, name)
-        leaves = ("dx", "dw", "db") if back else ("y",)
-        return Kind(name, leaves, function, cases_layers.dense_cases(name), partial(_linear, function), linear=True)
-    if base in {"max_pool", "global_max_pool"}:
+        return Kind(name, leaf, function, cases_layers.flatten_cases(name), partial(_linear, function, frozen=("x",) * back))
+    if base in _MAXIMA:
         function = getattr(reference, name)
-        found = (cases.pool_cases if base == "max_pool" else cases.global_cases)(name)
+        made, kinks = _MAXIMA[base]
+        found = made(name)
         if not back:
             return Kind(name, leaf, function, found, partial(_selected, function))
-        kinks = _max_choices if base == "max_pool" else _global_max_choices
 
         def magnitude(case: Case) -> list[tuple[Array, Any]]:
             return _linear(function, case, ("x",))
@@ -217,7 +249,8 @@ def _build(name: str) -> Kind:
 
 
 KINDS = (
-    *("conv", "conv_backward", "convolve", "conv_transpose", "dense", "dense_backward"),
+    *_LINEAR,
+    *("flatten", "flatten_backward", "maxout", "maxout_backward"),
     *("max_pool", "max_pool_backward", "avg_pool", "avg_pool_backward"),
     *("global_max_pool", "global_max_pool_backward", "global_avg_pool", "global_avg_pool_backward"),
     *(name + suffix for name in formulas.ACTIVATIONS for suffix in ("", "_backward")),

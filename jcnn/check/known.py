@@ -14,6 +14,8 @@ Array = np.ndarray
 
 # They choose how it is computed, not what.
 _WAYS = {"formulation", "gradient"}
+# They choose which output it is, which the output gradient's shape says.
+_SIZES = {"output_size", "output_padding"}
 
 
 class Known(NamedTuple):
@@ -39,7 +41,7 @@ def known_call(forward: Callable[..., Any], dy: Any, given: Sequence[Any], optio
     if name not in KINDS or not getattr(inner, "__module__", "").startswith("jcnn."):
         return None
     kind = kind_of(name)
-    options = {key: value for key, value in options.items() if key not in _WAYS}
+    options = {key: value for key, value in options.items() if key not in _WAYS | _SIZES}
     values = [np.asarray(arg, np.float64) if is_real(arg) else arg for arg in given]
     names = list(kind.cases[0].args)
     if len(kind.leaves) == 3:
