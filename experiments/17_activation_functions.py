@@ -276,10 +276,10 @@ def about(result: Result) -> str:
         "Above, seven activation functions with their derivatives. In the middle, the size of the gradient at each of "
         f"{result.flow.shape[-1]} layers on its way back from the last: with the sigmoid it falls to "
         f"{result.flow[0, :, 0].mean():.0e}, of the others {arrived.min():.2g} to {arrived.max():.2g} arrives. Then the "
-        f"training loss at learning rate {RATES[SHOWN]:g}, which ends at {result.losses[0, :, -20:].mean():.2f} with the sigmoid, "
-        f"{result.losses[1, :, -20:].mean():.2f} with tanh and at most {result.losses[2:, :, -20:].mean((1, 2)).max():.2f} "
-        f"with the others. Below, a table of digits "
-        f"read after training at four learning rates; at the best rate {best}; at the largest rate "
+        f"training loss at learning rate {RATES[SHOWN]:g}, which ends at {result.losses[0, :, -20:].mean():.2f} with the "
+        f"sigmoid, {result.losses[1, :, -20:].mean():.2f} with tanh and at most "
+        f"{result.losses[2:, :, -20:].mean((1, 2)).max():.2f} with the others. Below, a table of digits read after "
+        f"training at {len(RATES)} learning rates; at the best rate {best}; at the largest rate "
         f"{NAMES[large.argmax()].replace('_', ' ')} the most, {large.max():.0%}."
     )
 
