@@ -151,7 +151,7 @@ def figure(result: Result, theme: Theme) -> Figure:
     rows = [["="] * 5 + ["*"] * 5, ["-"] * 10, [*"0011223344"], [*"5566778899"], ["%"] * 10]
     panels = drawn.subplot_mosaic("\n".join(map("".join, rows)), height_ratios=[1.3, 0.25, 0.95, 0.95, 2.5])
     digit = {"=": ("a digit", result.digit), "*": ("its pixels shuffled", result.shuffled),
-             "-": ("stretched: 144 numbers", result.digit.reshape(1, -1))}  # fmt: skip
+             "-": (f"stretched: {result.digit.size} numbers", result.digit.reshape(1, -1))}  # fmt: skip
     for name, (words, image) in digit.items():
         bare(panels[name])
         panels[name].imshow(image, cmap="gray", aspect="auto" if name == "-" else "equal", interpolation="none")
@@ -194,9 +194,9 @@ def about(result: Result) -> str:
         for i, network in enumerate(NETWORKS)
     )
     return (
-        "A handwritten digit, the same pixels shuffled, and the digit stretched to a row of 144 numbers. Below, the learned "
-        f"template of each class with the digit's score, the highest {result.scores.max():.1f} for class "
-        f"{result.scores.argmax()}. At the bottom, test accuracies: {lines}."
+        "A handwritten digit, the same pixels shuffled, and the digit stretched to a row of "
+        f"{result.digit.size} numbers. Below, the learned template of each class with the digit's score, the highest "
+        f"{result.scores.max():.1f} for class {result.scores.argmax()}. At the bottom, test accuracies: {lines}."
     )
 
 

@@ -91,8 +91,9 @@ def checks(result: Result) -> list[Check]:
     one, six = (np.abs(maps - result.sums[..., : maps.shape[-1]]).max() for maps in (result.one, result.maps))
     shapes = ["×".join(map(str, maps.shape)) for maps in (result.one, result.maps)]
     return [
-        Check("a map of 28×28×1, each number a dot product of 75 numbers plus bias", f"{shapes[0]}, off by {one:.0e}",
-              result.one.shape == (28, 28, 1) and bool(one < 1e-12)),
+        Check("of 32×32×3 a map of 28×28×1, each number a dot product of 75 numbers plus bias",
+              f"{shapes[0]}, off by {one:.0e}",
+              result.image.shape == (32, 32, 3) and result.one.shape == (28, 28, 1) and bool(one < 1e-12)),
         Check("it depends on 5 · 5 · 3 = 75 pixel values", f"{result.seen} of {result.image.size:,}", result.seen == 75),
         Check("six filters: 28×28×6 by the same rule", f"{shapes[1]}, off by {six:.0e}",
               result.maps.shape == (28, 28, 6) and bool(six < 1e-12)),

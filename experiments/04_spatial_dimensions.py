@@ -137,7 +137,9 @@ def figure(result: Result, theme: Theme) -> Figure:
         axes.set_yticks(range(len(STRIDES)), STRIDES, color=theme.muted, fontsize=SMALL)
         axes.tick_params(length=0)
         axes.set_ylabel("stride S", color=theme.ink, fontsize=SMALL)
-        axes.set_title(f"outputs of a window of 3 that fits, padding {padding}", loc="left", color=theme.ink, fontsize=TEXT)
+        axes.set_title(
+            f"outputs of a window of {result.window} that fits, padding {padding}", loc="left", color=theme.ink, fontsize=TEXT
+        )
     rows[-1].set_xlabel("pixels N", color=theme.ink, fontsize=SMALL)
     return drawn
 
@@ -184,10 +186,16 @@ def movie(result: Result, theme: Theme) -> bytes:
 def about(result: Result) -> str:
     """The figure in words."""
     walks = "; ".join(f"stride {walk.stride}: {walk.exact:.3g} places" for walk in result.walks)
+    unseen = "; ".join(
+        f"at stride {walk.stride} no window sees pixel {', '.join(map(str, np.flatnonzero(~walk.seen) + 1))}"
+        for walk in result.walks
+        if not walk.seen.all()
+    )
     fitting = ", ".join(f"{np.isfinite(fits).sum()} of {fits.size} with padding {p}" for p, fits in enumerate(result.fits))
     return (
-        f"A window of {result.window} on {len(result.walks[0].seen)} pixels, its places drawn below them. {walks}; there the "
-        f"last pixel is unseen. Below, a map of the strides 1 to 5 and 5 to 16 pixels at which a window of 3 fits: {fitting}."
+        f"A window of {result.window} on {len(result.walks[0].seen)} pixels, its places drawn below them. {walks}. {unseen}. "
+        f"Below, a map of the strides {STRIDES[0]} to {STRIDES[-1]} and {PIXELS[0]} to {PIXELS[-1]} pixels at which a window "
+        f"of {result.window} fits: {fitting}."
     )
 
 

@@ -20,7 +20,7 @@ from experiments.material import as_input, photograph
 from experiments.topic import Check, Topic
 from jcnn.figures.style import SMALL, Theme, bare, new_figure, plain, sequential
 
-LAYERS = 8
+LAYERS, SHOWN = 8, (2, 4, 8)
 SAME = 1e-12  # rounding makes less, padding more
 
 
@@ -119,8 +119,9 @@ def checks(result: Result) -> list[Check]:
     return [
         Check("a padding of (F − 1)/2 keeps the size, F odd", f"{result.kept} of 8 sizes", result.kept == 8),
         Check("it is a frame of zeros: sums written out", f"largest difference {result.zeros:.0e}", result.zeros < 1e-12),
-        Check("5×5 without padding: 32, 28, …, 4, then an error", ", ".join(map(str, result.sizes[5])),
-              result.sizes[5] == [*range(32, 0, -4)]),
+        Check("5×5 without padding: 32, 28, 24, …, 4, then an error; with it 32 throughout",
+              f"{', '.join(map(str, result.sizes[5]))}; {', '.join(map(str, set(result.padded)))}",
+              result.sizes[5] == [*range(32, 0, -4)] and set(result.padded) == {32}),
         Check("⌊31/(F − 1)⌋ layers fit: 15, 7, 5 for F = 3, 5, 7", ", ".join(str(len(s) - 1) for s in result.sizes.values()),
               [len(s) - 1 for s in result.sizes.values()] == [15, 7, 5]),
         Check("after L layers padding reaches exactly L(F − 1)/2 pixels in", f"{sum(right)} of {len(right)} maps",
@@ -143,7 +144,7 @@ def figure(result: Result, theme: Theme) -> Figure:
     top.text(8.4, 32, "5×5, padding 2", va="center", color=theme.orange, fontsize=SMALL)
     top.text(8.4, 24, "without padding, until\nno place is left (×)", va="center", color=theme.blue, fontsize=SMALL)
     top.set(xlabel="convolutions", ylabel="height, pixels", xticks=range(0, 17, 2), yticks=range(0, 33, 8))
-    for column, layers in enumerate((2, 4, 8)):
+    for column, layers in enumerate(SHOWN):
         axes = drawn.add_subplot(grid[1, column])
         bare(axes)
         found, colours = result.differences[3][0, layers - 1], sequential(theme, theme.orange).with_extremes(bad=theme.zero)
@@ -164,11 +165,14 @@ def about(result: Result) -> str:
     """The figure in words."""
     found = {f: 100 * profile(d[:, -1], LAYERS * (f - 1) // 2).mean(0) for f, d in result.differences.items()}
     ends = "; ".join(f"{f}×{f}: from {p[0]:.0f} % at the border to {p[-1]:.1f} % at pixel {len(p)}" for f, p in found.items())
+    kept = " and ".join(map(str, sorted(set(result.padded))))
+    wide = ", ".join(str(reach(result.differences[3][0, layers - 1])) for layers in SHOWN)
     lost = ", ".join(f"{len(sizes) - 1} layers of {f}×{f}" for f, sizes in result.sizes.items())
     return (
-        f"The height of 32 pixels layer by layer: 32 throughout with padding; without, no place is left after {lost}. Below, "
-        "where padding changed the map after 2, 4 and 8 layers of 3×3: in a frame 2, 4 and 8 pixels wide. At the bottom how "
-        f"much, against the distance from the border, mean and range of random stacks. Eight layers of {ends}."
+        f"The height of {result.padded[0]} pixels layer by layer: {kept} with padding; without, no place is left after {lost}. "
+        f"Below, where padding changed the map after {', '.join(map(str, SHOWN))} layers of 3×3: in a frame {wide} pixels "
+        "wide. At the bottom how much, against the distance from the border, mean and range of random stacks. "
+        f"{LAYERS} layers of {ends}."
     )
 
 

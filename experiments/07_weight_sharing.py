@@ -152,8 +152,10 @@ def checks(result: Result) -> list[Check]:
         Check("6 pixels to 4, window 3: 24 weights dense, 4 · 3 local, 3 shared", f"{weights}", weights == [24, 12, 3]),
         Check("the same filter at every place is the convolution, to 10⁻¹²", f"{result.same:.0e} apart", result.same < 1e-12),
         Check("its gradient is the sum of all places', to 10⁻¹¹", f"{result.shared:.0e} apart", result.shared < 1e-11),
-        Check("(N² + 1)·O²K, (F² + 1)·O²K, (F² + 1)·K parameters", f"{result.parameters}",
-              result.parameters == (145 * 1024, 26 * 1024, 26 * 16)),
+        Check("(N² + 1)·O²K = 148,480, (F² + 1)·O²K = 26,624, (F² + 1)·K = 416 parameters, the last 1/357 of the first",
+              f"{result.parameters}, 1/{result.parameters[0] / result.parameters[2]:.0f}",
+              result.parameters == (148_480, 26_624, 416) == (145 * 1024, 26 * 1024, 26 * 16)
+              and round(result.parameters[0] / result.parameters[2]) == 357),
         Check("500 digits anywhere: convolution ≥ 8 points ahead of dense, and ahead with every seed",
               f"{100 * ahead.mean():.0f}, {100 * ahead.min():.0f} to {100 * ahead.max():.0f}",
               bool(ahead.mean() >= 0.08 and ahead.min() > 0)),

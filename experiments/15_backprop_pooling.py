@@ -118,7 +118,9 @@ def checks(result: Result) -> list[Check]:
     return [
         *(Check(f"{name}: {claim}", f"{dx.tolist()}", dx.tolist() == expected)
           for (name, _, _, claim, expected), dx in zip(EXAMPLES, result.small, strict=True)),
-        Check("of four that tie, differences give each ½", f"{result.slopes.tolist()}", bool((result.slopes == 0.5).all())),
+        Check("of four that tie, differences give each ½, twice what was sent",
+              f"{result.slopes.tolist()}, {result.slopes.sum():g} in all",
+              bool((result.slopes == 0.5).all() and result.slopes.sum() == 2)),
         *(Check(f"{way}, to 1e−10", f"{error:.0e} apart", bool(error < 1e-10))
           for way, error in zip(WAYS, result.errors.max(0), strict=True)),
     ]  # fmt: skip

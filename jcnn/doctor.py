@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Literal, NamedTuple
@@ -13,6 +14,7 @@ import numpy as np
 
 from jcnn.compilation import compiler_options, keep_memory
 from jcnn.conv import conv, conv_backward, native
+from jcnn.faults import Tried, try_all
 
 Verdict = Literal["good", "note", "bad"]
 
@@ -42,6 +44,7 @@ def examine() -> list[Finding]:
         _native(),
         _known_values(),
         _gradients(),
+        *_known_faults(*try_all()),
     ]
 
 
@@ -155,6 +158,23 @@ def _gradients() -> Finding:
     found = f"by hand and by autodiff differ by {worst:.1e} relative"
     # A filter gradient sums 32 products, an input gradient 36: far below 100 roundings of float32.
     return Finding("its gradients", found, "good" if worst < 100 * np.finfo(np.float32).eps else "bad")
+
+
+def _known_faults(found: Sequence[Tried], ended: str) -> list[Finding]:
+    """One finding for every fault of XLA's CPU backend that was tried."""
+    findings = []
+    for fault in found:
+        what = f"XLA: {fault.name}"
+        if fault.ours:
+            findings.append(Finding(what, f"wrong numbers, by jcnn too ({fault.source})", "bad", "report it to jcnn"))
+        elif fault.here:
+            advice = "jcnn's operations are right here; check gradients of your own with jcnn.check.compare"
+            findings.append(Finding(what, f"gives wrong numbers on CPUs ({fault.source})", "note", advice))
+        else:
+            findings.append(Finding(what, f"right ({fault.source} is not in this version)", "good"))
+    if ended:
+        findings.append(Finding("known faults of XLA", ended, "note", "the remaining ones were not tried"))
+    return findings
 
 
 def healthy(findings: list[Finding]) -> bool:

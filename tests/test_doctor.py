@@ -5,6 +5,7 @@ import pytest
 
 from jcnn import doctor
 from jcnn.doctor import Finding
+from jcnn.faults import FAULTS, has
 
 
 def test_a_working_machine_is_healthy() -> None:
@@ -14,12 +15,14 @@ def test_a_working_machine_is_healthy() -> None:
     assert findings["a convolution"].found == "gives its known values"
     assert findings["its gradients"].verdict == "good"
     assert "4 × cpu" in findings["devices"].found  # as conftest asks for
+    for fault in FAULTS:
+        assert findings[f"XLA: {fault.name}"].verdict == ("note" if has(fault) else "good")
 
 
 def test_settings_from_outside_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAX_DISABLE_JIT", "1")
     monkeypatch.setenv("XLA_FLAGS", "--xla_something")
-    findings = {finding.what: finding for finding in doctor.examine()}
+    findings = {finding.what: finding for finding in doctor._settings()}
     assert findings["JAX_DISABLE_JIT"].verdict == "note"
     assert "slowly" in findings["JAX_DISABLE_JIT"].advice
     assert findings["XLA_FLAGS"].found == "--xla_something"

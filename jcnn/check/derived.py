@@ -1,4 +1,4 @@
-"""What JAX derives from a forward pass, with what rounding explains and where its kinks are."""
+"""What is derived from a forward pass, with what rounding explains and where its kinks are."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jcnn.check import bounds, kinks, witnesses
+from jcnn.check import bounds, kinks
 from jcnn.check.kinds import Expected
-from jcnn.check.report import Witness
 
 Array = np.ndarray
 _PROBES = 8
@@ -63,13 +62,35 @@ def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
     return [names[place] if place < len(names) else f"argument {place}" for place in range(count)]
 
 
-def derived(problem: Problem, dy: jax.Array, held: str, seed: int) -> tuple[list[Expected], list[str]]:
-    """JAX's gradients with their bounds and kinks, flat, and their names."""
+class Derived(NamedTuple):
+    """Gradients of one derivation.
+
+    Attributes:
+        expected: flat, with their bounds and kinks.
+        rough: the same in float32.
+        names: such as "dw".
+    """
+
+    expected: list[Expected]
+    rough: list[Array]
+    names: list[str]
+
+
+Gradient = Callable[[Sequence[Any], jax.Array], list[jax.Array]]
+
+
+def reverse_mode(problem: Problem) -> Gradient:
+    """JAX's own gradient, flat."""
 
     def pull(args: Sequence[Any], dy: jax.Array) -> list[jax.Array]:
         return jax.tree.leaves(jax.vjp(problem.function, *args)[1](dy))
 
-    gradient = jax.jit(pull)
+    return pull
+
+
+def derived(problem: Problem, dy: jax.Array, held: str, seed: int, derivation: Gradient | None = None) -> Derived:
+    """What a derivation, by default JAX's reverse mode, gives: gradients with their bounds and kinks."""
+    gradient = jax.jit(derivation or reverse_mode(problem))
     here = [np.asarray(g) for g in gradient(problem.args, dy)]
     rng = np.random.default_rng([seed, 2])
     squares = [np.zeros(g.shape) for g in here]
@@ -86,51 +107,21 @@ def derived(problem: Problem, dy: jax.Array, held: str, seed: int) -> tuple[list
     step = 0.0 if held == "float64" else 8 * bounds.UNIT[held]
     spans = kinks.spans(lambda *args: gradient(args, dy), problem.args, here, noise, step, seed)
     expected = []
-    for g, t, u, (low, high) in zip(here, terms, unsteady, spans, strict=True):
+    for place, (g, t, u, (low, high)) in enumerate(zip(here, terms, unsteady, spans, strict=True)):
         smooth = np.where(low < high, 0.0, u)  # float32 may choose the other side of a kink: that says nothing about rounding
-        expected.append(Expected(g, t, np.full(g.shape, count), low, high, smooth))
-    return expected, _leaf_names(problem)
+        together = kinks.together(problem.function, problem.args, dy, place, low < high, seed) if (low < high).any() else None
+        expected.append(Expected(g, t, np.full(g.shape, count), low, high, smooth, together))
+    return Derived(expected, rough, leaf_names(problem))
 
 
 def _finite(values: Array) -> Array:
     return np.where(np.isfinite(values), values, 0.0)
 
 
-def _leaf_names(problem: Problem) -> list[str]:
+def leaf_names(problem: Problem) -> list[str]:
+    """A gradient's name for every leaf: `"d"`, the argument's name, and the way to the leaf."""
     names = []
     for place, arg in zip(problem.positions, problem.args, strict=True):
         for path, _ in jax.tree_util.tree_leaves_with_path(arg):
             names.append(f"d{problem.names[place]}{jax.tree_util.keystr(path)}")
     return names
-
-
-def witnesses_of(
-    problem: Problem, dy: jax.Array, expected: Sequence[Expected], got: Sequence[Array | None], held: str, seed: int
-) -> tuple[Witness, ...]:
-    """The adjoint and the Taylor test along a direction that leaves alone what lies at kinks or has no gradient."""
-    rng = np.random.default_rng([seed, 3])
-    leaves, tree = jax.tree.flatten(problem.args)
-    v = [
-        np.where((right.low < right.high) | np.full(right.value.shape, leaf is None), 0.0, rng.normal(size=right.value.shape))
-        for right, leaf in zip(expected, got, strict=True)
-    ]
-    g = [np.zeros(right.value.shape) if leaf is None else leaf for right, leaf in zip(expected, got, strict=True)]
-    if not all(np.isfinite(leaf).all() for leaf in g):
-        return ()
-    u = np.asarray(dy)
-    direction = [jnp.asarray(a) for a in v]
-    forward = jax.jit(lambda *flat: problem.function(*jax.tree.unflatten(tree, flat)))
-    try:
-        jv = np.asarray(jax.jvp(forward, leaves, direction)[1])
-        limits = [right.bound(held, whole=True) for right in expected]
-        first = witnesses.adjoint(jv, u, v, g, bounds.UNIT[held], limits)
-    except TypeError:
-        first = Witness("adjoint test ⟨Jv,u⟩ = ⟨v,Jᵀu⟩", holds=None, found="forward has no forward mode")
-
-    def value(h: float) -> float:
-        y = forward(*(leaf + h * a for leaf, a in zip(leaves, direction, strict=True)))
-        return float(np.sum(np.asarray(y, np.longdouble) * u))
-
-    slope = sum(float(np.sum(a * b)) for a, b in zip(g, v, strict=True))
-    size = float(np.sum(np.abs(np.asarray(forward(*leaves)) * u)))
-    return first, witnesses.taylor(value, slope, size, bounds.UNIT[held])

@@ -36,11 +36,13 @@ def judge(
         error = np.abs(got - expected.value)
     error = np.where(np.isfinite(got), error, np.inf)
     limits = {precision: expected.bound(precision, whole=whole, factor=factor) for precision in precisions}
+    tight = {precision: expected.bound(precision, whole=False, factor=factor) for precision in precisions}
     kink = expected.low < expected.high
-    verdict, precision = _verdict(expected, got, error, limits)
+    verdict, precision = _verdict(expected, got, error, limits, tight)
     limit = limits[precision]
     # At a kink another choice is no error, unless nothing else is wrong and the choice is what there is to show.
-    excused = kink & (got >= expected.low - limit) & (got <= expected.high + limit) & (verdict == "bug")
+    chosen = _chosen(expected, got, limit) if verdict == "bug" else None
+    excused = kink & chosen if chosen is not None else np.zeros_like(kink)
     shown = np.where(excused, 0.0, error)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         measure = shown / np.maximum(limit, np.finfo(np.float64).tiny)
@@ -68,15 +70,30 @@ def _worst(leaf: str, expected: Expected, got: Array, measure: Array) -> Worst |
     return Worst(leaf, tuple(map(int, at)), float(expected.value[at]), float(got[at]))
 
 
-def _verdict(expected: Expected, got: Array, error: Array, limits: dict[str, Array]) -> tuple[Verdict, str]:
-    """The verdict and the precision it took: rounding is tried first, then another choice at kinks, each from the finest on."""
+def _verdict(
+    expected: Expected, got: Array, error: Array, limits: dict[str, Array], tight: dict[str, Array]
+) -> tuple[Verdict, str]:
+    """The verdict and the precision it took: rounding is tried first, then another choice at kinks, each from the finest on.
+
+    At a kink rounding explains no more than what the element itself is made of: a choice is exact in any precision, and where
+    dy is small it would else pass for the rounding of larger elements.
+    """
     finest, *_ = limits
-    for precision, limit in limits.items():
-        if (error <= limit).all():
-            return ("agrees" if precision == finest else "rounding"), precision
     kink = expected.low < expected.high
+    for precision, limit in limits.items():
+        if (error <= np.where(kink, tight[precision], limit)).all():
+            return ("agrees" if precision == finest else "rounding"), precision
     for precision, limit in limits.items() if kink.any() else ():
-        allowed = kink & (got >= expected.low - limit) & (got <= expected.high + limit)
-        if ((error <= limit) | allowed).all():
+        chosen = _chosen(expected, got, limit)
+        if chosen is not None and ((error <= limit) | (kink & chosen)).all():
             return "kink", precision
     return "bug", finest
+
+
+def _chosen(expected: Expected, got: Array, limit: Array) -> Array | None:
+    """Where another choice at a kink gives what was got; None where no choice gives all of it together."""
+    chosen = (got >= expected.low - limit) & (got <= expected.high + limit)
+    kink = expected.low < expected.high
+    if expected.together is None or not chosen[kink].all():
+        return chosen
+    return chosen if expected.together(got, limit) else None

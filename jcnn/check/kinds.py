@@ -7,14 +7,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jcnn.check import bounds, cases, cases_layers, formulas, reference
+from jcnn.check import bounds, cases, cases_layers, cases_made, formulas, reference
 from jcnn.check.cases import Case
+from jcnn.check.ties import Ties, ties
+from jcnn.check.walking import RIGHT
 
 Array = np.ndarray
 
 
+Choices = tuple[Array, Array, Callable[[Array, Array], bool] | None]
+"""low, high and together of `Expected`."""
+
 # Roundings in place of additions: vectorised exp, tanh and erf are off by some units, and a derivative takes a few of them.
 _TRANSCENDENTAL = 40
+
+_UNSTEADY = 1 / 32
 
 
 class Expected(NamedTuple):
@@ -27,6 +34,8 @@ class Expected(NamedTuple):
         low: the least that another choice at the kinks gives.
         high: the most; where low = high there is no kink.
         unsteady: what else rounding can do, in units of u.
+        together: whether values between low and high, right up to a limit for every element, are one valid choice; None where
+            every element chooses by itself.
     """
 
     value: Array
@@ -35,13 +44,13 @@ class Expected(NamedTuple):
     low: Array
     high: Array
     unsteady: Array | float = 0.0
+    together: Callable[[Array, Array], bool] | None = None
 
     def bound(self, precision: str, *, whole: bool, factor: float = 1.0) -> Array:
         """The largest error that rounding explains."""
-        return (
-            bounds.bound(self.terms, self.length, precision, whole=whole, factor=factor)
-            + bounds.UNIT[precision] * self.unsteady
-        )
+        # However unsteady: what is off by more than a part of the terms is no rounding.
+        unsteady = np.minimum(bounds.UNIT[precision] * self.unsteady, _UNSTEADY * self.terms.max(initial=0))
+        return bounds.bound(self.terms, self.length, precision, whole=whole, factor=factor) + unsteady
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Kind:
         reference: the right function.
         cases: all cases.
         magnitude: (Σ|terms|, count) of every leaf.
-        kinks: (low, high) of every leaf, the choices at kinks; None where the function is smooth.
+        kinks: the choices at kinks, (low, high, whether values are possible together) for every leaf; None where it is smooth.
         linear: linear in each array, so that whole numbers stay whole and fast algorithms may mix elements.
     """
 
@@ -63,16 +72,18 @@ class Kind:
     reference: Callable[..., Any]
     cases: tuple[Case, ...]
     magnitude: Callable[[Case], list[tuple[Array, Any]]]
-    kinks: Callable[[Case], list[tuple[Array, Array]]] | None = None
+    kinks: Callable[[Case], list[Choices]] | None = None
     linear: bool = False
 
     def expected(self, case: Case) -> tuple[Expected, ...]:
         """The right outputs of a case, their bounds and kinks."""
         values = as_leaves(self.reference(*case.args.values(), **case.options))
-        ranges = self.kinks(case) if self.kinks else [(value, value) for value in values]
+        choices = self.kinks(case) if self.kinks else [(value, value, None) for value in values]
         return tuple(
-            Expected(value, np.broadcast_to(terms, value.shape), np.broadcast_to(count, value.shape), low, high)
-            for value, (terms, count), (low, high) in zip(values, self.magnitude(case), ranges, strict=True)
+            Expected(
+                value, np.broadcast_to(terms, value.shape), np.broadcast_to(count, value.shape), low, high, together=together
+            )
+            for value, (terms, count), (low, high, together) in zip(values, self.magnitude(case), choices, strict=True)
         )
 
 
@@ -104,44 +115,51 @@ def _averaged(function: Callable[..., Any], case: Case) -> list[tuple[Array, int
     return [(terms, int(np.prod(case.args["x"].shape[1:-1])))]
 
 
-def _max_range(case: Case) -> list[tuple[Array, Array]]:
-    """What dx can be at the least and at the most when every maximum of a tie may be chosen, or all."""
+def _choices(found: Ties) -> list[Choices]:
+    return [(*found.span(), found.possible)]
+
+
+def _max_choices(case: Case) -> list[Choices]:
     dy, x, size = case.args.values()
-
-    def only_one(seen: Array) -> Array:
-        mask = seen == seen.max(0)
-        return mask * (mask.sum(0) == 1.0)
-
-    def every_one(seen: Array) -> Array:
-        return (seen == seen.max(0)) * 1.0
-
-    def routed(dy: Array, share: Callable[[Array], Array]) -> Array:
-        return reference.max_pool_backward(dy, x, size, share=share, **case.options)
-
-    gain, loss = np.maximum(dy, 0), np.minimum(dy, 0)
-    tied_gain = routed(gain, every_one) - routed(gain, only_one)
-    tied_loss = routed(loss, every_one) - routed(loss, only_one)
-    # Some choices beside ours: the base is what ours gives less what it gives at ties.
-    certain = routed(dy, only_one)
-    return [(certain + tied_loss, certain + tied_gain)]
+    options = {"stride": None, **case.options}
+    seen, _ = reference.taps_of(x, size, RIGHT, options)
+    numbers = np.arange(x.size, dtype=np.float64).reshape(x.shape)
+    places, _ = reference.taps_of(numbers, size, RIGHT._replace(edge=-1.0), options)
+    return _choices(ties(dy, seen, places, x.shape))
 
 
-def _global_max_range(case: Case) -> list[tuple[Array, Array]]:
+def _global_max_choices(case: Case) -> list[Choices]:
     dy, x = case.args.values()
-    axes = tuple(range(1, x.ndim - 1))
-    mask = x == x.max(axes, keepdims=True)
-    lone = mask & (mask.sum(axes, keepdims=True) == 1)
-    spread = dy.reshape(dy.shape[0], *(1,) * len(axes), -1)
-    low, high = (np.where(lone, spread, mask * part) for part in (np.minimum(spread, 0), np.maximum(spread, 0)))
-    return [(low, high)]
+
+    def pixels(values: Array) -> Array:
+        return np.moveaxis(values.reshape(x.shape[0], -1, x.shape[-1]), 1, 0)
+
+    return _choices(ties(dy, pixels(x), pixels(np.arange(x.size).reshape(x.shape)), x.shape))
 
 
-def _activation_range(formula: formulas.Formula, case: Case) -> list[tuple[Array, Array]]:
+def _maxout_choices(case: Case) -> list[Choices]:
+    dy, x, pieces = case.args.values()
+
+    def parts(values: Array) -> Array:
+        return np.moveaxis(values.reshape(*x.shape[:-1], -1, pieces), -1, 0)
+
+    return _choices(ties(dy, parts(x), parts(np.arange(x.size).reshape(x.shape)), x.shape))
+
+
+_MAXIMA: dict[str, tuple[Callable[[str], tuple[Case, ...]], Callable[[Case], list[Choices]]]] = {
+    "max_pool": (cases.pool_cases, _max_choices),
+    "global_max_pool": (cases.global_cases, _global_max_choices),
+    "maxout": (cases_layers.maxout_cases, _maxout_choices),
+}
+"""The operations that select: their cases, and the choices at ties."""
+
+
+def _activation_choices(formula: formulas.Formula, case: Case) -> list[Choices]:
     dy, x = case.args.values()
     here = dy * formula.slope(x, **case.options)
     other = dy * (formula.other(**case.options) if formula.other else 0.0)
     at_kink = (x == 0) & (formula.other is not None)
-    return [(np.where(at_kink, np.minimum(here, other), here), np.where(at_kink, np.maximum(here, other), here))]
+    return [(np.where(at_kink, np.minimum(here, other), here), np.where(at_kink, np.maximum(here, other), here), None)]
 
 
 def _conditioned(function: Callable[..., Array], case: Case) -> list[tuple[Array, int]]:
@@ -176,23 +194,38 @@ def _squared(case: Case) -> list[tuple[Array, Any]]:
     return [((total**2).mean(-1), classes + 4)]
 
 
+_GRADIENTS = ("dx", "dw", "db")
+_LINEAR: dict[str, tuple[tuple[str, ...], Callable[[], tuple[Case, ...]]]] = {
+    "conv": (("y",), partial(cases.conv_cases, "conv")),
+    "conv_backward": (_GRADIENTS, partial(cases.conv_cases, "conv_backward")),
+    "convolve": (("y",), partial(cases.conv_cases, "convolve")),
+    "convolve_backward": (_GRADIENTS, partial(cases.conv_cases, "conv_backward")),
+    "conv_transpose": (("x",), partial(cases.conv_cases, "conv_transpose")),
+    "conv_transpose_backward": (("dy", "dw", "db"), cases_made.conv_transpose_backward_cases),
+    "locally_connected": (("y",), partial(cases_made.locally_connected_cases, "locally_connected")),
+    "locally_connected_backward": (_GRADIENTS, partial(cases_made.locally_connected_cases, "locally_connected_backward")),
+    "dense": (("y",), partial(cases_layers.dense_cases, "dense")),
+    "dense_backward": (_GRADIENTS, partial(cases_layers.dense_cases, "dense_backward")),
+}
+"""The operations that are linear in every array: their outputs and cases."""
+
+
 def _build(name: str) -> Kind:
     base, back = name.removesuffix("_backward"), name.endswith("_backward")
     leaf = ("dx",) if back else ("y",)
-    if name in {"conv", "convolve", "conv_transpose", "conv_backward"}:
+    if name in _LINEAR:
         function = getattr(reference, name)
-        leaves = ("dx", "dw", "db") if back else ("x",) if name == "conv_transpose" else ("y",)
-        return Kind(name, leaves, function, cases.conv_cases(name), partial(_linear, function), linear=True)
-    if base == "dense":
+        leaves, made = _LINEAR[name]
+        return Kind(name, leaves, function, made(), partial(_linear, function), linear=True)
+    if base == "flatten":
         function = getattr(reference, name)
-        leaves = ("dx", "dw", "db") if back else ("y",)
-        return Kind(name, leaves, function, cases_layers.dense_cases(name), partial(_linear, function), linear=True)
-    if base in {"max_pool", "global_max_pool"}:
+        return Kind(name, leaf, function, cases_layers.flatten_cases(name), partial(_linear, function, frozen=("x",) * back))
+    if base in _MAXIMA:
         function = getattr(reference, name)
-        found = (cases.pool_cases if base == "max_pool" else cases.global_cases)(name)
+        made, kinks = _MAXIMA[base]
+        found = made(name)
         if not back:
             return Kind(name, leaf, function, found, partial(_selected, function))
-        kinks = _max_range if base == "max_pool" else _global_max_range
 
         def magnitude(case: Case) -> list[tuple[Array, Any]]:
             return _linear(function, case, ("x",))
@@ -205,7 +238,7 @@ def _build(name: str) -> Kind:
     if base in formulas.ACTIVATIONS:
         formula = formulas.ACTIVATIONS[base]
         function = (formulas.activation_backward if back else formulas.activation)(base)
-        kinks = partial(_activation_range, formula) if back else None
+        kinks = partial(_activation_choices, formula) if back else None
         conditioned = partial(_conditioned, formula.slope if back else formula.value)
         return Kind(name, leaf, function, cases_layers.activation_cases(name), conditioned, kinks)
     function = getattr(formulas, name)
@@ -216,7 +249,8 @@ def _build(name: str) -> Kind:
 
 
 KINDS = (
-    *("conv", "conv_backward", "convolve", "conv_transpose", "dense", "dense_backward"),
+    *_LINEAR,
+    *("flatten", "flatten_backward", "maxout", "maxout_backward"),
     *("max_pool", "max_pool_backward", "avg_pool", "avg_pool_backward"),
     *("global_max_pool", "global_max_pool_backward", "global_avg_pool", "global_avg_pool_backward"),
     *(name + suffix for name in formulas.ACTIVATIONS for suffix in ("", "_backward")),

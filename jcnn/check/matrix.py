@@ -16,7 +16,9 @@ DTYPES = tuple(bounds.UNIT)
 # Of the many cases a few that have everything between them; the suite itself is for candidates that nobody has tested.
 _CHOSEN = {
     "conv": ("windows that overlap", "padding", "dilation, stride and padding", "two groups", "any numbers"),
-    "conv_transpose": ("asymmetric padding", "dilation, stride and padding", "two groups", "a stride that leaves a rest"),
+    "conv_transpose": (
+        *("asymmetric padding", "dilation, stride and padding", "two groups", "a stride that leaves a rest", "any numbers"),
+    ),
     "dense": ("a square matrix", "a layer at every pixel", "any numbers"),
     "global_max_pool": ("ties", "three axes", "one large map"),
     "global_avg_pool": ("maps that are not square", "three axes", "one large map"),
@@ -24,6 +26,7 @@ _CHOSEN = {
     "avg_pool": ("padding and stride", "padding and stride, counted", "a window that hangs over (ceil)", "any numbers"),
 }
 _CHOSEN["convolve"] = _CHOSEN["conv"][2:]
+_CHOSEN["locally_connected"] = ("padding", "asymmetric padding", "dilation, stride and padding", "any numbers")
 _FEW = ("padding", "ties", "zero among them", "logits of ±1000", "any numbers")
 """Enough for dtypes of few digits, which show no more than gross errors."""
 _PARALLEL = 2

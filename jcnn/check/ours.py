@@ -19,6 +19,12 @@ from jcnn.conv.operation import FORMULATIONS
 FACTORS = {"fft": 16.0, "winograd": 64.0}
 """How much more than a plain sum a formulation may amplify rounding; its function's `error_factor` goes before."""
 
+_BY_RULE = {"conv", "convolve", "max_pool"}
+"""Operations that take `gradient="manual"`: autodiff then goes through the rule, and the rule through its choices."""
+
+_SIZES = {"output_size", "output_padding"}
+"""Options that their backward passes do not take: the output gradient's shape says it."""
+
 _NO_NUMBER = float("nan")
 
 
@@ -90,6 +96,20 @@ def check_cases(operation: str, formulation: str, dtype: str, cases: Sequence[Ca
         yield Cell(operation, formulation, gradient, dtype, len(entries), refused, verdict, error, part, bad)
 
 
+def _filters(case: Case) -> tuple[int, ...]:
+    return (case.args["w"].shape[-1],)
+
+
+_BIAS: dict[str, Callable[[Case], tuple[int, ...]]] = {
+    "conv": _filters,
+    "convolve": _filters,
+    "dense": _filters,
+    "conv_transpose": lambda case: (case.args["w"].shape[-2] * case.options.get("groups", 1),),
+    "locally_connected": lambda case: (*case.args["w"].shape[: case.args["x"].ndim - 2], case.args["w"].shape[-1]),
+}
+"""Operations with a bias, and its shape."""
+
+
 def _held(case: Case, dtype: str, kind: str) -> Case:
     """The case with its numbers rounded to `dtype`, and a bias where the operation has one."""
 
@@ -98,8 +118,8 @@ def _held(case: Case, dtype: str, kind: str) -> Case:
         return value.astype(jnp.dtype(dtype)).astype(np.float64) if floating else value
 
     args = {name: hold(value) for name, value in case.args.items()}
-    if kind in {"conv", "convolve", "dense"} and "b" not in args:
-        args["b"] = np.zeros(args["w"].shape[-1])
+    if kind in _BIAS and "b" not in args:
+        args["b"] = np.zeros(_BIAS[kind](case))
     return case._replace(args=args)
 
 
@@ -119,23 +139,24 @@ def _program(
     """A function that computes the case in all ways; None where the formulation refuses it."""
     function = getattr(jcnn, operation)
     options = {**case.options, **({"formulation": formulation} if formulation else {})}
-    backward = getattr(jcnn, f"{operation}_backward", None) if f"{operation}_backward" in KINDS else None
-    count = len(kind_of(f"{operation}_backward").leaves) if backward else 0
+    kind = f"{operation}_backward"
+    count = len(kind_of(kind).leaves) if kind in KINDS else 0
 
     def run(inputs: dict[str, Any]) -> dict[str, Any]:
         # Labels are inputs too, but a window's size is static.
         values = {name: inputs.get(name, value) for name, value in case.args.items()}
         found: dict[str, Any] = {"": (function(*values.values(), **options),)}
-        if not backward:
+        if not count:
             return found
         args, rest = list(values.values())[:count], list(values.values())[count:]
         found["autodiff"] = jax.vjp(lambda *args: function(*args, *rest, **options), *args)[1](inputs["dy"])
-        if operation in {"conv", "max_pool"}:
+        if operation in _BY_RULE:
             ruled = partial(function, **options, gradient="manual")
             found["manual"] = jax.vjp(lambda *args: ruled(*args, *rest), *args)[1](inputs["dy"])
         else:
             seen = [value for name, value in values.items() if name != "b"]
-            found["manual"] = as_leaves(backward(inputs["dy"], *seen, **options))
+            kept = {name: value for name, value in options.items() if name not in _SIZES}
+            found["manual"] = as_leaves(getattr(jcnn, kind)(inputs["dy"], *seen, **kept))
         return found
 
     try:

@@ -95,6 +95,62 @@ def conv_transpose(
     return x if b is None else x + b
 
 
+def convolve_backward(dy: Array, x: Array, w: Array, **options: Any) -> tuple[Array, Array, Array]:
+    """`conv_backward` with the filter flipped, and its gradient flipped back."""
+    axes = tuple(range(w.ndim - 2))
+    dx, dw, db = conv_backward(dy, x, np.flip(w, axes), **options)
+    return dx, np.flip(dw, axes), db
+
+
+def conv_transpose_backward(
+    dx: Array, y: Array, w: Array, *, variation: Variation = RIGHT, **options: Any
+) -> tuple[Array, Array, Array]:
+    """(dy, dw, db): the adjoint of the adjoint is `conv` itself; dw as for `conv`, with dx where its input was."""
+    window = variation.window(walk(dx.shape[1:-1], w.shape[:-2], options))
+    groups = options.get("groups", 1)
+    dy = conv(dx, w, variation=variation, **{name: value for name, value in options.items() if name not in _SIZES})
+    return dy, filter_gradient(y, dx, w.shape, window, groups, variation), dx.sum(tuple(range(dx.ndim - 1)))
+
+
+_SIZES = {"output_size", "output_padding"}
+"""Options of the transposed convolution alone: its gradient sees the size that came of them."""
+
+
+def locally_connected(x: Array, w: Array, b: Array | None = None, *, variation: Variation = RIGHT, **options: Any) -> Array:
+    """y[n, o] = Σ_k x[n, S·o + D·k − P] · w[o, k] + b[o]."""
+    window, everywhere = _unshared(x, w, variation, options)
+    outputs = window.output_shape(x.shape[1:-1])
+    padded = pad(x, window, outputs, 0.0 if variation.edge is None else variation.edge)
+    y = np.zeros((x.shape[0], *outputs, w.shape[-1]))
+    for tap in variation.taps(window):
+        part = np.einsum("n...i,...io->n...o", view(padded, window, tap, outputs), w[(*everywhere, *tap)])
+        y = part if variation.assign else y + part
+    return y if b is None else y + b
+
+
+def locally_connected_backward(
+    dy: Array, x: Array, w: Array, *, variation: Variation = RIGHT, **options: Any
+) -> tuple[Array, Array, Array]:
+    """(dx, dw, db): as for a convolution, but filters and biases collect from the examples alone."""
+    window, everywhere = _unshared(x, w, variation, options)
+    outputs = dy.shape[1:-1]
+    padded = pad(x, window, outputs, 0.0 if variation.edge is None else variation.edge)
+    dw = np.zeros(w.shape)
+    for tap in variation.taps(window):
+        dw[(*everywhere, *tap)] = np.einsum("n...i,n...o->...io", view(padded, window, tap, outputs), dy)
+
+    def part(tap: tuple[int, ...]) -> Array:
+        return np.einsum("n...o,...io->n...i", dy, w[(*everywhere, *tap)])
+
+    return collect(dy, window, x.shape[1:-1], x.shape[-1], part, variation), dw, dy.sum(0)
+
+
+def _unshared(x: Array, w: Array, variation: Variation, options: dict[str, Any]) -> tuple[Window, tuple[slice, ...]]:
+    """The window, and the index of a tap's filters at all positions but for the tap."""
+    rank = x.ndim - 2
+    return variation.window(walk(x.shape[1:-1], w.shape[rank:-2], options)), (slice(None),) * rank
+
+
 def max_pool(x: Array, size: Any, *, variation: Variation = RIGHT, **options: Any) -> Array:
     """max_k x[n, S·o + D·k − P]; the padding never wins."""
     seen, _ = taps_of(x, size, variation, {"stride": None, **options})
@@ -208,3 +264,24 @@ def dense_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     """(dy · wᵀ, xᵀ · dy, Σ dy)."""
     rows = dy.reshape(-1, dy.shape[-1])
     return dy @ w.T, x.reshape(-1, x.shape[-1]).T @ rows, rows.sum(0)
+
+
+def flatten(x: Array) -> Array:
+    """Each example as one vector, row-major."""
+    return x.reshape(len(x), -1).copy()
+
+
+def flatten_backward(dy: Array, x: Array) -> Array:
+    """dy in the shape of x."""
+    return dy.reshape(x.shape).copy()
+
+
+def maxout(x: Array, pieces: int) -> Array:
+    """The largest of each `pieces` neighbouring channels."""
+    return x.reshape(*x.shape[:-1], -1, pieces).max(-1)
+
+
+def maxout_backward(dy: Array, x: Array, pieces: int, *, share: Callable[[Array], Array] | None = None) -> Array:
+    """dy at the first maximum of each group of channels; `share` as in `max_pool_backward`."""
+    parts = np.moveaxis(x.reshape(*x.shape[:-1], -1, pieces), -1, 0)
+    return np.moveaxis((share or first_maximum)(parts) * dy, 0, -1).reshape(x.shape)

@@ -87,6 +87,8 @@ class Report:
         left_out: cases that the candidate does not take, and why.
         picture: the smallest failing case, drawn in numbers.
         witnesses: further tests.
+        autodiff: of `compare`: whether JAX's own gradient holds, `"right"`, or other witnesses speak against it, `"wrong"`;
+            the diagnosis then says so, also where the candidate agrees with what is right.
     """
 
     subject: str
@@ -98,6 +100,7 @@ class Report:
     left_out: tuple[str, ...] = ()
     picture: str | None = None
     witnesses: tuple[Witness, ...] = ()
+    autodiff: Literal["right", "wrong"] | None = None
 
     @property
     def kinks(self) -> int:

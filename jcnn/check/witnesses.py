@@ -11,14 +11,48 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jcnn.check import bounds
+from jcnn.check.kinds import Expected
 from jcnn.check.report import Witness
+from jcnn.check.slopes import Function
 
 Array = np.ndarray
+
+_ADJOINT = "adjoint test ⟨Jv,u⟩ = ⟨v,Jᵀu⟩"
 
 STEPS = tuple(2.0**-k for k in range(8, 21, 2))
 """h, from large to small."""
 
 _LEAST_SLOPE = 1.7
+
+
+def witnesses_of(
+    function: Function, directions: Sequence[list[Array]], expected: Sequence[Expected], got: Sequence[Array | None], held: str
+) -> tuple[Witness, ...]:
+    """Both tests of a candidate's gradients: the adjoint test along all directions, Taylor's along the first.
+
+    Args:
+        function: ⟨u, f⟩.
+        directions: 0 where a gradient is at a kink or missing.
+        expected: for the bounds.
+        got: the candidate's gradients; None for one that it does not give.
+        held: what it computes in.
+    """
+    g = [np.zeros(right.value.shape) if leaf is None else leaf for right, leaf in zip(expected, got, strict=True)]
+    if not all(np.isfinite(leaf).all() for leaf in g):
+        return ()
+    limits = [right.bound(held, whole=True) for right in expected]
+    made = []
+    for v in directions:
+        jv = function.pushed(v)
+        if jv is None:
+            made.append(Witness(_ADJOINT, holds=None, found="forward has no forward mode"))
+            break
+        made.append(adjoint(jv, function.u, v, g, bounds.UNIT[held], limits))
+    first = next((witness for witness in made if not witness.holds), made[0])
+    v = directions[0]
+    slope = sum(float(np.sum(a * b)) for a, b in zip(g, v, strict=True))
+    return first, taylor(lambda h: function.phi(v, h), slope, function.size(), bounds.UNIT[held])
 
 
 def adjoint(
@@ -41,7 +75,7 @@ def adjoint(
     # Rounding errors of long sums partly cancel: their expected growth is the root of the count.
     inside = sum(float(np.sum(np.abs(a) * limit)) for a, limit in zip(v, limits, strict=False))
     holds = abs(left - right) <= 64 * np.sqrt(count) * unit * terms + 2 * inside
-    return Witness("adjoint test ⟨Jv,u⟩ = ⟨v,Jᵀu⟩", bool(holds), f"{left:.12g} and {right:.12g}")
+    return Witness(_ADJOINT, bool(holds), f"{left:.12g} and {right:.12g}")
 
 
 def taylor(value: Callable[[float], float], slope: float, size: float, unit: float = 2.0**-53) -> Witness:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import jcnn
 from jcnn.check import KINDS, formulas, matrix, ours, reference
 from jcnn.check.cases import Case
+from jcnn.check.kinds import kind_of
 from jcnn.conv import operation
 from jcnn.conv.operation import FORMULATIONS
 from tests.draws import draws
@@ -35,6 +37,11 @@ def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, An
             sizes = reference.conv(np.zeros((1, *g.sizes, c_in)), w, **options).shape[1:-1]
             return {"y": made(2, *sizes, c_out, seed=seed), "w": w}, {**options, "output_size": g.sizes}
         return {"x": made(2, *g.sizes, c_in, seed=seed), "w": w, "b": made(c_out, seed=seed)}, options
+    if name == "locally_connected":
+        g = draw(geometries(roundings=("floor",)))
+        options = {key: value for key, value in g.options.items() if key != "rounding"}
+        w, b = made(*g.outputs, *g.window, c_in, c_out, seed=seed + 1), made(*g.outputs, c_out, seed=seed)
+        return {"x": made(2, *g.sizes, c_in, seed=seed), "w": w, "b": b}, options
     if name in {"max_pool", "avg_pool"}:
         g = draw(pools())
         extra = {"count_padding": draw(st.booleans())} if name == "avg_pool" else {}
@@ -43,6 +50,9 @@ def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, An
     x = made(*shape, seed=seed) * draw(st.sampled_from([1e-3, 1.0, 30.0]))
     if name == "dense":
         return {"x": x, "w": made(shape[-1], c_out, seed=seed), "b": made(c_out, seed=seed)}, {}
+    if name == "maxout":
+        pieces = draw(st.integers(1, 3))
+        return {"x": made(*shape[:-1], shape[-1] * pieces, seed=seed), "pieces": pieces}, {}
     if name.startswith("global"):
         return {"x": made(2, *shape[:3], c_in, seed=seed)}, {}
     if name == "mean_squared_error":
@@ -83,6 +93,34 @@ def test_the_matrix_agrees_and_a_wrong_formulation_does_not(monkeypatch: pytest.
     assert found.verdict == "bug"
     assert "conv wrong float32: bug" in str(found)
     assert '"verdict": "bug"' in found.to_json()
+
+
+def test_every_public_backward_pass_is_graded_and_checked() -> None:
+    """A new operation cannot be forgotten."""
+    public = [name for name in jcnn.__all__ if name.endswith("_backward")]
+    assert set(public) <= set(KINDS)
+    assert {name.removesuffix("_backward") for name in public} <= set(OPERATIONS)
+    assert {"convolve", "convolve_backward"} <= set(KINDS)  # its gradient has no name of its own
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_gradient_is_checked_both_ways(name: str) -> None:
+    case = kind_of(name).cases[-1]
+    cells = list(ours.check_cases(name, "lax" if name == "conv" else "", "float64", [case]))
+    assert [cell.gradient for cell in cells] == ["", "autodiff", "manual"]
+    assert {cell.verdict for cell in cells} == {"agrees"}
+
+
+def test_a_wrong_gradient_of_every_new_operation_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("maxout", "flatten", "locally_connected", "conv_transpose"):
+        right = getattr(jcnn, f"{name}_backward")
+
+        def wrong(*args: Any, right: Callable[..., Any] = right, **options: Any) -> Any:
+            return jax.tree.map(lambda leaf: leaf * 2, right(*args, **options))
+
+        monkeypatch.setattr(jcnn, f"{name}_backward", wrong)
+        found = matrix.check([name], ["float64"])
+        assert [cell.verdict for cell in found.cells] == ["agrees", "agrees", "bug"], name
 
 
 def test_unknown_names() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -211,4 +212,68 @@ LOSSES = (
     ),
 )
 
-MISTAKES = (*DENSE, *LOSSES)
+
+def _averaged_filters(w: Array, rank: int) -> Array:
+    return np.broadcast_to(w.mean(tuple(range(rank)), keepdims=True), w.shape)
+
+
+def _with_shared_dw(dy: Array, x: Array, w: Array, **options: Any) -> tuple[Array, ...]:
+    dx, dw, db = reference.locally_connected_backward(dy, x, w, **options)
+    return dx, _averaged_filters(dw, x.ndim - 2), db
+
+
+def _with_summed_db(dy: Array, x: Array, w: Array, **options: Any) -> tuple[Array, ...]:
+    dx, dw, db = reference.locally_connected_backward(dy, x, w, **options)
+    return dx, dw, db.sum(tuple(range(db.ndim - 1)))
+
+
+def _across(dy: Array, x: Array, pieces: int) -> Array:
+    parts = x.reshape(*x.shape[:-1], pieces, -1).swapaxes(-1, -2)
+    routed = reference.maxout_backward(dy, parts.reshape(x.shape), pieces).reshape(parts.shape)
+    return routed.swapaxes(-1, -2).reshape(x.shape)
+
+
+OTHERS = (
+    Mistake(
+        "filters shared",
+        "All positions use the same filters: unshared filters are a set of their own for every position.",
+        {
+            "locally_connected": lambda x, w, b=None, **o: reference.locally_connected(
+                x, _averaged_filters(w, x.ndim - 2), b, **o
+            ),
+        },
+    ),
+    Mistake(
+        "gradients of filters shared",
+        "dw is the same at all positions, the mean over them: every position's filters have a gradient of their own.",
+        {"locally_connected_backward": _with_shared_dw},
+    ),
+    Mistake(
+        "bias summed over space",
+        "db is summed over the positions: with a bias for every position only the examples are added.",
+        {"locally_connected_backward": _with_summed_db},
+    ),
+    Mistake(
+        "column-major order",
+        "The pixels come in another order, the first axis fastest (order='F'): it is row-major, channels fastest.",
+        {
+            "flatten": lambda x: x.reshape(len(x), -1, order="F"),
+            "flatten_backward": lambda dy, x: dy.reshape(x.shape, order="F"),
+        },
+    ),
+    Mistake(
+        "examples flattened too",
+        "The examples are joined as well: flattening keeps the first axis, (N, …) → (N, M).",
+        {"flatten": lambda x: x.reshape(-1)},
+    ),
+    Mistake(
+        "channels grouped across",
+        "A unit takes the largest of channels C / pieces apart: its pieces are neighbours.",
+        {
+            "maxout": lambda x, pieces: x.reshape(*x.shape[:-1], pieces, -1).max(-2),
+            "maxout_backward": _across,
+        },
+    ),
+)
+
+MISTAKES = (*DENSE, *LOSSES, *OTHERS)

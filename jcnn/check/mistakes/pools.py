@@ -51,6 +51,7 @@ def _routed(share: Callable[[Array], Array]) -> dict[str, Wrong]:
     return {
         "max_pool_backward": partial(reference.max_pool_backward, share=share),
         "global_max_pool_backward": partial(reference.global_max_pool_backward, share=share),
+        "maxout_backward": partial(reference.maxout_backward, share=share),
     }
 
 
@@ -67,7 +68,10 @@ def _chosen(share: Callable[[Array], Array]) -> dict[str, Wrong]:
     def global_max_pool(x: Array) -> Array:
         return pick(np.moveaxis(x.reshape(x.shape[0], -1, x.shape[-1]), 1, 0))
 
-    return {"max_pool": max_pool, "global_max_pool": global_max_pool}
+    def maxout(x: Array, pieces: int) -> Array:
+        return pick(np.moveaxis(x.reshape(*x.shape[:-1], -1, pieces), -1, 0))
+
+    return {"max_pool": max_pool, "global_max_pool": global_max_pool, "maxout": maxout}
 
 
 def _count(_x: Array, _size: Any, _padding: bool, window: Any, _options: Any) -> float:
@@ -117,7 +121,6 @@ MISTAKES = (
         "Where several pixels of a window share the maximum, each gets the whole gradient: more goes back than came in. The "
         "convention gives it to the first alone. A mask x == max does this; argmax does not.",
         _routed(_all),
-        "kink",
     ),
     Mistake(
         "last of the ties rewarded",

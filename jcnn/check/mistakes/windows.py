@@ -11,7 +11,8 @@ from jcnn.check.mistakes.catalogue import Mistake, Wrong, walked
 from jcnn.check.walking import Variation
 from jcnn.window import Window
 
-_CONVS = ("conv", "convolve", "conv_backward", "conv_transpose")
+_CONVS = ("conv", "convolve", "conv_backward", "convolve_backward", "conv_transpose", "conv_transpose_backward")
+_UNSHARED = ("locally_connected", "locally_connected_backward")
 _POOLS = ("max_pool", "max_pool_backward", "avg_pool", "avg_pool_backward")
 _ALL = _CONVS + _POOLS
 _FORWARD = ("conv", "convolve", "max_pool", "avg_pool")
@@ -115,7 +116,7 @@ MISTAKES = (
     Mistake(
         "padding on the wrong side",
         "Where more padding is due on one side (an odd pixel of 'same', or (lo, hi)) it is put, or cropped, on the other.",
-        walked(_ALL, Variation(_padding_swapped)),
+        walked(_ALL + _UNSHARED, Variation(_padding_swapped)),
     ),
     Mistake(
         "first padding used on both sides",
@@ -130,22 +131,22 @@ MISTAKES = (
     Mistake(
         "window one pixel late",
         "Every window starts one pixel too late, an off-by-one: position 0 begins at pixel 0 of the padded image.",
-        walked(_ALL, Variation(_one_late)),
+        walked(_ALL + _UNSHARED, Variation(_one_late)),
     ),
     Mistake(
         "last tap forgotten",
         "The loop over the window ends one tap early, an off-by-one: range(F) already stops before F.",
-        walked(_ALL, Variation(taps=_without_last)),
+        walked(_ALL + _UNSHARED, Variation(taps=_without_last)),
     ),
     Mistake(
         "first tap forgotten",
         "The loop over the window starts at tap 1, an off-by-one: the first tap is number 0.",
-        walked(_ALL, Variation(taps=_without_first)),
+        walked(_ALL + _UNSHARED, Variation(taps=_without_first)),
     ),
     Mistake(
         "last position forgotten",
         "The last position along every axis is left out: there are (N + lo + hi − F)/S + 1 of them, and the + 1 is missing.",
-        {kind: _one_short(kind) for kind in _ALL if kind != "conv_transpose"},
+        {kind: _one_short(kind) for kind in _ALL if not kind.startswith("conv_transpose")},
     ),
     Mistake(
         'rounding="ceil" ignored',
