@@ -73,7 +73,7 @@ def _decoded(place: Path) -> Entry:
 def _prepared(place: Path, folder: Path) -> Entry:
     name = str(place.relative_to(folder))
     try:
-        info = json.loads((place / "dataset_info.json").read_text())
+        info = json.loads((place / "dataset_info.json").read_text("utf-8"))
         counts = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
         written = info["fileFormat"]
     except (OSError, ValueError, KeyError, TypeError) as error:
