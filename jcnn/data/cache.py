@@ -123,6 +123,8 @@ def read_manifest(place: Path) -> dict[str, Any] | None:
     """
     path = place / "manifest.json"
     try:
+        if path.exists() and not path.is_file():
+            raise DataError("it is no file")  # noqa: TRY301 (told below, as all that may be wrong with it)
         content = path.read_bytes()
         manifest = json.loads(content)
         del manifest["digest"]
@@ -142,6 +144,8 @@ def _text(manifest: dict[str, Any]) -> bytes:
 
 
 def _sha256(path: Path) -> str:
+    if not path.is_file():  # a pipe would keep us waiting
+        raise DataError(f"{path} is no file")
     with naming(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

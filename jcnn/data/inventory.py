@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jcnn.data.cache import read_manifest
 from jcnn.data.dataset import DataError
@@ -62,6 +62,13 @@ def _decoded(place: Path) -> Entry:
         return Entry(place.name, f"damaged, made anew when used: {error}", size=size, place=place)
     if manifest is None:
         return Entry(place.name, "gone", place=place)
+    try:
+        return _described(place, manifest, size)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return Entry(place.name, f"damaged, made anew when used: {error!r}", size=size, place=place)
+
+
+def _described(place: Path, manifest: dict[str, Any], size: int) -> Entry:
     shapes = {split: described["shape"] for split, described in manifest["splits"].items()}
     counts = {split: shape[0] for split, shape in shapes.items()}
     source = Path(os.path.normpath(place / manifest["source"]["path"]))

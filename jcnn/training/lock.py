@@ -30,7 +30,6 @@ def held(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
     """
     path = folder / NAME
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
     descriptor = _acquire(path, tell)
     try:
         yield
@@ -46,7 +45,11 @@ def held(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
 def _acquire(path: Path, tell: Callable[[str], None]) -> int:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:  # who held it before has removed the folder since the line above
+            continue
         try:
             _lock(descriptor, path, tell)
             # Who held it before may have removed the file between the two lines above: then this is the lock of nothing.
