@@ -1,6 +1,7 @@
 """The `jcnn` command: train, data, summary, predict, check, grade, explore, doctor."""
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -255,5 +256,7 @@ def _made(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
+        if not os.path.lexists(folder):  # it is runs/ that is there, and no folder
+            raise
         return False
     return True

@@ -13,6 +13,7 @@ from jcnn.disk import naming
 from jcnn.training.errors import RunInUseError
 
 NAME = ".lock"
+ATTEMPTS = 1000
 HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK}
 
 
@@ -44,12 +45,14 @@ def held(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
 
 def _acquire(path: Path, tell: Callable[[str], None]) -> int:
-    while True:
+    for attempt in range(ATTEMPTS):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except FileNotFoundError:  # who held it before has removed the folder since the line above
-            continue
+            if attempt < ATTEMPTS - 1:
+                continue
+            raise
         try:
             _lock(descriptor, path, tell)
             # Who held it before may have removed the file between the two lines above: then this is the lock of nothing.
@@ -62,6 +65,7 @@ def _acquire(path: Path, tell: Callable[[str], None]) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+    raise OSError(errno.EAGAIN, "somebody removes it again and again", str(path))
 
 
 def _lock(descriptor: int, path: Path, tell: Callable[[str], None]) -> None:

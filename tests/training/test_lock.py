@@ -108,6 +108,13 @@ def test_one_of_many_wins_at_every_moment(tmp_path: Path) -> None:
     assert errors == []
 
 
+def test_a_link_to_nowhere_in_place_of_the_lock_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".lock").symlink_to("nowhere/else")
+    with pytest.raises(FileNotFoundError) as told, lock.held(tmp_path, pytest.fail):
+        pass
+    assert told.value.filename == str(tmp_path / ".lock")
+
+
 def test_where_the_file_system_knows_no_locks_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unsupported(*_: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

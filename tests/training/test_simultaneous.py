@@ -16,10 +16,10 @@ from jcnn.training.metrics import read
 from tests.draws import DRAWS
 from tests.flags import FOUR_DEVICES
 
-STARTS = 20 if DRAWS >= 2000 else 3
+STARTS, RIVALS = (20, 2) if DRAWS >= 2000 else (2, 0)
 RECIPE = ("--network", "lecture", "--epochs", "1", "--batch-size", "512")
 STEPS = 2
-PATIENCE = 500
+PATIENCE = 1500
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -44,20 +44,22 @@ def assert_whole(run: Path) -> None:
 
 
 def test_each_of_many_starts_ends_in_a_run_of_its_own(tmp_path: Path) -> None:
-    """And of two that ask for the same folder, one has it."""
+    """And of two that ask for one folder, in the deep tests, one has it."""
     many = [start(tmp_path) for _ in range(STARTS)]
-    rivals = [start(tmp_path, "--out", "same") for _ in range(2)]
+    rivals = [start(tmp_path, "--out", "same") for _ in range(RIVALS)]
     said = [process.communicate(timeout=PATIENCE) for process in many]
     assert [process.returncode for process in many] == [0] * STARTS, said
     named = sorted(re.findall(r"report: (.*)/report\.html", out)[0] for out, _ in said)
     assert named == [f"runs/digits-lecture-{number:03d}" for number in range(1, STARTS + 1)]
     told = [process.communicate(timeout=PATIENCE)[1] for process in rivals]
-    assert sorted(process.returncode for process in rivals) == [0, 1], told
-    loser = told[[process.returncode for process in rivals].index(1)]
-    assert re.search(r"jcnn: same (is being trained already, by process \d+ on |holds a run already)", loser)
-    for run in [*named, "same"]:
+    if rivals:
+        assert sorted(process.returncode for process in rivals) == [0, 1], told
+        loser = told[[process.returncode for process in rivals].index(1)]
+        assert re.search(r"jcnn: same (is being trained already, by process \d+ on |holds a run already)", loser)
+        named.append("same")
+    for run in named:
         assert_whole(tmp_path / run)
-    losses = {json.dumps([record["loss"] for record in read(tmp_path / run / "metrics.jsonl")]) for run in [*named, "same"]}
+    losses = {json.dumps([record["loss"] for record in read(tmp_path / run / "metrics.jsonl")]) for run in named}
     assert len(losses) == 1
 
 
