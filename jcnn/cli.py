@@ -1,8 +1,11 @@
 """The `jcnn` command: train, data, summary, predict, check, grade, explore, doctor."""
 
+import io
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,15 +13,15 @@ from typing import Annotated, Any
 import jax
 import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from jcnn import doctor, presets
+from jcnn import doctor, presets, printing
 from jcnn.check.command import Check, Grade
 from jcnn.compilation import keep_compiled, keep_memory
 from jcnn.data import DataError
 from jcnn.data.pictures import PictureError, read_picture
 from jcnn.data_command import Data, DataDir, Originals
+from jcnn.printing import plain, visible
 from jcnn.summary import summary
 from jcnn.training import (
     CheckpointError,
@@ -54,11 +57,10 @@ class Train:
         from jcnn.report import write_report
 
         jax.config.update("jax_enable_x64", self.config.dtype == "float64")
-        out = self.folder() or _next_folder(self.config)
-        console.print(
-            f"training [bold]{self.config.network}[/] on {self.config.data}, seed {self.config.seed}, in {out}", soft_wrap=True
-        )
-        result = train(self.config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
+        with _owned(self.folder(), self.config) as out:
+            config = self.config
+            console.print(plain(f"training {config.network} on {config.data}, seed {config.seed}, in {out}"), soft_wrap=True)
+            result = train(config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
         report = write_report(self.config, result)
         test = result.evaluation
         console.print(
@@ -67,7 +69,7 @@ class Train:
             f"with {result.ops.gradient} gradients, after {result.compile_seconds:.1f} s of compiling",
             soft_wrap=True,
         )
-        console.print(f"report: {report}", soft_wrap=True)
+        console.print(plain(f"report: {report}"), soft_wrap=True)
         return 0
 
     def folder(self) -> Path | None:
@@ -115,8 +117,8 @@ class Predict:
             raise CheckpointError("there is no run in runs/: train one with `jcnn train`, or name one with --run DIR")
         if not self.images:
             raise ValueError("no images given: expected at least one file")
-        warnings = Console(stderr=True)
-        restored = restore_run(folder, lambda text: warnings.print(f"warning: {text}", soft_wrap=True, markup=False))
+        warnings = printing.console(stderr=True)
+        restored = restore_run(folder, lambda text: warnings.print(plain(f"warning: {text}"), soft_wrap=True))
         jax.config.update("jax_enable_x64", restored.dtype == "float64")
         table = Table(show_edge=False, pad_edge=False)
         for title in ("image", "class", "probability", "next", "note"):
@@ -128,7 +130,7 @@ class Predict:
             ranked = [(restored.class_names[index], shown[index]) for index in shown.argsort()[::-1][: max(self.top, 1)]]
             others = ", ".join(f"{name} {value:.1%}" for name, value in ranked[1:])
             note = "inverted (bright border)" if inverted else ""
-            table.add_row(escape(str(path)), escape(ranked[0][0]), f"{ranked[0][1]:.1%}", escape(others), note)
+            table.add_row(plain(path), plain(ranked[0][0]), f"{ranked[0][1]:.1%}", plain(others), note)
         console.print(table)
         return 0
 
@@ -162,7 +164,7 @@ class Doctor:
         colours = {"good": "green", "note": "yellow", "bad": "red"}
         for finding in findings:
             verdict = f"[{colours[finding.verdict]}]{finding.verdict}[/]"
-            table.add_row(verdict, escape(finding.what), escape(finding.found), escape(finding.advice))
+            table.add_row(verdict, plain(finding.what), plain(finding.found), plain(finding.advice))
         console.print(table)
         well = doctor.healthy(findings)
         console.print("all is well" if well else "something is wrong: see the rows marked bad")
@@ -183,13 +185,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     keep_compiled()
     keep_memory()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an encoding without × or ² is no reason to fail
     try:
         command = _parse(arguments, Config())
         if isinstance(command, Train):
             # The defaults are those of the data, or of the stored run that is gone on with; what is given still counts.
             folder = command.folder() if command.resume else None
             command = _parse(arguments, (folder and stored_config(folder)) or recipe(command.config.data))
-        return command.run(Console(highlight=False))
+        return command.run(printing.console())
     except Interrupted as stop:
         return _told(str(stop), 128 + stop.number)
     except KeyboardInterrupt:
@@ -218,20 +223,40 @@ def _parse(arguments: Sequence[str] | None, config: Config) -> Command:
 
 
 def _told(message: str, code: int) -> int:
-    sys.stderr.write(f"jcnn: {' '.join(message.split())}\n")
+    sys.stderr.write(f"jcnn: {visible(' '.join(message.split()))}\n")
     return code
 
 
-def _folders() -> list[Path]:
-    return sorted(Path("runs").glob("*/config.json"), key=lambda path: path.stat().st_mtime)
-
-
 def _newest_folder() -> Path | None:
-    return _folders()[-1].parent if _folders() else None
+    started: list[tuple[int, Path]] = []
+    for path in Path("runs").glob("*/config.json"):
+        with suppress(FileNotFoundError):  # removed a moment ago
+            started.append((path.stat().st_mtime_ns, path.parent))
+    return max(started)[1] if started else None
 
 
-def _next_folder(config: Config) -> Path:
+@contextmanager
+def _owned(folder: Path | None, config: Config) -> Iterator[Path]:
+    """The folder, or the next free one in runs/, which is nobody else's from now on, and gone again if no run begins in it."""
+    if folder is not None:
+        yield folder
+        return
+    name = re.sub(r"[^\w.+-]", "-", f"{config.data}-{config.network}")
     number = 1
-    while (folder := Path("runs") / f"{re.sub(r'[:/]', '-', config.data)}-{config.network}-{number:03d}").exists():
+    while not _made(claimed := Path("runs") / f"{name}-{number:03d}"):
         number += 1
-    return folder
+    try:
+        yield claimed
+    finally:
+        with suppress(OSError):  # it is not empty: a run has begun
+            claimed.rmdir()
+
+
+def _made(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        if not os.path.lexists(folder):  # it is runs/ that is there, and no folder
+            raise
+        return False
+    return True

@@ -96,7 +96,7 @@ def _processor() -> str:
     """A name for what code is compiled for: the machine, and the features of its processor."""
     described = platform.processor()
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
         described += next((line for line in lines if line.startswith(("flags", "Features"))), "")
     except OSError:
         pass

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from jcnn import data
 from jcnn.data.folders import data_folder
 from jcnn.data.inventory import inventory
+from jcnn.printing import plain
 from jcnn.summary import times
 
 DataDir = Annotated[
@@ -40,15 +40,15 @@ class List:
             table.add_column(title, justify="right" if title in ("classes", "on disk") else "left", overflow="fold")
         for entry in inventory(folder):
             table.add_row(
-                escape(entry.name),
+                plain(entry.name),
                 times(entry.shape) if entry.shape else "",
                 f"{entry.classes:,}" if entry.classes else "",
-                ", ".join(f"{name} {count:,}" for name, count in entry.splits.items()),
+                plain(", ".join(f"{name} {count:,}" for name, count in entry.splits.items())),
                 f"{entry.size / 1e6:,.1f} MB" if entry.size else "",
-                escape(entry.state),
+                plain(entry.state),
             )
         console.print(table)
-        console.print(f"in {folder}; any other of TensorFlow Datasets: tfds:NAME", soft_wrap=True, markup=False)
+        console.print(plain(f"in {folder}; any other of TensorFlow Datasets: tfds:NAME"), soft_wrap=True)
         return 0
 
 
@@ -67,12 +67,11 @@ class Prepare:
         """Prepares it and says what there is."""
         for split in ("train", "test"):
             found = data.load(self.name, split, data_dir=self.data_dir, originals=self.originals, image_size=self.image_size)
-            console.print(
+            described = (
                 f"{self.name} {split}: {len(found.labels):,} images of {times(found.input_shape)}, "
-                f"{found.classes} classes, SHA-256 {found.fingerprint[:16]}…",
-                soft_wrap=True,
-                markup=False,
+                f"{found.classes} classes, SHA-256 {found.fingerprint[:16]}…"
             )
+            console.print(plain(described), soft_wrap=True)
         return 0
 
 
@@ -96,6 +95,7 @@ class Show:
     def run(self, console: Console) -> int:
         """Draws and names the file."""
         from jcnn.figures.contact_sheet import contact_sheet
+        from jcnn.figures.style import by_defaults, save
 
         if self.per_class < 1:
             raise ValueError(f"per_class={self.per_class}: expected at least 1")
@@ -104,9 +104,9 @@ class Show:
         if out.is_dir():
             raise IsADirectoryError(21, "expected a file for the contact sheet", str(out))
         out = out if out.suffix else out.with_name(f"{out.name}.png")
-        figure = contact_sheet(shown, per_class=self.per_class)
-        figure.savefig(out, dpi=200)
-        console.print(f"contact sheet: {out}", soft_wrap=True, markup=False)
+        with by_defaults():
+            save(contact_sheet(shown, per_class=self.per_class), out)
+        console.print(plain(f"contact sheet: {out}"), soft_wrap=True)
         return 0
 
 

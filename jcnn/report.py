@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jax
-
-from jcnn.training.checkpoint import versions, write_atomically
+from jcnn.disk import write_atomically
+from jcnn.training import settings
+from jcnn.training.checkpoint import versions
 
 if TYPE_CHECKING:
     from jcnn.training import Config, Result
@@ -20,29 +20,28 @@ def write_report(config: "Config", result: "Result") -> Path:
     from jcnn.figures.report import Run, render
 
     test = result.evaluation
-    device = jax.devices()[0]
-    page = render(
-        Run(
-            title=f"{config.network} on {config.data}",
-            config=config.to_json(),
-            environment={**versions(), "device": f"{len(jax.devices())} × {device.device_kind} ({device.platform})"},
-            numbers={
-                "test accuracy": f"{test.accuracy:.2%}",
-                "test errors": f"{test.errors} of {len(test.labels)}",
-                "test loss": f"{test.loss:.4f}",
-                "training time": f"{result.seconds:.1f} s",
-                "compile time": f"{result.compile_seconds:.1f} s",
-                "training speed": f"{result.images_per_second:,.0f} images/s",
-                "gradients": f"{result.ops.gradient}, {result.ops.formulation} convolutions",
-            },
-            network=result.network,
-            params=result.params,
-            records=result.records,
-            test=result.test,
-            probabilities=test.probabilities,
-            attribution=result.test.attribution,
-        )
+    run = Run(
+        title=f"{config.network} on {config.data}",
+        config=config.to_json(),
+        environment={**versions(), **settings.machine(), **settings.found()},
+        numbers={
+            "test accuracy": f"{test.accuracy:.2%}",
+            "test errors": f"{test.errors} of {len(test.labels)}",
+            "test loss": f"{test.loss:.4f}",
+            "training time": f"{result.seconds:.1f} s",
+            "compile time": f"{result.compile_seconds:.1f} s",
+            "training speed": f"{result.images_per_second:,.0f} images/s",
+            "gradients": f"{result.ops.gradient}, {result.ops.formulation} convolutions",
+        },
+        network=result.network,
+        params=result.params,
+        records=result.records,
+        test=result.test,
+        probabilities=test.probabilities,
+        attribution=result.test.attribution,
     )
+    with settings.fixed(config.dtype):
+        page = render(run)
     path = result.out / "report.html"
     write_atomically(path, page.encode())
     return path

@@ -7,6 +7,7 @@ from jcnn import geometry
 from jcnn.geometry import ReceptiveField
 from jcnn.layers import Network, Shape
 from jcnn.network import trace
+from jcnn.printing import plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -82,7 +83,7 @@ class Summary(NamedTuple):
         for column, title in enumerate(header):
             table.add_column(title, justify="left" if column in (1, 2) else "right", no_wrap=column != 1)
         for row in body:
-            table.add_row(*row)
+            table.add_row(*map(plain, row))
         table.add_section()
         table.add_row(*total, style="bold")
         return table

@@ -8,10 +8,12 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, UInt8
 
+from jcnn.random_keys import key
+
 
 def epoch_order(seed: int | Array, epoch: int | Array, n: int) -> Int[Array, " n"]:
     """The order in which epoch `epoch` visits n images: a permutation of 0 … n − 1, a pure function of its arguments."""
-    return jax.random.permutation(jax.random.fold_in(jax.random.key(seed), epoch), n)
+    return jax.random.permutation(jax.random.fold_in(key(seed), epoch), n)
 
 
 def batch_indices(order: Int[Array, " n"], position: int | Array, batch_size: int) -> Int[Array, " b"]:

@@ -1,8 +1,8 @@
-"""Decoded images on the disk: NumPy arrays that are mapped into memory, and trusted only once their fingerprint is checked.
+"""Decoded images on the disk: NumPy arrays that are mapped into memory, and trusted only once their digests are checked.
 
 A cache is a folder with `manifest.json` and, for each split, `<split>-images.npy` and `<split>-labels.npy`. It appears whole or
-not at all. It counts as long as its content has the fingerprints it was written with and the prepared set it was made from is
-unchanged, or gone.
+not at all. It counts as long as every byte of it is as it was written, and the prepared set it was made from is unchanged, or
+gone.
 """
 
 import hashlib
@@ -10,14 +10,16 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jcnn.data.dataset import DataError, Dataset, fingerprint
+from jcnn.data.dataset import DataError, Dataset
+from jcnn.disk import flush, naming
 
-FORMAT = 1
+FORMAT = 2
 ARRAYS = ("images", "labels")
 
 
@@ -34,14 +36,15 @@ def write(place: Path, datasets: Mapping[str, Dataset], source: Path) -> None:
     """
     aside = place.with_name(f".{place.name}")  # one name: what a killed process left there is written over
     try:
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove(aside)
         aside.mkdir(parents=True)
         for split, dataset in datasets.items():
             for name in ARRAYS:
-                with (aside / f"{split}-{name}.npy").open("wb") as file:
+                path = aside / f"{split}-{name}.npy"
+                with naming(path), path.open("wb") as file:
                     np.save(file, getattr(dataset, name), allow_pickle=False)
                     file.flush()
-                    os.fsync(file.fileno())
+                    flush(file.fileno())
         first = next(iter(datasets.values()))
         manifest = {
             "format": FORMAT,
@@ -50,15 +53,23 @@ def write(place: Path, datasets: Mapping[str, Dataset], source: Path) -> None:
             "attribution": first.attribution,
             "source": {"path": os.path.relpath(source, place), "state": _state(source)},
             "splits": {
-                split: {"fingerprint": dataset.fingerprint, "shape": dataset.images.shape}
+                split: {
+                    "fingerprint": dataset.fingerprint,
+                    "shape": dataset.images.shape,
+                    "sha256": {name: _sha256(aside / f"{split}-{name}.npy") for name in ARRAYS},
+                }
                 for split, dataset in datasets.items()
             },
         }
-        (aside / "manifest.json").write_text(json.dumps({**manifest, "digest": _digest(manifest)}, indent=1))
-        shutil.rmtree(place, ignore_errors=True)
-        aside.rename(place)
+        path = aside / "manifest.json"
+        with naming(path):
+            path.write_bytes(_text(manifest))
+        _remove(place)
+        with naming(place):
+            aside.rename(place)
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        with suppress(OSError):
+            _remove(aside)
         raise
 
 
@@ -71,23 +82,28 @@ def read(place: Path, split: str) -> Dataset | None:
     manifest = read_manifest(place)
     if manifest is None:
         return None
-    source = place / manifest["source"]["path"]
     try:
-        changed = source.exists() and _state(source) != manifest["source"]["state"]
-    except OSError as error:
-        raise DataError(f"{source.resolve()} cannot be looked at: {error.strerror}") from error
-    if changed:
+        return _read(place, split, manifest)
+    except DataError:
+        raise
+    except Exception as error:  # whatever damage may cause, it has one cure
+        raise DataError(f"{split} cannot be read: {str(error) or type(error).__name__}") from error
+
+
+def _read(place: Path, split: str, manifest: dict[str, Any]) -> Dataset:
+    source = place / manifest["source"]["path"]
+    if source.exists() and _state(source) != manifest["source"]["state"]:
         raise DataError(f"{source.resolve()} changed since")
     expected = manifest["splits"][split]
-    try:
-        images = np.load(place / f"{split}-images.npy", mmap_mode="r", allow_pickle=False)
-        labels = np.load(place / f"{split}-labels.npy", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{split} cannot be read: {error}") from error
+    for name in ARRAYS:
+        if _sha256(path := place / f"{split}-{name}.npy") != expected["sha256"][name]:
+            raise DataError(f"{path.name} is not what was written")
+    images = np.load(place / f"{split}-images.npy", mmap_mode="r", allow_pickle=False)
+    labels = np.array(np.load(place / f"{split}-labels.npy", mmap_mode="r", allow_pickle=False))
     if list(images.shape) != expected["shape"] or (images.dtype, labels.dtype) != (np.uint8, np.int32):
         raise DataError(f"{split} has shape {images.shape}, expected {tuple(expected['shape'])}")
-    if fingerprint(images, labels) != expected["fingerprint"]:
-        raise DataError(f"the content of {split} changed")
+    if labels.shape != images.shape[:1]:
+        raise DataError(f"{split} has {len(images)} images and labels of shape {labels.shape}")
     return Dataset(
         manifest["name"],
         split,
@@ -107,18 +123,43 @@ def read_manifest(place: Path) -> dict[str, Any] | None:
     """
     path = place / "manifest.json"
     try:
-        manifest = json.loads(path.read_text())
-        if manifest.pop("digest") == _digest(manifest) and manifest["format"] == FORMAT:
+        if path.exists() and not path.is_file():
+            raise DataError("it is no file")  # noqa: TRY301 (told below, as all that may be wrong with it)
+        content = path.read_bytes()
+        manifest = json.loads(content)
+        del manifest["digest"]
+        if content == _text(manifest) and manifest["format"] == FORMAT:
             return manifest
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is damaged: {error}") from error
+    except Exception as error:  # whatever damage may cause, it has one cure
+        raise DataError(f"{path} is damaged: {str(error) or type(error).__name__}") from error
     raise DataError(f"{path} is damaged or of another version")
 
 
-def _digest(manifest: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+def _text(manifest: dict[str, Any]) -> bytes:
+    """The content of `manifest.json`: what is said, and a digest of it."""
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**manifest, "digest": digest}, indent=1).encode()
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():  # a pipe would keep us waiting
+        raise DataError(f"{path} is no file")
+    with naming(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove(path: Path) -> None:
+    """Removes whatever is there: a folder with all in it, a file, a link, nothing.
+
+    Raises:
+        OSError: it cannot be removed; names it.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _state(source: Path) -> dict[str, Any]:

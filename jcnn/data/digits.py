@@ -6,17 +6,23 @@ https://doi.org/10.24432/C50P49, licensed CC BY 4.0 (https://creativecommons.org
 Unchanged but for the file format.
 """
 
+import hashlib
+import io
 from importlib import resources
 
 import numpy as np
 
-from jcnn.data.dataset import Dataset, fingerprint
+from jcnn.data.dataset import DataError, Dataset, fingerprint
 from jcnn.data.holdout import held_out
 
 ATTRIBUTION = (
     "Handwritten digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, "
     "UCI Machine Learning Repository, doi.org/10.24432/C50P49, CC BY 4.0"
 )
+
+
+SHA256 = "b2dab7b501728c22e9119ad76740b2e17c77a231e42d1e592380d90886f1a05e"
+"""Of the file in the package."""
 
 
 def load_digits(split: str) -> Dataset:
@@ -29,13 +35,22 @@ def load_digits(split: str) -> Dataset:
 
     Raises:
         ValueError: another split.
+        DataError: the file in the package is damaged.
     """
     if split not in ("train", "test"):
         raise ValueError(f"split={split!r}: expected 'train' or 'test'")
-    with resources.files("jcnn.data").joinpath("digits.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(_content()), allow_pickle=False) as arrays:
         sixteenths, labels = arrays["images"], arrays["labels"].astype(np.int32)
     test = held_out(labels)
     chosen = test if split == "test" else ~test
     images = ((sixteenths[chosen].astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)[..., None]
     labels = labels[chosen]
     return Dataset("digits", split, images, labels, tuple("0123456789"), fingerprint(images, labels), ATTRIBUTION)
+
+
+def _content() -> bytes:
+    place = resources.files("jcnn.data").joinpath("digits.npz")
+    content = place.read_bytes()
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        raise DataError(f"{place} is damaged: install jcnn anew")
+    return content

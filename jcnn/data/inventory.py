@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jcnn.data.cache import read_manifest
 from jcnn.data.dataset import DataError
@@ -62,6 +62,13 @@ def _decoded(place: Path) -> Entry:
         return Entry(place.name, f"damaged, made anew when used: {error}", size=size, place=place)
     if manifest is None:
         return Entry(place.name, "gone", place=place)
+    try:
+        return _described(place, manifest, size)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return Entry(place.name, f"damaged, made anew when used: {error!r}", size=size, place=place)
+
+
+def _described(place: Path, manifest: dict[str, Any], size: int) -> Entry:
     shapes = {split: described["shape"] for split, described in manifest["splits"].items()}
     counts = {split: shape[0] for split, shape in shapes.items()}
     source = Path(os.path.normpath(place / manifest["source"]["path"]))
@@ -73,7 +80,7 @@ def _decoded(place: Path) -> Entry:
 def _prepared(place: Path, folder: Path) -> Entry:
     name = str(place.relative_to(folder))
     try:
-        info = json.loads((place / "dataset_info.json").read_text())
+        info = json.loads((place / "dataset_info.json").read_text("utf-8"))
         counts = {split["name"]: sum(map(int, split["shardLengths"])) for split in info["splits"]}
         written = info["fileFormat"]
     except (OSError, ValueError, KeyError, TypeError) as error:

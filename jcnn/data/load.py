@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jcnn import printing
 from jcnn.data import cache
 from jcnn.data.dataset import DataError, Dataset, fingerprint
 from jcnn.data.digits import load_digits
@@ -85,7 +86,6 @@ def _decoded(
     name: str, folder: Path, originals: Path | None, place: Path, image_size: int | None, tell: Callable[[str], None]
 ) -> dict[str, Dataset]:
     """All splits of a set, prepared and decoded; kept in the cache if it can be written."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from jcnn.data.decode import decode
@@ -94,7 +94,7 @@ def _decoded(
     tell(f"preparing {name} in {folder}")
     builder = prepared(name, folder, originals, tell)
     source = Path(builder.data_path)
-    console = Console(stderr=True)
+    console = printing.console(stderr=True)
     damaged = "it is damaged: move that folder away, and run again to have it prepared anew"
     with (
         told(f"{source} cannot be read", damaged),
@@ -114,7 +114,11 @@ def _decoded(
     except OSError as error:
         tell(f"the decoded images cannot be kept in {place} ({error.strerror or error}); they will be decoded again next time")
         return datasets
-    return {split: cache.read(place, split) or dataset for split, dataset in datasets.items()}
+    try:
+        return {split: cache.read(place, split) or dataset for split, dataset in datasets.items()}
+    except DataError as error:
+        tell(f"the decoded images in {place} do not last ({error}); they will be decoded again next time")
+        return datasets
 
 
 def _resized(dataset: Dataset, image_size: int | None) -> Dataset:
@@ -125,6 +129,4 @@ def _resized(dataset: Dataset, image_size: int | None) -> Dataset:
 
 
 def _print(text: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True).print(text, soft_wrap=True, markup=False, highlight=False)
+    printing.console(stderr=True).print(printing.plain(text), soft_wrap=True)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import lzma
+import math
 import struct
 import tarfile
 import zlib
@@ -13,6 +14,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from jcnn.data.dataset import DataError
+from jcnn.disk import naming
 
 CIFAR10_FILES = {
     "data_batch_1.bin": "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
@@ -29,7 +31,7 @@ CIFAR_SHAPE = (32, 32, 3)
 
 def check_sha256(path: Path, expected: str) -> None:
     """Raises DataError if a file's SHA-256 is another than expected."""
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != expected:
         raise DataError(
@@ -44,10 +46,13 @@ def read_idx(path: Path) -> UInt8[np.ndarray, "n *s"]:
     Source: LeCun, Cortes & Burges, "The MNIST database of handwritten digits", "File formats".
 
     Raises:
-        DataError: cut short, damaged, or no such file.
+        DataError: cut short, damaged, or no IDX file of bytes.
+        OSError: it cannot be read; names it.
     """
+    with naming(path):
+        packed = path.read_bytes()
     try:
-        content = gzip.decompress(path.read_bytes())
+        content = gzip.decompress(packed)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(path, error) from error
     if len(content) < 4 or content[:3] != b"\0\0\x08":
@@ -56,7 +61,7 @@ def read_idx(path: Path) -> UInt8[np.ndarray, "n *s"]:
     start = 4 + 4 * rank
     shape = struct.unpack(f">{rank}I", content[4:start]) if len(content) >= start else ()
     pixels = np.frombuffer(content, np.uint8, offset=min(start, len(content)))
-    if not shape or pixels.size != int(np.prod(shape)):
+    if not shape or pixels.size != math.prod(shape):
         raise DataError(f"{path} holds {pixels.size:,} bytes after its header, expected those of a shape {shape}")
     return pixels.reshape(shape)
 
@@ -94,6 +99,7 @@ def read_tar(path: Path, wanted: Mapping[str, str]) -> dict[str, bytes]:
 
     Raises:
         DataError: damaged, cut short, or without one of them as a plain file.
+        OSError: it cannot be read; names it.
     """
     keys = {member: key for key, member in wanted.items()}
     found: dict[str, bytes] = {}
@@ -103,6 +109,8 @@ def read_tar(path: Path, wanted: Mapping[str, str]) -> dict[str, bytes]:
                 if member.name in keys and member.isfile() and (file := archive.extractfile(member)) is not None:
                     found[keys[member.name]] = file.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of what unpacks
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise _damaged(path, error) from error
     if missing := [member for member, key in keys.items() if key not in found]:
         raise DataError(f"{path} lacks {', '.join(missing)}: expected an archive as it was published")

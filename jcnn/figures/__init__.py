@@ -1,5 +1,6 @@
 """Every picture of a training run, and the page that holds them; the only place that knows Matplotlib."""
 
+import jcnn.figures.any_backend  # noqa: F401 (before anything else imports Matplotlib)
 from jcnn.figures.confusion import confusion_matrix
 from jcnn.figures.contact_sheet import contact_sheet
 from jcnn.figures.curves import learning_curves

@@ -14,6 +14,7 @@ from matplotlib.textpath import text_to_path
 from jcnn.data.dataset import Dataset
 from jcnn.figures.images import TILE, enlarge
 from jcnn.figures.style import LIGHT, SMALL, WIDTH, Theme, bare, new_figure, shorten, statement
+from jcnn.printing import visible
 from jcnn.summary import times
 
 MOST = 400
@@ -143,14 +144,14 @@ def contact_sheet(dataset: Dataset, *, per_class: int = 12, max_classes: int = 2
 def about_contact_sheet(dataset: Dataset, *, per_class: int = 12, max_classes: int = 20) -> str:
     """What the sheet holds, and the smallest and the largest class; arguments and errors as `contact_sheet`."""
     sheet = plan(dataset, per_class, max_classes)
-    text = f"Contact sheet of {dataset.name}, {dataset.split}"
+    text = f"Contact sheet of {visible(dataset.name)}, {dataset.split}"
     if sheet is None:
         return f"{text}: no classes or no pixels to show."
     text = f"{text}: {_summary(dataset, sheet)}"
     least, most = int(sheet.counts.argmin()), int(sheet.counts.argmax())
     if sheet.counts[least] == sheet.counts[most]:
         return f"{text}; every class has {_many(int(sheet.counts[most]), 'image')}."
-    names = dataset.class_names
+    names = [visible(name) for name in dataset.class_names]
     return f"{text}; from {sheet.counts[least]:,} of class {names[least]} to {sheet.counts[most]:,} of class {names[most]}."
 
 
@@ -230,8 +231,8 @@ def averaged(images: UInt8[np.ndarray, "n h w c"], shrink: int) -> UInt8[np.ndar
 
 
 def fitted(text: str, size: float, inches: float) -> str:
-    """The text on one line, shortened until it is no wider than that."""
-    text = " ".join(text.split())
+    """The text on one line, control characters made visible, shortened until it is no wider than that."""
+    text = visible(" ".join(text.split()))
     # Not even the narrowest letters fit in greater number.
     limits = range(min(len(text), int(inches * 72 / size / 0.2)), 0, -1)
     return next((short for limit in limits if extent(short := shorten(text, limit), size) <= inches), "…" if text else "")

@@ -17,9 +17,10 @@ from jcnn.figures.feature_maps import feature_maps, follow
 from jcnn.figures.filters import find_first_filters, first_filters
 from jcnn.figures.mistakes import confident_mistakes
 from jcnn.figures.page import picture, style_sheet
-from jcnn.figures.style import DARK, LIGHT, Theme, to_svg
+from jcnn.figures.style import DARK, LIGHT, Theme, by_defaults, to_svg
 from jcnn.layers import Network
 from jcnn.network import Params
+from jcnn.printing import visible
 from jcnn.summary import summary
 
 MISTAKES = 12
@@ -91,6 +92,12 @@ def render(run: Run) -> str:
             f"probabilities of shape {np.shape(run.probabilities)}: expected {(len(run.test.labels), run.test.classes)}, "
             "one row per test image, one column per class"
         )
+    run = _legible(run)
+    with by_defaults():
+        return _page(run)
+
+
+def _page(run: Run) -> str:
     parts = (_curves, _confusion, _mistakes, _filters, _feature_maps) if len(run.test.labels) else (_curves, _filters)
     sections = [
         *(part(run) for part in parts),
@@ -104,6 +111,16 @@ def render(run: Run) -> str:
         numbers=_numbers(run.numbers),
         sections="\n".join(section for section in sections if section),
         footer=f"<footer>{escape(run.attribution)}</footer>" if run.attribution else "",
+    )
+
+
+def _legible(run: Run) -> Run:
+    """Names of others without characters that steer the page, or that it cannot hold."""
+    test = run.test._replace(class_names=tuple(map(visible, run.test.class_names)))
+    config = {name: visible(value) if isinstance(value, str) else value for name, value in run.config.items()}
+    environment = {name: visible(value) for name, value in run.environment.items()}
+    return run._replace(
+        title=visible(run.title), test=test, config=config, environment=environment, attribution=visible(run.attribution)
     )
 
 

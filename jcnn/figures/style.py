@@ -3,7 +3,10 @@
 import base64
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -13,11 +16,20 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 
+from jcnn.disk import write_atomically
+from jcnn.printing import visible
+
 WIDTH = 5.0
 """Inches. Narrow on purpose: on a phone the page shrinks a figure to 3.6 inches, and its text must stay legible."""
 
 TEXT = 11.0
 SMALL = 10.0
+
+BACKENDS = {"png": "agg", "svg": "svg"}
+"""What draws each form, whatever backend is set."""
+
+UNTOUCHED = {"backend", "backend_fallback", "interactive", "toolbar"}
+"""Matplotlib's settings that concern windows, and may not be set again."""
 
 
 class Theme(NamedTuple):
@@ -50,6 +62,14 @@ class Theme(NamedTuple):
 
 LIGHT = Theme("light", "#fdfcfa", "#1d1f24", "#5a5e66", "#dcd9d3", "#efece6", "#0072b2", "#c24e00", "#003f66", "#6e2c00")
 DARK = Theme("dark", "#15171b", "#e9e6e0", "#a5a9b1", "#363a41", "#262a30", "#56b4e9", "#e69f00", "#d3ecfc", "#ffe8bd")
+
+
+@contextmanager
+def by_defaults(settings: Mapping[Any, Any] = MappingProxyType({})) -> Iterator[None]:
+    """While inside, Matplotlib has its own defaults and these settings, whatever matplotlibrc or a style of the user says."""
+    own = {name: value for name, value in mpl.rcParamsDefault.items() if name not in UNTOUCHED}
+    with mpl.rc_context({**own, **settings}):
+        yield
 
 
 def new_figure(height: float, theme: Theme, width: float = WIDTH) -> Figure:
@@ -86,7 +106,8 @@ def statement(text: str, theme: Theme, height: float = 1.2) -> Figure:
 
 def say(axes: Axes, text: str, theme: Theme) -> None:
     """Words in the middle of the axes."""
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme.muted, fontsize=TEXT)
+    words = {"ha": "center", "va": "center", "color": theme.muted, "fontsize": TEXT, "parse_math": False}
+    axes.text(0.5, 0.5, visible(text), transform=axes.transAxes, **words)
 
 
 def diverging(theme: Theme) -> Colormap:
@@ -116,8 +137,8 @@ def contrast(first: Any, second: Any) -> float:
 
 
 def shorten(text: str, limit: int) -> str:
-    """The text on one line, its end replaced by … if it is longer than the limit."""
-    text = " ".join(text.split())
+    """The text on one line, control characters made visible, its end replaced by … if it is longer than the limit."""
+    text = visible(" ".join(text.split()))
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
@@ -158,6 +179,16 @@ def to_gif(figures: Iterable[Figure], seconds: float = 0.6, dpi: float = 110) ->
     return file.getvalue()
 
 
+def save(figure: Figure, path: Path) -> None:
+    """Writes the figure as PNG, or in another form that the name's ending asks for; whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; names the file.
+        ValueError: an ending that Matplotlib knows no form for.
+    """
+    write_atomically(path, _save(figure, path.suffix.removeprefix(".").lower() or "png", {}, dpi=200))
+
+
 def data_uri(image: bytes, form: str = "svg+xml") -> str:
     """An image as an address that contains it."""
     return f"data:image/{form};base64," + base64.b64encode(image).decode("ascii")
@@ -165,10 +196,10 @@ def data_uri(image: bytes, form: str = "svg+xml") -> str:
 
 def _save(figure: Figure, form: str, settings: dict[Any, Any], **options: Any) -> bytes:
     file = io.BytesIO()
-    with warnings.catch_warnings(), mpl.rc_context(settings):
+    with warnings.catch_warnings(), by_defaults(settings):
         # Class names may be in any script; in SVG the reader's own fonts draw them.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(file, format=form, **options)
+        figure.savefig(file, format=form, backend=BACKENDS.get(form), **options)
     return file.getvalue()
 
 

@@ -2,8 +2,9 @@
 
 from jcnn.training.checkpoint import Checkpoint, CheckpointError
 from jcnn.training.config import Config, recipe, stored_config
+from jcnn.training.errors import MetricsError, RunInUseError, TrainingError
 from jcnn.training.evaluation import Evaluation, evaluate, make_predict
-from jcnn.training.loop import Result, TrainingError, train
+from jcnn.training.loop import Result, train
 from jcnn.training.restored import Restored, restore_run
 from jcnn.training.signals import Interrupted
 
@@ -13,8 +14,10 @@ __all__ = [
     "Config",
     "Evaluation",
     "Interrupted",
+    "MetricsError",
     "Restored",
     "Result",
+    "RunInUseError",
     "TrainingError",
     "evaluate",
     "make_predict",

@@ -8,20 +8,24 @@ noticed. Pickle is never read or written. Dtypes NumPy has no name for, such as 
 import hashlib
 import io
 import json
-import os
 import platform
 import re
-import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from textwrap import shorten
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-_NAME = re.compile(r"checkpoint-(\d{8})-([0-9a-f]{16})\.npz")
+from jcnn.disk import write_atomically
+from jcnn.training.archive import FORMAT, read_archive, stored_dtype
+
+T = TypeVar("T")
+_NAME = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.npz")
 KEPT = 3
 
 
@@ -48,7 +52,16 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **packages}
 
 
-def save(folder: Path, state: Any, *, step: int, seed: int, config: dict[str, Any], data: dict[str, Any]) -> Path:
+def save(
+    folder: Path,
+    state: Any,
+    *,
+    step: int,
+    seed: int,
+    config: dict[str, Any],
+    data: dict[str, Any],
+    settings: dict[str, str] | None = None,
+) -> Path:
     """Writes a checkpoint, then removes all but the newest three.
 
     The bytes go to a temporary file, are flushed to the disk, and only then get their name; at every moment the folder holds
@@ -61,6 +74,7 @@ def save(folder: Path, state: Any, *, step: int, seed: int, config: dict[str, An
         seed: the run's seed.
         config: the run's config, plain values.
         data: what the network was trained on, plain values.
+        settings: what is set from outside and may change the numbers.
 
     Returns:
         The new file.
@@ -70,12 +84,13 @@ def save(folder: Path, state: Any, *, step: int, seed: int, config: dict[str, An
     """
     named = {name: np.asarray(leaf) for name, leaf in _named_leaves(state)}
     manifest = {
-        "format": 1,
+        "format": FORMAT,
         "step": step,
         "seed": seed,
         "config": config,
         "data": data,
         "versions": versions(),
+        "settings": settings or {},
         "arrays": {name: {"shape": array.shape, "dtype": array.dtype.name} for name, array in named.items()},
     }
     buffer = io.BytesIO()
@@ -92,40 +107,22 @@ def save(folder: Path, state: Any, *, step: int, seed: int, config: dict[str, An
         raise CheckpointError(f"cannot write {path}: {error.strerror or error}{kept}") from error
     outdated = [other for other in candidates(folder) if other != path][KEPT - 1 :]
     for old in [*outdated, *folder.glob(".checkpoint-*.tmp")]:  # what a killed process left half-written
-        old.unlink(missing_ok=True)
+        with suppress(OSError):  # the new one is safe; what cannot be removed is only in the way
+            old.unlink()
     return path
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file so that it appears whole or not at all, and is on the disk when this returns.
-
-    Raises:
-        OSError: it cannot be written; nothing of it is left behind.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def candidates(folder: Path) -> list[Path]:
     """The files in a folder that are named as checkpoints, newest step first."""
-    return sorted((path for path in folder.glob("checkpoint-*.npz") if _NAME.fullmatch(path.name)), reverse=True)
+    matched = ((_NAME.fullmatch(path.name), path) for path in folder.glob("checkpoint-*.npz"))
+    found = [(int(match[1]), path) for match, path in matched if match]
+    return [path for _, path in sorted(found, reverse=True)]
 
 
 def load(path: Path) -> Checkpoint:
-    """Reads a checkpoint and proves it unchanged.
+    """Reads a checkpoint and proves it unchanged, and that it is what its manifest says, before any array of it is read.
+
+    Nothing in the file is believed: what is allocated is bounded by the file's own size.
 
     Raises:
         CheckpointError: missing, unreadable, truncated, changed, or not a checkpoint of this format.
@@ -133,40 +130,46 @@ def load(path: Path) -> Checkpoint:
     matched = _NAME.fullmatch(path.name)
     if not matched:
         raise CheckpointError(f"{path} is refused: expected a name such as checkpoint-00000040-0123456789abcdef.npz")
+    if path.exists() and not path.is_file():  # a pipe would keep us waiting
+        raise CheckpointError(f"{path} is refused: it is no file")
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            whole = digest[:16] == matched[2]
+            manifest, arrays = read_archive(file, path.stat().st_size) if whole else ({}, {})
     except OSError as error:
         raise CheckpointError(f"{path} is refused: {error.strerror or error}") from error
-    if hashlib.sha256(content).hexdigest()[:16] != matched[2]:
+    except Exception as error:  # whatever the readers of ZIP, NumPy and JSON make of bytes that somebody made up
+        reason = shorten(str(error), 200, placeholder="…") or type(error).__name__
+        raise CheckpointError(f"{path} is refused: not a checkpoint of jcnn ({reason})") from error
+    if not whole:
         raise CheckpointError(f"{path} is refused: its content is not what was written (truncated or changed)")
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            manifest = json.loads(archive["manifest"].tobytes())
-            listed = manifest["arrays"]
-            arrays = {name: _restored(archive[name], listed[name]["dtype"]) for name in listed}
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} is refused: not a checkpoint of jcnn ({error})") from error
+    if manifest["step"] != int(matched[1]):
+        raise CheckpointError(f"{path} is refused: it holds step {manifest['step']}, its name says {int(matched[1])}")
     return Checkpoint(path, manifest, arrays)
 
 
-def load_newest(folder: Path, refused: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint that is whole, or None where there is no file at all.
+def load_newest(folder: Path, refused: Callable[[str], None], use: Callable[[Checkpoint], T]) -> T | None:
+    """What `use` makes of the newest checkpoint that is whole and that it accepts; None where there is no file at all.
 
     Args:
         folder: where checkpoints lie.
         refused: told of every file that is passed over, and why.
+        use: takes a checkpoint, and raises CheckpointError for one that does not fit.
 
     Raises:
-        CheckpointError: there are files, and none can be trusted.
+        CheckpointError: there are files, and none can be used.
     """
     paths = candidates(folder)
+    reasons = []
     for path in paths:
         try:
-            return load(path)
+            return use(load(path))
         except CheckpointError as error:
-            refused(str(error))
-    if paths:
-        raise CheckpointError(f"no checkpoint in {folder} can be used: all {len(paths)} are refused")
+            reasons.append(str(error))
+            refused(reasons[-1])
+    if reasons:
+        raise CheckpointError(f"no checkpoint in {folder} can be used: all {len(paths)} are refused; {reasons[0]}")
     return None
 
 
@@ -198,8 +201,4 @@ def _named_leaves(tree: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _storable(array: np.ndarray) -> np.ndarray:
-    return array if array.dtype.isbuiltin == 1 else array.view(f"u{array.dtype.itemsize}")
-
-
-def _restored(array: np.ndarray, dtype: str) -> np.ndarray:
-    return array if array.dtype.name == dtype else array.view(jnp.dtype(dtype))
+    return array.view(stored_dtype(array.dtype.name))

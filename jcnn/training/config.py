@@ -1,11 +1,17 @@
 """What a training run is asked to do: every choice in one frozen value, checked before anything starts."""
 
 import dataclasses
+import hashlib
 import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from jcnn.disk import naming
+
+NAME = "config.json"
+ADVICE = "to go on, put the file back as it was; for another recipe, start a run of its own with another --out"
 
 Schedule = Literal["cosine", "constant"]
 Dtype = Literal["float32", "bfloat16", "float16", "float64"]
@@ -44,7 +50,10 @@ class Config:
     """The numbers to compute in."""
 
     def check(self) -> None:
-        """Raises ValueError for a value out of range, by name."""
+        """Raises ValueError for a value of another type or out of range, by name."""
+        for name, (kinds, expected) in KINDS.items():
+            if type(getattr(self, name)) not in kinds:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected {expected}")
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: expected at least 1")
@@ -71,6 +80,16 @@ class Config:
         return dataclasses.asdict(self)
 
 
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("data", "network", "schedule", "dtype"), ((str,), "a word")),
+    **dict.fromkeys(("epochs", "batch_size", "seed"), ((int,), "an integer")),
+    **dict.fromkeys(("learning_rate", "momentum", "warmup", "weight_decay"), ((float, int), "a number")),
+    "image_size": ((int, type(None)), "an integer or None"),
+    "augment": ((bool,), "True or False"),
+}
+"""Python's types of the values, as JSON gives them back; True is no integer here."""
+
+
 def recipe(data: str) -> Config:
     """The default recipe for a data set: that of the digits, who are few, in fewer epochs."""
     return Config(data=data) if data == Config.data else Config(data=data, epochs=10)
@@ -85,16 +104,38 @@ def differences(asked: Config, stored: dict[str, Any]) -> str:
     )
 
 
+def to_text(config: Config) -> str:
+    """The content of a run's `config.json`: the config, and a digest of it."""
+    values = config.to_json()
+    return json.dumps({**values, "digest": _digest(values)}, indent=1) + "\n"
+
+
 def stored_config(run: Path) -> Config | None:
     """The config that a run's folder was started with; None where there is none.
 
     Raises:
-        ValueError: the file is damaged, or of another version.
+        ValueError: the file is not, byte for byte, what was written; or it was written by another version.
+        OSError: it cannot be read; names it.
     """
-    path = run / "config.json"
-    if not path.exists():
+    path = run / NAME
+    try:
+        with naming(path):
+            content = path.read_bytes()
+    except FileNotFoundError:
         return None
     try:
-        return Config(**json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} is no config of this version: {error}") from error
+        values = json.loads(content)
+        digest = values.pop("digest", None)
+        config = Config(**values)
+        config.check()
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is no config of this version: {error}; {ADVICE}") from error
+    if digest is None:
+        raise ValueError(f"{path} has no digest: it was written by an older version, or by hand; {ADVICE}")
+    if content != to_text(config).encode():
+        raise ValueError(f"{path} is not what was written, its digest does not fit: damaged, or edited by hand; {ADVICE}")
+    return config
+
+
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

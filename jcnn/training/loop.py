@@ -1,6 +1,5 @@
 """A training run from its config to its result: steps, metrics, evaluations, checkpoints; resumed, interrupted, failed."""
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,16 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import numpy as np
 
-from jcnn import data
+from jcnn import data, printing
 from jcnn.data.dataset import Dataset
+from jcnn.disk import write_atomically
 from jcnn.layers import Network, Ops
 from jcnn.network import Params
 from jcnn.presets import preset
-from jcnn.training import checkpoint
-from jcnn.training.checkpoint import Checkpoint, CheckpointError
-from jcnn.training.config import Config, differences
+from jcnn.training import checkpoint, lock, settings
+from jcnn.training.checkpoint import Checkpoint, CheckpointError, versions
+from jcnn.training.config import NAME as CONFIG_NAME
+from jcnn.training.config import Config, differences, stored_config, to_text
+from jcnn.training.errors import TrainingError
 from jcnn.training.evaluation import Evaluation, evaluator
-from jcnn.training.metrics import MetricsFile, Record
+from jcnn.training.metrics import MetricsFile, Record, timing
 from jcnn.training.progress import ProgressBar
 from jcnn.training.signals import Interrupted, noted_signals
 from jcnn.training.step import State, fastest_ops, initial_state, make_run_steps, schedule
@@ -27,10 +29,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 STEPS_PER_CALL = 20
-
-
-class TrainingError(Exception):
-    """A run that cannot go on; the message says where, why and what to try."""
 
 
 class Result(NamedTuple):
@@ -44,9 +42,10 @@ class Result(NamedTuple):
         evaluation: of the final parameters, on the test images.
         test: the test images.
         ops: formulation and gradient it was trained with.
-        seconds: time spent training in this process, evaluations and checkpoints included, compilation not.
-        compile_seconds: time spent compiling.
-        images_per_second: training images over the time of the steps alone; 0 if there was none left to do.
+        seconds: time spent training, evaluations and checkpoints included, compilation not; of the whole run, also of the
+            parts before it was resumed.
+        compile_seconds: time spent compiling, of the whole run.
+        images_per_second: training images over the time of the steps alone, of the whole run.
     """
 
     out: Path
@@ -74,7 +73,7 @@ def train(
 
     Args:
         config: the recipe.
-        out: the run's folder, made if missing.
+        out: the run's folder, made if missing; nobody else trains in it meanwhile.
         resume: go on from the newest good checkpoint in `out`, if there is one; the final parameters are bit for bit those of a
             run that was never interrupted (same machine and number of threads).
         data_dir: where data sets lie, as in `jcnn.data.load`.
@@ -87,15 +86,36 @@ def train(
     Raises:
         ValueError: a config that does not fit the data, or a network that does not fit the images.
         DataError: images that cannot be had, none at all, or labels that are none of the classes.
-        TrainingError: a loss or parameters that are not finite; or `out` holds another run.
+        TrainingError: a loss or parameters that are not finite; `out` holds another run, or one that is being trained; or its
+            metrics are damaged.
         CheckpointError: a checkpoint that cannot be written, or none that can be trusted.
         Interrupted: after SIGTERM or Ctrl-C, the state saved.
     """
     config.check()
-    if console is None:
-        from rich.console import Console
+    console = console or printing.console(stderr=True)
 
-        console = Console(stderr=True)
+    def tell(text: str) -> None:
+        console.print(printing.plain(text), soft_wrap=True)
+
+    try:
+        with lock.held(out, tell), settings.fixed(config.dtype):
+            return _train(config, out, resume, data_dir, originals, console, tell)
+    except OSError as error:
+        if error.filename != str(out):
+            raise
+        raise CheckpointError(f"cannot write to {out}: {error.strerror}") from error
+
+
+def _train(
+    config: Config,
+    out: Path,
+    resume: bool,
+    data_dir: Path | None,
+    originals: Path | None,
+    console: "Console",
+    tell: Callable[[str], None],
+) -> Result:
+    """`train`, in a folder that is its own."""
 
     def load(split: str) -> Dataset:
         return data.load(
@@ -104,7 +124,7 @@ def train(
             data_dir=data_dir,
             originals=originals,
             image_size=config.image_size,
-            tell=lambda text: console.print(text, soft_wrap=True, markup=False, highlight=False),
+            tell=tell,
         ).checked()
 
     images, test = load("train"), load("test")
@@ -115,44 +135,41 @@ def train(
         )
     total = per_epoch * config.epochs
     network = preset(config.network, images.input_shape, images.classes)
-    folder = out / "checkpoints"
-    found = _open(out, folder, config, images, resume, console)
-
     template = jax.eval_shape(lambda: initial_state(config, network, images.input_shape, total))
-    state = checkpoint.restore(found, template) if found else initial_state(config, network, images.input_shape, total)
-    first = found.step if found else 0
+    found = _open(out, config, images, total, template, resume, tell)
+    state, first = found or (initial_state(config, network, images.input_shape, total), 0)
     metrics = MetricsFile(out / "metrics.jsonl", first)
+    if first and not metrics.records:
+        tell(f"warning: {out / 'metrics.jsonl'} is missing: the curves and times of the first {first} steps are lost")
 
     ops = fastest_ops()
     evaluate = evaluator(network, test, config.dtype, ops)
-    pixels, labels = jax.device_put((images.images, images.labels))
-    started = time.perf_counter()
-    steps = make_run_steps(config, network, len(images.images), ops).lower(state, pixels, labels, 0, 0).compile()
-    compile_seconds = time.perf_counter() - started
+    spent = timing(metrics.records)
+    folder = out / "checkpoints"
 
     def save(state: State, step: int) -> None:
-        checkpoint.save(folder, state, step=step, seed=config.seed, config=config.to_json(), data=_identity(images))
-
-    run = _Run(config, per_epoch, total, metrics, save, folder)
-    started = time.perf_counter()
-    with noted_signals() as signalled, ProgressBar(console, config.epochs, total) as bar:
-        state, busy = run.go(
-            lambda state, first, last: steps(state, pixels, labels, first, last), evaluate, state, first, signalled, bar
+        metrics.flush()  # before the checkpoint, whose step they have to reach
+        checkpoint.save(
+            folder,
+            state,
+            step=step,
+            seed=config.seed,
+            config=config.to_json(),
+            data=_identity(images),
+            settings={**settings.found(), **settings.machine()},
         )
-    seconds = time.perf_counter() - started
-    done = (total - first) * config.batch_size
-    return Result(
-        out,
-        network,
-        state.params,
-        metrics.records,
-        evaluate(state.params),
-        test,
-        ops,
-        seconds,
-        compile_seconds,
-        done / busy if busy else 0.0,
-    )
+
+    if first < total:
+        pixels, labels = jax.device_put((images.images, images.labels))
+        started = time.perf_counter()
+        steps = make_run_steps(config, network, len(images.images), ops).lower(state, pixels, labels, 0, 0).compile()
+        compile_seconds = spent.compile_seconds + time.perf_counter() - started
+        run = _Run(config, per_epoch, total, metrics, save, folder, compile_seconds, time.perf_counter() - spent.seconds)
+        with noted_signals() as signalled, ProgressBar(console, config.epochs, total) as bar:
+            state = run.go(
+                lambda state, first, last: steps(state, pixels, labels, first, last), evaluate, state, first, signalled, bar
+            )
+    return Result(out, network, state.params, metrics.records, evaluate(state.params), test, ops, *timing(metrics.records))
 
 
 class _Run(NamedTuple):
@@ -164,6 +181,9 @@ class _Run(NamedTuple):
     metrics: MetricsFile
     save: Callable[[State, int], None]
     folder: Path
+    compile_seconds: float
+    started: float
+    """When a run that was never interrupted would have begun its first step, by `time.perf_counter`."""
 
     def go(
         self,
@@ -173,17 +193,16 @@ class _Run(NamedTuple):
         first: int,
         signalled: Callable[[], int | None],
         bar: ProgressBar,
-    ) -> tuple[State, float]:
-        """Does all steps from `first` on; returns the final state and the seconds the steps took."""
+    ) -> State:
+        """Does all steps from `first` on; returns the final state."""
         rate = schedule(self.config, self.total)
-        step, busy = first, 0.0
+        step = first
         while step < self.total:
             last = min(step + STEPS_PER_CALL, self.total, (step // self.per_epoch + 1) * self.per_epoch)
             began = time.perf_counter()
             state, progress = steps(state, step, last)
             progress = jax.device_get(progress)
             took = time.perf_counter() - began
-            busy += took
             if progress.failed:
                 raise TrainingError(self._failure(_what_failed(progress), int(progress.step), progress, step))
             seen = (last - step) * self.config.batch_size
@@ -194,7 +213,9 @@ class _Run(NamedTuple):
                 "loss": float(progress.loss_sum) / (last - step),
                 "accuracy": int(progress.correct) / seen,
                 "learning_rate": float(np.asarray(rate(last - 1))),
+                "images": seen,
                 "images_per_second": seen / took,
+                **self._spent(),
             }
             self.metrics.append(record)
             bar.update(last, record["epoch"], record["loss"], record["accuracy"], seen / took)
@@ -210,6 +231,7 @@ class _Run(NamedTuple):
                         "epoch": step / self.per_epoch,
                         "loss": result.loss,
                         "accuracy": result.accuracy,
+                        **self._spent(),
                     }
                 )
                 self.save(state, step)
@@ -217,7 +239,11 @@ class _Run(NamedTuple):
                 if step % self.per_epoch:
                     self.save(state, step)
                 raise Interrupted(number, f"stopped at step {step} of {self.total}, state saved; --resume goes on from there")
-        return state, busy
+        return state
+
+    def _spent(self) -> dict[str, float]:
+        """The seconds of the whole run so far."""
+        return {"seconds": time.perf_counter() - self.started, "compile_seconds": self.compile_seconds}
 
     def _failure(self, what: str, step: int, progress: Any, first: int) -> str:
         losses = [record["loss"] for record in self.metrics.records if record["split"] == "train"]
@@ -243,22 +269,44 @@ def _what_failed(progress: Any) -> str:
     return "the loss of"
 
 
-def _open(out: Path, folder: Path, config: Config, images: Dataset, resume: bool, console: "Console") -> Checkpoint | None:
-    """Prepares the run's folder; the checkpoint to go on from, if any."""
-    if not resume and (out / "config.json").exists():
+def _open(
+    out: Path, config: Config, images: Dataset, total: int, template: State, resume: bool, tell: Callable[[str], None]
+) -> tuple[State, int] | None:
+    """Prepares the run's folder; the state and the step to go on from, if any."""
+    stored = out / CONFIG_NAME
+    if not resume and stored.exists():
         raise TrainingError(f"{out} holds a run already: add --resume to go on with it, or give another --out")
-    found = checkpoint.load_newest(folder, lambda text: console.print(f"warning: {text}", soft_wrap=True)) if resume else None
-    if found:
+    began = settings.found()
+
+    def use(found: Checkpoint) -> tuple[State, int]:
         if text := differences(config, found.manifest["config"]):
-            raise TrainingError(f"{out} was started with another config: {text}; use the stored values, or another --out")
+            raise CheckpointError(f"{found.path} is of another config: {text}; use the stored values, or another --out")
         if found.manifest["data"]["fingerprint"] != images.fingerprint:
-            raise TrainingError(f"the images of {config.data} are not those that {out} was started with; use another --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        checkpoint.write_atomically(out / "config.json", (json.dumps(config.to_json(), indent=1) + "\n").encode())
-    except OSError as error:
-        raise CheckpointError(f"cannot write to {out}: {error.strerror or error}") from error
-    return found
+            raise CheckpointError(
+                f"{found.path}: the images of {config.data} are not those that it was trained on; use another --out"
+            )
+        if found.step > total:
+            raise CheckpointError(f"{found.path} is refused: it is of step {found.step} of {total}")
+        state = checkpoint.restore(found, template)
+        now = {**versions(), **began, **settings.machine()}
+        if text := settings.differing(now, {**found.manifest["versions"], **found.manifest.get("settings", {})}):
+            tell(f"warning: {found.path} was computed otherwise: {text}; the result may differ in its last bits")
+        return state, found.step
+
+    state = None
+    if resume:
+        before = stored_config(out)
+        if before and (text := differences(config, before.to_json())):
+            raise TrainingError(f"{out} was started with another config: {text}; use the stored values, or another --out")
+        state = checkpoint.load_newest(out / "checkpoints", lambda text: tell(f"warning: {text}"), use)
+        if state and before is None:
+            tell(f"warning: {stored} is missing: written anew, as the checkpoint has it")
+    if not state and began:
+        listed = ", ".join(f"{name}={value}" for name, value in began.items())
+        tell(f"note: set from outside, and may change the result: {listed}; the report keeps it")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(stored, to_text(config).encode())
+    return state
 
 
 def _identity(images: Dataset) -> dict[str, Any]:

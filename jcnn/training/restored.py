@@ -9,8 +9,11 @@ import jax
 from jcnn.layers import Network
 from jcnn.network import Params, init
 from jcnn.presets import preset
+from jcnn.random_keys import key
 from jcnn.training import checkpoint
-from jcnn.training.checkpoint import CheckpointError
+from jcnn.training.checkpoint import Checkpoint, CheckpointError
+from jcnn.training.config import Config
+from jcnn.training.settings import fixed
 
 
 class Restored(NamedTuple):
@@ -34,15 +37,22 @@ def restore_run(run: Path, refused: Callable[[str], None]) -> Restored:
     Raises:
         CheckpointError: no folder, no checkpoint, or none that can be trusted.
     """
-    found = checkpoint.load_newest(run / "checkpoints", refused)
+    found = checkpoint.load_newest(run / "checkpoints", refused, _restored)
     if found is None:
         raise CheckpointError(f"{run} holds no checkpoint: expected the folder of a run, as `jcnn train` leaves it")
-    config, source = found.manifest["config"], found.manifest["data"]
-    shape = tuple(source["input_shape"])
-    network = preset(config["network"], shape, len(source["class_names"]))
-    template = jax.eval_shape(lambda: init(jax.random.key(0), network, shape, config["dtype"]))
+    return found
+
+
+def _restored(found: Checkpoint) -> Restored:
+    config, source = Config(**found.manifest["config"]), found.manifest["data"]
+    dtype, shape, names = config.dtype, tuple(source["input_shape"]), tuple(source["class_names"])
     own = found._replace(
         arrays={name.removeprefix("params/"): array for name, array in found.arrays.items() if name.startswith("params/")}
     )
-    params = checkpoint.restore(own, template)
-    return Restored(network, params, shape, tuple(source["class_names"]), config["dtype"], found.path)
+    with fixed(dtype):
+        try:
+            network = preset(config.network, shape, len(names))
+            template = jax.eval_shape(lambda: init(key(0), network, shape, dtype))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise CheckpointError(f"{found.path} is refused: no network of this version: {error}") from error
+        return Restored(network, checkpoint.restore(own, template), shape, names, dtype, found.path)

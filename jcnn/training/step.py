@@ -16,6 +16,7 @@ from jcnn.data.batches import batch_indices, epoch_order, to_input
 from jcnn.layers import Network, Ops
 from jcnn.losses import softmax_cross_entropy
 from jcnn.network import Params, apply, init
+from jcnn.random_keys import key
 from jcnn.training.config import Config
 
 
@@ -81,7 +82,7 @@ def optimizer(config: Config, steps: int) -> optax.GradientTransformation:
 
 def initial_state(config: Config, network: Network, input_shape: tuple[int, ...], steps: int) -> State:
     """First weights from the seed, an optimiser without memory."""
-    params = init(jax.random.fold_in(jax.random.key(config.seed), 0), network, input_shape, config.dtype)
+    params = init(jax.random.fold_in(key(config.seed), 0), network, input_shape, config.dtype)
     # Compiled, the zeros are one program; uncompiled, one for every leaf, which a start would feel.
     return State(params, jax.jit(optimizer(config, steps).init)(params))
 
@@ -123,7 +124,7 @@ def make_run_steps(config: Config, network: Network, n: int, ops: Ops) -> Wrappe
             chosen = batch_indices(order, step % per_epoch, config.batch_size)
             x = to_input(images[chosen], dtype)
             if config.augment:
-                x = warp(jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), 1), step), x)
+                x = warp(jax.random.fold_in(jax.random.fold_in(key(config.seed), 1), step), x)
             return x, labels[chosen]
 
         def body(carry: tuple[State, Progress, Array]) -> tuple[State, Progress, Array]:

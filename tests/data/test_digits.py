@@ -2,11 +2,12 @@
 
 import hashlib
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jcnn.data import Dataset, load
+from jcnn.data import DataError, Dataset, load
 
 FINGERPRINTS = {
     "train": "d10bc9f4b621227f81965724a976852c8e9a5bbb5c2e4a156470b1f626b14c2d",
@@ -72,3 +73,16 @@ def test_the_split_is_the_documented_one(splits: dict[str, Dataset]) -> None:
         members = sorted(np.flatnonzero(labels == label).tolist(), key=digest.__getitem__)
         chosen += members[: round(len(members) / 5)]
     np.testing.assert_array_equal(splits["test"].labels, labels[sorted(chosen)])
+
+
+def test_any_changed_byte_of_the_package_is_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = resources.files("jcnn.data").joinpath("digits.npz").read_bytes()
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
+    for position in range(0, len(content), len(content) // 50):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position % 8
+        (tmp_path / "digits.npz").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"digits\.npz is damaged: install jcnn anew"):
+            load("digits")
+    (tmp_path / "digits.npz").write_bytes(content)
+    assert load("digits").images.shape == (1438, 8, 8, 1)

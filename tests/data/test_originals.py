@@ -1,7 +1,9 @@
 """Published files as arrays, and what is said of those that are not."""
 
+import errno
 import gzip
 import io
+import struct
 import tarfile
 from pathlib import Path
 
@@ -101,3 +103,24 @@ def test_checksum(tmp_path: Path) -> None:
     check_sha256(path, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     with pytest.raises(DataError, match=r"file has a wrong checksum .SHA-256 ba7816bf8f01cfea…, expected 0000000000000000…."):
         check_sha256(path, "0" * 64)
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder"])
+def test_what_the_disk_refuses_is_told_by_name(tmp_path: Path, kind: str) -> None:
+    """It is not the file that is damaged, and nobody is told to remove it."""
+    path = tmp_path / "file"
+    if kind == "folder":
+        path.mkdir()
+    readers = (read_idx, lambda path: check_sha256(path, "0"), lambda path: read_tar(path, {"a": "b"}))
+    for read in readers:
+        with pytest.raises(OSError, match=r".") as told:
+            read(path)
+        assert told.value.filename == str(path)
+        assert told.value.errno in (errno.ENOENT, errno.EISDIR)
+
+
+def test_sizes_whose_product_overflows_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(b"\0\0\x08\x04" + struct.pack(">4I", 2**16, 2**16, 2**16, 2**16)))
+    with pytest.raises(DataError, match="holds 0 bytes after its header"):
+        read_idx(path)

@@ -187,3 +187,38 @@ def test_no_test_images():
 def test_probabilities_of_other_images_are_refused():
     with pytest.raises(ValueError, match=r"probabilities of shape \(3, 3\): expected \(12, 3\)"):
         render(make_run(probabilities=np.eye(3)))
+
+
+STEERING = (
+    "\x1b[31mred",
+    "bell\a",
+    "$x$ and a_$",
+    "<script>alert()</script>",
+    "\u202eright to left",
+    "half \ud800",
+    "new\nline\0",
+)
+
+
+def test_names_that_steer_are_shown_as_they_are_written():
+    """Every picture is XML that a browser draws, the page can be written, and no name is a tag, a formula or a control."""
+    run = make_run(title="\x1b[2J", attribution="\ud800", config={"data": "\x1b"}, environment={"A": "\u202e\x1b"})
+    rng = np.random.default_rng(0)
+    network = (*NETWORK[:-1], jcnn.Dense(len(STEERING)))
+    run = run._replace(
+        network=network,
+        params=jcnn.init(jax.random.key(0), network, (6, 6, 1)),
+        test=run.test._replace(class_names=STEERING, labels=rng.integers(0, len(STEERING), 12).astype(np.int32)),
+        probabilities=rng.dirichlet(np.ones(len(STEERING)), 12),
+    )
+    html = render(run)
+    html.encode()
+    page = Page(html)
+    drawn = [base64.b64decode(image["src"].split(",")[1]) for image in page.all("img")]
+    texts = "".join("".join(ElementTree.fromstring(image).itertext()) for image in drawn)  # noqa: S314 (ours)
+    assert page.all("script") == []
+    for shown in (r"\x1b[31mred", r"bell\x07", "$x$ and a_$", r"\u202eright"):
+        assert shown in texts
+        assert shown in html
+    steering = {letter for letter in html + texts if letter in "\x00\x07\x1b\u202e\ud800"}
+    assert steering == set()

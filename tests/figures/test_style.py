@@ -1,11 +1,12 @@
 import base64
 import itertools
+from pathlib import Path
 
 import matplotlib as mpl
 import pytest
 
-from jcnn.figures import DARK, LIGHT, to_png, to_svg
-from jcnn.figures.style import contrast, data_uri, new_figure, readable_on, shorten, statement
+from jcnn.figures import DARK, LIGHT, learning_curves, to_png, to_svg
+from jcnn.figures.style import by_defaults, contrast, data_uri, new_figure, readable_on, save, shorten, statement
 
 
 def test_contrast_has_the_values_of_the_standard():
@@ -62,3 +63,28 @@ def test_nothing_global_is_left_changed():
 
 def test_the_themes_differ_in_every_colour():
     assert not {*itertools.chain(LIGHT)} & {*itertools.chain(DARK)}
+
+
+def test_a_style_of_the_user_changes_nothing() -> None:
+    expected = to_svg(learning_curves([{"split": "test", "epoch": 1, "loss": 1.0, "accuracy": 0.5}]))
+    style = {"text.usetex": True, "font.size": 30, "lines.linewidth": 9, "savefig.bbox": "tight", "svg.fonttype": "path"}
+    with mpl.rc_context(style):
+        before = dict(mpl.rcParams)
+        with by_defaults():
+            drawn = to_svg(learning_curves([{"split": "test", "epoch": 1, "loss": 1.0, "accuracy": 0.5}]))
+        assert dict(mpl.rcParams) == before
+    assert drawn == expected
+
+
+def test_words_of_others_are_no_formula() -> None:
+    assert b"$x_1$ \\x1b" in to_svg(statement("$x_1$ \x1b", LIGHT))
+
+
+def test_a_figure_that_cannot_be_written_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "there.png").mkdir()
+    with pytest.raises(OSError, match=r".") as told:
+        save(statement("words", LIGHT), tmp_path / "there.png")
+    assert told.value.filename == str(tmp_path / "there.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
+    save(statement("words", LIGHT), tmp_path / "other.svg")
+    assert b"<svg" in (tmp_path / "other.svg").read_bytes()

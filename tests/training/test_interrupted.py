@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jcnn.training import checkpoint
+from jcnn.training import Config, checkpoint
+from jcnn.training.config import to_text
 from tests.flags import FOUR_DEVICES
 
 EPOCHS = 20
@@ -114,9 +116,10 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path, environment: Mappin
     process.send_signal(signal.SIGTERM)
     _, warned = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
-    assert warned.startswith("jcnn: stopped at step ")
-    assert warned.endswith("--resume goes on from there\n")
-    step = int(warned.split()[4])
+    *_, last = warned.splitlines()
+    assert last.startswith("jcnn: stopped at step ")
+    assert last.endswith("--resume goes on from there")
+    step = int(last.split()[4])
     assert checkpoint.load(checkpoint.candidates(out / "checkpoints")[0]).step == step
 
 
@@ -157,10 +160,12 @@ def test_a_wild_learning_rate_is_told_in_one_line_and_loses_nothing(tmp_path: Pa
     )
     _, warned = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
+    note, *lines = warned.splitlines()
+    assert note.startswith("note: set from outside, and may change the result: XLA_FLAGS=")
+    (warned,) = lines
     assert warned.startswith("jcnn: the loss of step ")
     assert "is not finite; the last finite loss was" in warned or "no loss was finite" in warned
     assert "a smaller --learning-rate (now 1e+18) or a longer --warmup (now 0)" in warned
-    assert warned.count("\n") == 1
 
 
 def test_a_failure_keeps_the_last_good_checkpoint(tmp_path: Path, uninterrupted: Path, environment: Mapping[str, str]) -> None:
@@ -173,10 +178,66 @@ def test_a_failure_keeps_the_last_good_checkpoint(tmp_path: Path, uninterrupted:
         tree.setdefault(top, {})[rest] = array * np.float32(1e30) if top == "params" else array
     config = found.manifest["config"]
     good = checkpoint.save(out / "checkpoints", tree, step=found.step, seed=7, config=config, data=found.manifest["data"])
-    (out / "config.json").write_text(json.dumps(config))
+    (out / "config.json").write_text(to_text(Config(**config)), "utf-8")
     process = start(environment, "--resume", "--out", str(out))
     _, warned = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert f"the loss of step {found.step} (epoch {EPOCHS}) is not finite" in warned
     assert f"the last good checkpoint is {good}" in warned
     assert checkpoint.load(good).step == found.step
+
+
+MATPLOTLIBRC = """
+text.usetex: True
+savefig.bbox: tight
+image.origin: lower
+axes.grid: True
+font.size: 30
+lines.linewidth: 9
+svg.fonttype: path
+"""
+
+HOSTILE = {
+    "JAX_DEFAULT_PRNG_IMPL": "rbg",
+    "JAX_THREEFRY_PARTITIONABLE": "0",
+    "JAX_RANDOM_SEED_OFFSET": "3",
+    "JAX_ENABLE_X64": "1",
+    "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+    "JAX_DEBUG_NANS": "1",
+    "JAX_DISABLE_JIT": "1",
+    "MPLBACKEND": "module_of_a_notebook_that_is_not_here",
+    "FORCE_COLOR": "1",
+    "CLICOLOR_FORCE": "1",
+    "TTY_COMPATIBLE": "1",
+    "TTY_INTERACTIVE": "1",
+    "COLUMNS": "20",
+    "PYTHONHASHSEED": "1",
+    "TZ": "Asia/Kathmandu",
+    "LC_ALL": "C",
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
+}
+
+
+def test_nothing_set_from_outside_changes_a_run_its_report_or_what_is_told(
+    tmp_path: Path, uninterrupted: Path, environment: Mapping[str, str]
+) -> None:
+    """All at once: random numbers, colours, backends, styles, languages of other people."""
+    (tmp_path / "matplotlibrc").write_text(MATPLOTLIBRC, "utf-8")
+    out = tmp_path / "run"
+    process = start({**environment, **HOSTILE, "MATPLOTLIBRC": str(tmp_path)}, "--out", str(out), *RECIPE)
+    said, warned = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, warned
+    assert_same_result(out, uninterrupted)
+    assert f"training lecture on digits, seed 7, in {out}\n" in said
+    assert said.endswith(f"report: {out}/report.html\n")
+    assert "\x1b" not in said + warned
+    assert "\r" not in said + warned
+    assert warned.startswith("note: set from outside, and may change the result: XLA_FLAGS=")
+    assert warned.count("\n") == 1
+    pages = [(run / "report.html").read_text("utf-8") for run in (out, uninterrupted)]
+    ours, theirs = (re.findall(r"base64,([A-Za-z0-9+/=]+)", page) for page in pages)
+    assert len(ours) == 10
+    assert ours == theirs
+    assert re.search(r'<th scope="row">XLA_FLAGS</th><td>.*xla_backend_optimization_level=1', pages[0])

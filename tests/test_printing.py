@@ -1,0 +1,66 @@
+"""Names of others are shown as they are written, whatever is in them."""
+
+from io import StringIO
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.table import Table
+
+from jcnn import printing
+from jcnn.printing import plain, visible
+from tests.draws import draws
+
+STEERING = ["[/red]x", "[bold]", "\\[red]", "a\\", ":smile:", "\x1b[2J", "\a", "a\rb", "a\nb", "\u202eabc", "\u2028", "\x9b2J"]
+STEERING += ["\ud800"]  # half a character: of a file name that is not UTF-8
+
+
+@given(st.text(st.characters(exclude_categories=())))
+@draws(2)
+@example("\x1b[31mred\x1b[0m\a\b\x7f\x9b")
+def test_what_is_visible_steers_nothing_and_can_be_encoded(text: str) -> None:
+    shown = visible(text)
+    shown.encode()
+    assert shown.isprintable() or not any(letter in shown for letter in "\x1b\a\b\r\n\t\x7f\x9b\u202e\u2066\u2028\u2029")
+    assert visible(shown) == shown
+
+
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp"))))
+@draws(2)
+def test_ordinary_names_in_any_script_are_left_alone(text: str) -> None:
+    assert visible(text) == text
+
+
+@pytest.mark.parametrize("name", STEERING, ids=ascii)
+def test_a_name_is_printed_as_it_is_written(name: str) -> None:
+    """In a line, in a table, in colours on a terminal: the same letters."""
+    for terminal in (False, True):
+        file = StringIO()
+        console = Console(file=file, force_terminal=terminal, width=100)
+        table = Table(show_header=False, box=None)
+        table.add_row(plain(name), plain("!"))
+        console.print(plain(f"in {name}!"), soft_wrap=True)
+        console.print(table)
+        line, row = file.getvalue().splitlines()
+        assert line == f"in {visible(name)}!"
+        assert row.split() == [*visible(name).split(), "!"]
+
+
+@pytest.mark.parametrize("name", ["FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "CLICOLOR_FORCE", "NO_COLOR"])
+def test_only_a_terminal_is_a_terminal(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(name, "1")
+    for stderr in (False, True):
+        console = printing.console(stderr=stderr)
+        assert not console.is_terminal
+        assert not console.is_interactive
+        console.print("[bold red]words[/]")
+    assert capsys.readouterr() == ("words\n", "words\n")
+
+
+@pytest.mark.parametrize("stderr", [False, True])
+def test_a_terminal_is_one(stderr: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"sys.{'stderr' if stderr else 'stdout'}.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert printing.console(stderr=stderr).is_terminal
+    assert not printing.console(stderr=not stderr).is_terminal

@@ -1,0 +1,72 @@
+"""What a run was asked to do, on the disk: read back, or refused by name once a bit of it changed."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jcnn.training.config import Config, stored_config, to_text
+
+CONFIG = Config(data="mnist", image_size=20, epochs=3, learning_rate=0.1)
+
+
+def test_a_config_is_read_back(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(to_text(CONFIG), "utf-8")
+    assert stored_config(tmp_path) == CONFIG
+
+
+def test_no_config(tmp_path: Path) -> None:
+    assert stored_config(tmp_path) is None
+
+
+def test_any_flipped_bit_is_noticed_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    content = to_text(CONFIG).encode()
+    for flip in np.random.default_rng(0).choice(8 * len(content), 200, replace=False):
+        damaged = bytearray(content)
+        damaged[flip // 8] ^= 1 << flip % 8
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"config\.json (is no config of this version|is not what was written)"):
+            stored_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(to_text(CONFIG).replace('"epochs": 3', '"epochs": 4'), "does not fit: .*another --out", id="by hand"),
+        pytest.param(to_text(CONFIG).replace("\n", ""), "digest does not fit", id="other spaces"),
+        pytest.param(to_text(CONFIG).replace('"epochs": 3', '"epochs": 9, "epochs": 3'), "digest does not fit", id="twice"),
+        pytest.param(json.dumps(CONFIG.to_json()), "has no digest: .*by an older version", id="of an older version"),
+        pytest.param('{"epochs": "many", "digest": ""}', "epochs='many': expected an integer", id="a word for a number"),
+        pytest.param('{"colour": 1, "digest": ""}', "no config of this version", id="an unknown choice"),
+        pytest.param("[]", "no config of this version", id="a list"),
+        pytest.param("[" * 100_000, "no config of this version", id="nested deep"),
+        pytest.param("", "no config of this version", id="empty"),
+    ],
+)
+def test_another_hand_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "config.json").write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=rf"config\.json .*{message}"):
+        stored_config(tmp_path)
+
+
+def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(OSError, match=r"config\.json"):
+        stored_config(tmp_path)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Config)])
+@pytest.mark.parametrize("value", [[], {}, b"", 1j], ids=repr)
+def test_a_value_of_another_type_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{name}="):
+        replace(CONFIG, **{name: value}).check()
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "seed", "image_size", "learning_rate"])
+def test_true_is_no_number(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}=True: expected a"):
+        replace(CONFIG, **{name: True}).check()
