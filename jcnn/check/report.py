@@ -87,6 +87,7 @@ class Report:
         left_out: cases that the candidate does not take, and why.
         picture: the smallest failing case, drawn in numbers.
         witnesses: further tests.
+        printed: what the candidate printed, in short, where that was kept apart.
     """
 
     subject: str
@@ -98,6 +99,7 @@ class Report:
     left_out: tuple[str, ...] = ()
     picture: str | None = None
     witnesses: tuple[Witness, ...] = ()
+    printed: str = ""
 
     @property
     def kinks(self) -> int:
@@ -146,6 +148,8 @@ class Report:
             parts.append(Text(f"{witness.name}: {mark}, {witness.found}"))
         if self.left_out:
             parts.append(Text(f"left out: {'; '.join(self.left_out)}"))
+        if self.printed:
+            parts.append(Text(f"it printed {self.printed}"))
         if self.diagnosis:
             parts.append(Text(self.diagnosis, style="bold"))
         if self.picture:

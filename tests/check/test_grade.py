@@ -196,7 +196,7 @@ def test_no_case_taken_is_a_bug() -> None:
 
     report = grade(candidate, "conv")
     assert report.verdict == "bug"
-    assert "takes none of the cases" in str(report.diagnosis)
+    assert "takes none of the 15 cases" in str(report.diagnosis)
 
 
 def test_unknown_kinds_and_things_that_are_no_functions() -> None:
