@@ -67,7 +67,9 @@ def main() -> None:
     send(-1, {"parameters": _parameters(outcome.signature_of(candidate))})
     while request := _receive(requests):
         header, args = request
-        found = outcome.perform(candidate, args, _as_tuples(header["options"]), header["outputs"])
+        # Ctrl-C does not reach this process: it has a session of its own.
+        options, outputs = _as_tuples(header["options"]), header["outputs"]
+        found = outcome.perform(candidate, args, options, outputs, interrupted=lambda: False)
         arrays = [leaf for leaf in found.leaves if leaf is not None]
         told = {
             "case": header["case"],

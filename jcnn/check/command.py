@@ -20,7 +20,7 @@ class Check:
     """
 
     operations: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Operations to check, such as conv; by default all."""
+    """Operations to check, such as conv, or conv_backward for its gradients alone; by default all."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print JSON in place of the table."""
 

@@ -62,7 +62,7 @@ def perform(
     options: dict[str, Any],
     outputs: Sequence[str],
     *,
-    interrupted: Callable[[], bool] = lambda: False,
+    interrupted: Callable[[], bool] = lambda: True,
 ) -> Outcome:
     """Calls the candidate, and copies what it returns at once.
 
@@ -71,7 +71,7 @@ def perform(
         args: the positional arguments by name; the candidate gets copies.
         options: the keyword arguments.
         outputs: the names of what it should return.
-        interrupted: whether a person pressed Ctrl-C; a KeyboardInterrupt of the candidate's own is an exception as any other.
+        interrupted: whether a KeyboardInterrupt comes of Ctrl-C; one of the candidate's own is an exception as any other.
 
     Raises:
         KeyboardInterrupt: a person pressed Ctrl-C.
