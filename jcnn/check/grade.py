@@ -16,7 +16,7 @@ from jcnn.check.isolated import MEMORY, TIMEOUT, Limits, Place, Run, run
 from jcnn.check.judge import judge
 from jcnn.check.kinds import Expected, Kind, expected_of, kind_of
 from jcnn.check.least import too_few
-from jcnn.check.outcome import Outcome, ask, cleaned, perform, signature_of
+from jcnn.check.outcome import Outcome, ask, cleaned, name_of, perform, signature_of
 from jcnn.check.picture import picture
 from jcnn.check.precision import double_precision
 from jcnn.check.report import Report, Row, Verdict, Worst, worst_verdict
@@ -72,8 +72,7 @@ def grade(candidate: Callable[..., Any], kind: str) -> Report:
             return perform(candidate, case.args, case.options, known.leaves, interrupted=interrupted)
 
         outcomes = [ask(signature, case, partial(answer, case)) for case in known.cases]
-    name = getattr(candidate, "__name__", type(candidate).__name__)
-    return _report(known, expected, Run(tuple(outcomes)), str(name))
+    return _report(known, expected, Run(tuple(outcomes)), name_of(candidate))
 
 
 def grade_file(place: str, kind: str, *, timeout: float = TIMEOUT, memory: float = MEMORY) -> Report:

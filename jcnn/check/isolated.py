@@ -113,8 +113,14 @@ class _EndError(Exception):
 def run(place: Place, kind: Kind, limits: Limits) -> Run:
     """Gives a candidate all cases, in a process of its own or, where that ends, in a few.
 
-    Two runs at once do not know of each other. What the candidate started is ended with it.
+    Two runs at once do not know of each other. What the candidate started is ended with it, except what left its session after
+    the process had ended.
+
+    Raises:
+        OSError: this is no POSIX system.
     """
+    if os.name != "posix":
+        raise OSError("grading a file takes the processes of a POSIX system; grade a function by jcnn.check.grade")
     candidate = _Candidate(place, kind, limits)
     outcomes, fault = [], None
     try:
@@ -126,6 +132,8 @@ def run(place: Place, kind: Kind, limits: Limits) -> Run:
         fault = f"{place.module if not outcomes else 'It'} {end}."
     finally:
         candidate.stop()
+    if candidate.forked and fault is None:
+        fault = "It forks, and both processes go on."
     not_run = Outcome(declined="not run", asked=False)
     outcomes += [not_run] * (len(kind.cases) - len(outcomes))
     return Run(tuple(outcomes), fault, candidate.printed())
@@ -137,6 +145,7 @@ class _Candidate:
     def __init__(self, place: Place, kind: Kind, limits: Limits) -> None:
         self.place, self.kind, self.limits = place, kind, limits
         self.signature: inspect.Signature | None = None
+        self.forked = False
         self._process: _Process | None = None
         self._started = 0
         self._output = _Output()
@@ -185,6 +194,7 @@ class _Candidate:
         """Ends the process and all it started, whatever they do."""
         if self._process is not None:
             self._process.stop()
+            self.forked |= self._process.forked
             self._process = None
 
     def printed(self) -> str:
@@ -233,6 +243,7 @@ class _Process:
         for descriptor in (self._requests, self._answers, self._printed):
             os.set_blocking(descriptor, False)
         self._inbox = bytearray()
+        self.forked = False
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._answers, selectors.EVENT_READ)
         self._selector.register(self._printed, selectors.EVENT_READ)
@@ -248,16 +259,16 @@ class _Process:
         Raises:
             _EndError: there is none, or something else; the process is of no use any more.
         """
-        if self._inbox:
-            raise _EndError("sends more than it was asked for")
+        self._expect_nothing()
         deadline = time.monotonic() + seconds
         left = memoryview(request)
         self._selector.register(self._requests, selectors.EVENT_WRITE)
         try:
             while True:
-                if self._inbox and (found := _parse(self._inbox, most)) is not None:
-                    if left or self._inbox:
+                if (found := self._next(most)) is not None:
+                    if left:
                         raise _EndError("sends more than it was asked for")
+                    self._expect_nothing()
                     return found
                 wait = deadline - time.monotonic()
                 if wait <= 0:
@@ -283,12 +294,10 @@ class _Process:
         assert self._process.stdin is not None  # noqa: S101 (for the type checker)
         self._process.stdin.close()
         deadline = time.monotonic() + _GRACE
-        while not self._inbox and (wait := deadline - time.monotonic()) > 0:
+        while (wait := deadline - time.monotonic()) > 0:
             if self._answers in self._ready(wait) and not self._read_answers():
                 break
-        if self._inbox:
-            _parse(self._inbox, 0)
-            raise _EndError("sends more than it was asked for")
+            self._expect_nothing()
 
     def stop(self) -> None:
         """Ends the process and all it started."""
@@ -304,6 +313,18 @@ class _Process:
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
+
+    def _next(self, most: int) -> _Answer | None:
+        """The next answer, if it is there; what copies of the process say is noted on the way."""
+        while (found := _parse(self._inbox, most)) is not None:
+            if "forked" not in found[0]:
+                return found
+            self.forked = True
+        return None
+
+    def _expect_nothing(self) -> None:
+        if self._next(0) is not None or self._inbox:
+            raise _EndError("sends more than it was asked for")
 
     def _ready(self, seconds: float) -> set[int]:
         """The descriptors of the channel that can be used now; what is printed is taken in on the way."""
@@ -381,7 +402,7 @@ def _parse(inbox: bytearray, most: int) -> _Answer | None:
     """Takes the first message out of what has come; None while it is not all there.
 
     Raises:
-        _EndError: it is no message, or says that the candidate forked.
+        _EndError: it is no message.
     """
     if len(inbox) < 4:
         return None
@@ -396,8 +417,6 @@ def _parse(inbox: bytearray, most: int) -> _Answer | None:
         raise _EndError(_NO_ANSWER) from None
     if not isinstance(header, dict):
         raise _EndError(_NO_ANSWER)
-    if "forked" in header:
-        raise _EndError("forks, and both processes return from the call")
     shapes = header.get("shapes", [])
     if not isinstance(shapes, list) or len(shapes) > most or not all(map(_is_shape, shapes)):
         raise _EndError(_NO_ANSWER)

@@ -103,6 +103,14 @@ def signature_of(candidate: Callable[..., Any]) -> inspect.Signature | None:
         return None
 
 
+def name_of(candidate: Callable[..., Any]) -> str:
+    """The candidate's name, as it may be printed."""
+    try:
+        return cleaned(str(getattr(candidate, "__name__", type(candidate).__name__)))
+    except BaseException:  # noqa: BLE001 (the name is the candidate's to define)
+        return "the candidate"
+
+
 def _not_taken(signature: inspect.Signature, case: "Case") -> str | None:
     """Why the candidate's signature has no place for the case."""
     try:

@@ -55,7 +55,6 @@ CRASHES = {
     "want of memory": ("import numpy; numpy.ones(2**32)", "raises MemoryError: Unable to allocate 32.0 GiB"),
     "a signal of its own": ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "is ended by SIGTERM"),
     "closed channel": ("import os; os.closerange(0, 99)", "ends its process (exit code 1)"),
-    "forked": ("import os; os.fork(); return abs(x) * (x > 0)", "forks, and both processes return from the call"),
     "hidden message": (
         """
     class Hidden(Exception):
@@ -84,6 +83,10 @@ CRASHES = {
 }
 
 
+if sys.platform != "linux":
+    del CRASHES["want of memory"]  # memory is limited in Linux only
+
+
 @pytest.mark.parametrize("name", CRASHES)
 def test_a_call_that_does_not_return(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """In one case only, and right in all others, which are still graded."""
@@ -95,6 +98,12 @@ def test_a_call_that_does_not_return(name: str, capsys: pytest.CaptureFixture[st
     assert sentence in str(report["diagnosis"])
     assert "It fails in 1 of 6 cases" in str(report["diagnosis"])
     assert len(str(report["diagnosis"])) < 1000
+
+
+def test_a_call_from_which_two_processes_return(capsys: pytest.CaptureFixture[str]) -> None:
+    code, report = graded(capsys, RELU.replace("return", "import os; os.fork(); return"))
+    assert (code, report["verdict"]) == (1, "bug")
+    assert report["diagnosis"] == "It forks, and both processes go on."
 
 
 def test_a_process_that_ends_in_every_case_is_not_started_for_ever() -> None:
@@ -113,7 +122,7 @@ def test_a_process_that_ends_in_every_case_is_not_started_for_ever() -> None:
         pytest.param("raise KeyboardInterrupt", "homework.py cannot be imported: KeyboardInterrupt", id="interrupt"),
         pytest.param("import os\nos.kill(os.getpid(), 11)", "is ended by SIGSEGV", id="crash"),
         pytest.param("import time\ntime.sleep(99)", "takes longer than the 3 s it has while it is imported", id="slow"),
-        pytest.param("import os\nos.fork()\n" + RELU, "forks, and both processes return", id="forked"),
+        pytest.param("import os\nos.fork()\n" + RELU, "It forks, and both processes go on.", id="forked"),
     ],
 )
 def test_an_import_that_does_not_return(source: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,12 +131,20 @@ def test_an_import_that_does_not_return(source: str, sentence: str, capsys: pyte
     assert sentence in str(report["diagnosis"])
 
 
+JUDGE = """
+import sys, jcnn.check
+room = sys.modules["jcnn.check.grade"]
+judge = room.judge
+room.judge = lambda case, leaf, expected, got, *a, **o: judge(case, leaf, expected, expected.value, *a, **o)
+"""
+WORST = """
+import sys, jcnn.check
+sys.modules["jcnn.check.grade"].worst_verdict = lambda verdicts: "agrees"
+"""
 PATCHES = {
     "exit at the end": "import atexit, os; atexit.register(lambda: os._exit(0))",
     "a thread that exits": "import os, threading; threading.Timer(60, lambda: os._exit(0)).start()",
-    "jcnn.check.judge": "import jcnn.check.grade as g; g.judge = g.worst_verdict = lambda *a, **o: 'agrees'",
-    "Report": "import jcnn.check.report as r; r.Report.verdict = property(lambda self: 'agrees')",
-    "NumPy": "import numpy as np; np.allclose = np.array_equal = np.abs = lambda *a, **o: True",
+    "NumPy": "import numpy as np; np.abs = lambda x, *a, **o: 0 * x; np.allclose = np.array_equal = lambda *a, **o: True",
     "builtins": "import builtins; builtins.max = min; builtins.isinstance = lambda *a: True",
     "json": 'import json; json.dumps = lambda *a, **o: \'{"verdict": "agrees"}\'',
     "the command's exit": "import sys; sys.exit = sys.excepthook = lambda *a: None",
@@ -136,13 +153,20 @@ PATCHES = {
 }
 
 
-@pytest.mark.parametrize("name", PATCHES)
-@pytest.mark.parametrize("when", ["imported", "called"])
-def test_a_verdict_cannot_be_patched(name: str, when: str, capsys: pytest.CaptureFixture[str]) -> None:
-    if "jcnn" in PATCHES[name] and when == "called":
-        pytest.skip("as when imported, and JAX is slow to import")
-    at_import, at_call = (PATCHES[name], "pass") if when == "imported" else ("", PATCHES[name])
-    code, report = graded(capsys, f"{at_import}\ndef relu(x):\n    {at_call}\n    return x + 1\n")
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(JUDGE + WRONG, id="jcnn's judge, imported"),
+        pytest.param(WORST + WRONG, id="jcnn's verdict, imported"),
+        *(pytest.param(f"{patch}\n{WRONG}", id=f"{name}, imported") for name, patch in PATCHES.items()),
+        *(
+            pytest.param(WRONG.replace("return", f"{patch}\n    return"), id=f"{name}, called")
+            for name, patch in PATCHES.items()
+        ),
+    ],
+)
+def test_a_verdict_cannot_be_patched(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, report = graded(capsys, source)
     assert (code, report["verdict"]) == (1, "bug")
 
 
@@ -399,6 +423,13 @@ NOT_ONE_NUMBER = "if not isinstance(stride, int) or not isinstance(padding, int)
             1,
             'declines "padding", "padding and stride": not implemented (later)',
             id="padding",
+        ),
+        pytest.param(
+            "*, stride=1, padding=0",
+            "import os; x.ndim == 3 and os._exit(0)\n    " + NOT_ONE_NUMBER,
+            1,
+            'In the case "one axis" it ends its process',
+            id="no crash for other ranks",
         ),
         pytest.param("*, stride=1, padding=0", "raise NotImplementedError", 1, "It takes none of the 15 cases", id="all"),
     ],

@@ -309,3 +309,16 @@ def test_who_declines_what_everybody_takes_has_failed() -> None:
     report = grade(candidate, "conv_backward")
     assert report.verdict == "bug"
     assert "It takes only 1 of the 15 cases that every conv_backward" in str(report.diagnosis)
+
+
+def test_a_candidate_that_answers_no_question() -> None:
+    class Silent:
+        def __getattr__(self, name: str) -> Any:
+            raise SystemExit(0)
+
+        def __call__(self, *args: Any, **options: Any) -> Any:
+            raise SystemExit(0)
+
+    report = grade(Silent(), "relu")
+    assert report.verdict == "bug"
+    assert report.diagnosis == "It raises SystemExit: 0"
