@@ -17,6 +17,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 
 _PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36  # of prctl, in Linux
+_LAST_SECONDS = 10
 
 
 def pack(header: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> bytes:
@@ -80,6 +82,9 @@ def main() -> None:
             "raised": found.raised,
         }
         send(header["case"], told, arrays)
+    os.close(answers)
+    # As long as this process is there, what the candidate started can be found; the grader ends it all.
+    time.sleep(_LAST_SECONDS)
 
 
 def _load_outcome() -> ModuleType:
@@ -224,5 +229,3 @@ def _parameters(signature: inspect.Signature | None) -> list[tuple[str, int, boo
 
 if __name__ == "__main__":
     main()
-    # Neither what the candidate left for the end of the process nor a thread of its own holds this up.
-    os._exit(0)

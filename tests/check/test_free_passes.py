@@ -1,5 +1,6 @@
 """Candidates that ask for a verdict they have not earned, and honest ones that must not be taken for those."""
 
+import inspect
 import io
 import json
 import os
@@ -12,11 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jcnn import cli
-from jcnn.check import assert_grades, grade_file
+from jcnn.check import assert_grades, grade_file, isolated
+from jcnn.check.candidate_process import pack
 from jcnn.check.kinds import KINDS, kind_of
 from jcnn.check.least import is_least
+from tests.draws import draws
 
 RELU = "import numpy as np\n\ndef relu(x):\n    return np.maximum(x, 0)\n"
 WRONG = "def relu(x):\n    return x + 1\n"
@@ -52,7 +57,7 @@ CRASHES = {
     "KeyboardInterrupt": ("raise KeyboardInterrupt", "raises KeyboardInterrupt: (no message)"),
     "GeneratorExit": ("raise GeneratorExit('no')", "raises GeneratorExit: no"),
     "endless recursion": ("return relu(x)", "raises RecursionError"),
-    "want of memory": ("import numpy; numpy.ones(2**32)", "raises MemoryError: Unable to allocate 32.0 GiB"),
+    "want of memory": ("import numpy; numpy.empty(6 * 2**27)", "raises MemoryError: Unable to allocate 6.00 GiB"),
     "a signal of its own": ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "is ended by SIGTERM"),
     "closed channel": ("import os; os.closerange(0, 99)", "ends its process (exit code 1)"),
     "hidden message": (
@@ -126,7 +131,7 @@ def test_a_process_that_ends_in_every_case_is_not_started_for_ever() -> None:
     ],
 )
 def test_an_import_that_does_not_return(source: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, report = graded(capsys, source, "relu", "--timeout", "1")
+    code, report = graded(capsys, source, "relu", *(["--timeout", "1"] if "sleep" in source else []))
     assert (code, report["verdict"]) == (1, "bug")
     assert sentence in str(report["diagnosis"])
 
@@ -179,8 +184,9 @@ FORGERIES = {
     "a negative shape": "say({'case': 0, 'shapes': [[-1]], 'dtypes': ['float64'], 'raised': False})",
     "a shape of words": "say({'case': 0, 'shapes': [['1']], 'dtypes': ['float64'], 'raised': False})",
     "many arrays": "say({'case': 0, 'shapes': [[0]] * 999, 'dtypes': ['float64'] * 999, 'raised': False})",
-    "no arrays": "say({'case': 0, 'shapes': [], 'dtypes': [], 'raised': False})",
-    "another case": "say({'case': 5, 'shapes': [[1]], 'dtypes': ['float64'], 'raised': False}, bytes(8))",
+    "no arrays": "say({'case': 0, 'shapes': [], 'dtypes': [], 'raised': False}); time.sleep(99)",
+    "no reason": "say({'case': 0, 'shapes': [[1, 1]], 'dtypes': ['float64'], 'raised': True}, bytes(8)); time.sleep(99)",
+    "another case": "say({'case': 5, 'shapes': [[1, 1]], 'dtypes': ['float64'], 'raised': False}, bytes(8)); time.sleep(99)",
     "two answers": "say({'case': 0, 'shapes': [[1, 1]], 'dtypes': ['float64'], 'raised': False}, bytes(8))",
     "an answer after the last": "os.fork() or (time.sleep(0.1), say({'case': 5}), os._exit(0))",
     "half an answer": "say({'case': 0, 'shapes': [[9]], 'dtypes': ['float64'], 'raised': False}); os._exit(0)",
@@ -210,26 +216,79 @@ def relu(x):
     )
 
 
+WORDS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+NESTED = st.recursive(
+    WORDS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+KEYS = ("case", "shapes", "dtypes", "problem", "declined", "raised", "parameters", "failed")
+LIKELY = st.sampled_from(
+    [0, 1, True, False, None, [], [[]], [[1, 1]], [[2**60]], ["float64"], "x", [["x", 1, False]], [["x", 9, 0]]]
+)
+
+
+@draws()
+@given(header=st.dictionaries(st.sampled_from(KEYS), LIKELY | NESTED), body=st.binary(max_size=64), cut=st.integers(0, 200))
+def test_whatever_comes_is_an_answer_or_a_sentence(header: dict[str, object], body: bytes, cut: int) -> None:
+    """Never another error, and never an array that is larger than what came."""
+    message = pack(header) + body
+    for inbox in (bytearray(message), bytearray(message[cut:]), bytearray(body)):
+        came = len(inbox)
+        try:
+            found = isolated._parse(inbox, most=1)
+            if found is None:
+                continue
+            assert sum(leaf.nbytes for leaf in found[1] if leaf is not None) < came
+            signature = isolated._signature(found[0])
+            assert signature is None or isinstance(signature, inspect.Signature)
+            outcome = isolated._outcome(*found, number=0, kind=kind_of("relu"))
+        except isolated._EndError:
+            continue
+        assert outcome.problem or outcome.declined or outcome.leaves[0] is not None
+
+
 def test_a_case_that_takes_too_long_and_the_others() -> None:
     Path("slow.py").write_text(RELU.replace("    return", "    while x.size == 1:\n        pass\n    return"))
-    report = grade_file("slow.py:relu", "relu", timeout=0.7)
+    report = grade_file("slow.py:relu", "relu", timeout=1)
     assert report.verdict == "bug"
-    assert report.diagnosis == 'In the case "one number" it takes longer than the 0.7 s it has. It fails in 1 of 6 cases.'
+    assert report.diagnosis == 'In the case "one number" it takes longer than the 1 s it has. It fails in 1 of 6 cases.'
 
 
-def test_what_a_candidate_started_is_ended_with_it() -> None:
-    """In the process's own session and out of it, also where it fills the pipe of its output."""
-    beat = "import time, pathlib\nwhile True:\n    pathlib.Path(NAME).touch()\n    print('alive' * 999)\n    time.sleep(0.05)\n"
-    Path("parent.py").write_text(
-        f"import subprocess, sys, time, pathlib\n{RELU}\n"
-        f"for name, session in (('one', False), ('other', True)):\n"
-        f"    subprocess.Popen([sys.executable, '-c', {beat!r}.replace('NAME', repr(name))], start_new_session=session)\n"
-        f"while not (pathlib.Path('one').exists() and pathlib.Path('other').exists()):\n    time.sleep(0.01)\n"
-    )
-    assert grade_file("parent.py:relu", "relu").verdict == "agrees"
-    before = [Path(name).stat().st_mtime_ns for name in ("one", "other")]
+BEAT = """
+import pathlib, sys, time
+while True:
+    pathlib.Path(sys.argv[1]).touch()
+    print("alive" * 999)
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sessions", "end", "verdict"),
+    [
+        # What left the session of a process that is gone cannot be found any more.
+        pytest.param([False, True], "pass", "agrees", id="returns"),
+        pytest.param([False], "os._exit(0)", "bug", id="ends its process"),
+    ],
+)
+def test_what_a_candidate_started_is_ended_with_it(sessions: list[bool], end: str, verdict: str) -> None:
+    """In its own session and out of it, also where it fills the pipe of its output."""
+    source = f"""
+import os, pathlib, subprocess, sys, time
+{RELU}
+def start(session):
+    subprocess.Popen([sys.executable, "-c", {BEAT!r}, str(session)], start_new_session=session)
+    while not pathlib.Path(str(session)).exists():
+        time.sleep(0.01)
+
+for session in {sessions}:
+    start(session)
+{end}
+"""
+    Path("parent.py").write_text(source)
+    assert grade_file("parent.py:relu", "relu").verdict == verdict
+    before = [Path(str(session)).stat().st_mtime_ns for session in sessions]
     time.sleep(0.3)
-    assert [Path(name).stat().st_mtime_ns for name in ("one", "other")] == before
+    assert [Path(str(session)).stat().st_mtime_ns for session in sessions] == before
 
 
 def test_what_is_printed_is_kept_apart(capsys: pytest.CaptureFixture[str]) -> None:
@@ -410,6 +469,7 @@ NOT_ONE_NUMBER = "if not isinstance(stride, int) or not isinstance(padding, int)
     [
         pytest.param("*, stride=1, padding=0", NOT_ONE_NUMBER, 0, "None", id="a homework"),
         pytest.param("stride=1, padding=0", NOT_ONE_NUMBER, 0, "None", id="by position"),
+        pytest.param("stride=1", "padding = 0\n    " + NOT_ONE_NUMBER, 0, "None", id="no padding in its signature"),
         pytest.param(
             "*, stride=1, padding=0",
             "if x.size > 1: raise NotImplementedError",
@@ -438,7 +498,7 @@ def test_who_declines_what_everybody_takes_has_failed(
     parameters: str, decline: str, code: int, sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found, report = graded(capsys, CONV.format(parameters=parameters, decline=decline), "conv")
-    assert found == code
+    assert found == code, report["diagnosis"]
     assert sentence in str(report["diagnosis"])
 
 
