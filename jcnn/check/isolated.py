@@ -4,7 +4,8 @@ Whatever the candidate does there (end the process, patch NumPy or jcnn, print, 
 cannot reach the verdict, which is found here, from numbers. What it sends is read as a stranger's: every length, shape and
 text is checked before anything is made of it.
 
-It is no sandbox: the candidate runs with the rights of who grades it, and may read, write and import what they may.
+It is no sandbox: the candidate runs with the rights of who grades it, and may read, write and import what they may, jcnn's own
+functions too.
 """
 
 import inspect
@@ -150,29 +151,28 @@ class _Candidate:
         self._started = 0
         self._output = _Output()
 
-    def start(self) -> None:
+    def start(self) -> "_Process":
         """Starts a process and lets it import the candidate."""
         self._started += 1
-        self._process = _Process(self._output)
-        asked = {**self.place._asdict(), "memory": int(self.limits.memory * 2**30)}
+        process = self._process = _Process(self._output)
+        asked = {**self.place._asdict(), "memory": min(int(self.limits.memory * 2**30), sys.maxsize)}
         seconds = IMPORT_FACTOR * self.limits.timeout
         try:
-            header, _ = self._process.exchange(pack(asked), seconds, 0)
+            header, _ = process.exchange(pack(asked), seconds, 0)
         except _EndError as end:
             raise _EndError(f"{end} while it is imported") from None
         self.signature = _signature(header)
+        return process
 
     def answer(self, number: int) -> Outcome:
         """What it does with a case."""
         case = self.kind.cases[number]
         try:
-            if self._process is None:
-                if self._started == _STARTS:
-                    return Outcome(declined=f"not run, as its process had ended {_STARTS} times", asked=False)
-                self.start()
-            assert self._process is not None  # noqa: S101 (for the type checker)
+            if self._process is None and self._started == _STARTS:
+                return Outcome(declined=f"not run, as its process had ended {_STARTS} times", asked=False)
+            process = self._process or self.start()
             request = _request(number, case, self.kind)
-            header, leaves = self._process.exchange(request, self.limits.timeout, len(self.kind.leaves))
+            header, leaves = process.exchange(request, self.limits.timeout, len(self.kind.leaves))
             outcome = _outcome(header, leaves, number, self.kind)
         except _EndError as end:
             self.stop()
