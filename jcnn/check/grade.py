@@ -1,6 +1,8 @@
 """Grading a candidate: the adversarial cases, a verdict, and what is wrong in a sentence."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -9,9 +11,12 @@ import numpy as np
 from jcnn.check import bounds
 from jcnn.check.cases import Case
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
+from jcnn.check.interrupts import interrupts
+from jcnn.check.isolated import MEMORY, TIMEOUT, Limits, Place, Run, run
 from jcnn.check.judge import judge
 from jcnn.check.kinds import Expected, Kind, expected_of, kind_of
-from jcnn.check.outcome import Outcome, call
+from jcnn.check.least import too_few
+from jcnn.check.outcome import Outcome, ask, cleaned, name_of, perform, signature_of
 from jcnn.check.picture import picture
 from jcnn.check.precision import double_precision
 from jcnn.check.report import Report, Row, Verdict, Worst, worst_verdict
@@ -33,8 +38,13 @@ def grade(candidate: Callable[..., Any], kind: str) -> Report:
 
     The candidate gets NumPy float64 arrays and returns arrays of NumPy, JAX or PyTorch. Cases with keyword arguments that its
     signature lacks, and cases where it raises NotImplementedError, are left out, as are inputs with one or three spatial axes
-    for a candidate that raises on all of them; the report says so. Whatever the candidate does, only it is to blame: an
-    exception, a wrong shape, dtype or number of outputs, NaN and a changed argument are bugs, each with its sentence.
+    for a candidate that raises on all of them; the report says so. It may not decline what everybody must take: the usual
+    number of axes, and stride and padding as one number where its signature has them. Whatever the candidate does, only it is
+    to blame: an exception of any kind, a wrong shape, dtype or number of outputs, NaN and a changed argument are bugs, each
+    with its sentence.
+
+    The candidate runs here, in the process of the caller, with all that it may do to it. For one that nobody has looked at
+    `grade_file` runs it in a process of its own.
 
     Args:
         candidate: a function with the signature of the operation.
@@ -48,27 +58,74 @@ def grade(candidate: Callable[..., Any], kind: str) -> Report:
     Raises:
         ValueError: unknown kind.
         TypeError: the candidate cannot be called.
+        KeyboardInterrupt: somebody pressed Ctrl-C; one that the candidate raises by itself is an exception as any other.
     """
     known = kind_of(kind)
     if not callable(candidate):
         raise TypeError(f"candidate is a {type(candidate).__name__}: expected a function with the signature of {kind}")
-    with double_precision():
-        outcomes = [call(candidate, known, case) for case in known.cases]
-    outcomes = _without_other_ranks(known.cases, outcomes)
+    # What is right is known before the candidate runs, which may change whatever it finds.
+    expected = expected_of(known)
+    signature = signature_of(candidate)
+    with double_precision(), interrupts() as interrupted:
+
+        def answer(case: Case) -> Outcome:
+            return perform(candidate, case.args, case.options, known.leaves, interrupted=interrupted)
+
+        outcomes = [ask(signature, case, partial(answer, case)) for case in known.cases]
+    return _report(known, expected, Run(tuple(outcomes)), name_of(candidate))
+
+
+def grade_file(place: str, kind: str, *, timeout: float = TIMEOUT, memory: float = MEMORY) -> Report:
+    """Grades a function in a file as `grade` does, in a process of its own, from which nothing but arrays comes back.
+
+    Whatever the candidate does there, this process goes on, and finds the verdict from the arrays: an exit, a crash, a signal,
+    a call that takes too long, garbage in place of an answer are bugs, each with its sentence; so is a file that cannot be
+    imported or has no such function. What it prints is counted and kept apart. It is no sandbox: the candidate has the rights
+    of who grades it. Several may be graded at once, from several threads or processes.
+
+    Args:
+        place: `package.module:function` (the current folder counts) or `path/to/file.py:function`.
+        kind: as in `grade`.
+        timeout: seconds for each case; importing may take three times as long.
+        memory: GiB that the candidate may use, where the system counts them (Linux does).
+
+    Returns:
+        The report, as `grade`.
+
+    Raises:
+        ValueError: unknown kind, no such file, or a limit that is no number above 0.
+        OSError: this system has no POSIX processes.
+    """
+    known = kind_of(kind)
+    limits = Limits(timeout, memory)
+    limits.check()
+    found = Place.parse(place)
+    return _report(known, expected_of(known), run(found, known, limits), cleaned(found.function))
+
+
+def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str) -> Report:
+    """The one way from what a candidate did to the report, wherever it ran."""
+    outcomes = _without_other_ranks(kind.cases, made.outcomes)
     graded = [
-        _judged(known, case, right, outcome)
-        for case, right, outcome in zip(known.cases, expected_of(known), outcomes, strict=True)
+        _judged(kind, case, right, outcome)
+        for case, right, outcome in zip(kind.cases, expected, outcomes, strict=True)
         if outcome.declined is None
     ]
-    left_out = _left_out(known.cases, outcomes)
-    subject = f"{getattr(candidate, '__name__', type(candidate).__name__)} as {kind}, {len(graded)} of {len(known.cases)} cases"
-    if not graded:
-        why = f"It takes none of the cases ({'; '.join(left_out)})."
-        return Report(subject, "bug", why, None, left_out=left_out)
-    return _report(known, subject, graded, left_out)
+    left_out = _left_out(kind.cases, outcomes)
+    subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
+    faults = [fault for fault in (made.fault, too_few(kind, outcomes)) if fault]
+    if graded:
+        report = _judgement(kind, subject, graded, left_out)
+    else:
+        why = None if faults else f"It takes none of the cases ({'; '.join(left_out)})."
+        report = Report(subject, "bug", why, None, left_out=left_out)
+    if faults:
+        more = [report.diagnosis] if report.verdict == "bug" and report.diagnosis else []
+        report = replace(report, verdict="bug", diagnosis=" ".join(faults + more))
+    return replace(report, printed=made.printed)
 
 
-def _without_other_ranks(cases: Sequence[Case], outcomes: list[Outcome]) -> list[Outcome]:
+def _without_other_ranks(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> list[Outcome]:
     """A candidate made for images only is graded on images."""
     found: dict[str, list[int]] = {}
     for number, case in enumerate(cases):
@@ -76,11 +133,11 @@ def _without_other_ranks(cases: Sequence[Case], outcomes: list[Outcome]) -> list
             if feature in case.features:
                 found.setdefault(feature, []).append(number)
     others = set().union(*found.values()) if found else set()
-    if not any(not outcome.raised for number, outcome in enumerate(outcomes) if number not in others):
-        return outcomes
     made = list(outcomes)
+    if not any(not outcome.raised for number, outcome in enumerate(outcomes) if number not in others):
+        return made
     for feature, numbers in found.items():
-        if all(outcomes[number].raised for number in numbers):
+        if all(outcomes[number].raised and not outcomes[number].crashed for number in numbers):
             for number in numbers:
                 made[number] = Outcome(declined=f"does not take {feature}")
     return made
@@ -115,7 +172,7 @@ def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Out
     return _Graded(case, expected, outcome, tuple(rows), precision)
 
 
-def _report(kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[str, ...]) -> Report:
+def _judgement(kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[str, ...]) -> Report:
     rows = tuple(row for entry in graded for row in entry.rows)
     verdict = worst_verdict([row.verdict for row in rows])
     if verdict == "agrees":

@@ -30,6 +30,7 @@ _CHOSEN["locally_connected"] = ("padding", "asymmetric padding", "dilation, stri
 _FEW = ("padding", "ties", "zero among them", "logits of ±1000", "any numbers")
 """Enough for dtypes of few digits, which show no more than gross errors."""
 _PARALLEL = 2
+_BACKWARD = "_backward"
 
 
 class Matrix(NamedTuple):
@@ -85,7 +86,7 @@ def check(operations: Sequence[str] | None = None, dtypes: Sequence[str] = DTYPE
     formulation refuses is counted as skipped.
 
     Args:
-        operations: names; None: all.
+        operations: names; None: all. `conv_backward` and the like ask for the gradients alone.
         dtypes: what to compute in.
 
     Returns:
@@ -94,21 +95,25 @@ def check(operations: Sequence[str] | None = None, dtypes: Sequence[str] = DTYPE
     Raises:
         ValueError: unknown operation or dtype.
     """
-    known = [kind for kind in KINDS if not kind.endswith("_backward")]
-    for name, value, allowed in (("operations", operations or (), known), ("dtypes", dtypes, DTYPES)):
+    known = [kind for kind in KINDS if not kind.endswith(_BACKWARD)]
+    for name, value, allowed in (("operations", operations or (), KINDS), ("dtypes", dtypes, DTYPES)):
         for entry in value:
             if entry not in allowed:
                 raise ValueError(f"{name}={entry!r}: expected some of {', '.join(allowed)}")
+    asked = operations or known
     jobs = [
         (operation, formulation, dtype)
-        for operation in operations or known
+        for operation in dict.fromkeys(name.removesuffix(_BACKWARD) for name in asked)
         for formulation in ((*FORMULATIONS, "auto") if operation == "conv" else ("",))
         for dtype in dtypes
     ]
     # Compiling takes most of the time and leaves Python's lock alone.
     with ThreadPoolExecutor(_PARALLEL) as pool:
         found = list(pool.map(lambda job: list(_cells(*job)), jobs))
-    return Matrix(tuple(cell for cells in found for cell in cells))
+    cells = (cell for cells in found for cell in cells)
+    return Matrix(
+        tuple(cell for cell in cells if cell.operation in asked or (cell.gradient and cell.operation + _BACKWARD in asked))
+    )
 
 
 def _cells(operation: str, formulation: str, dtype: str) -> Iterator[Cell]:

@@ -1,16 +1,26 @@
-"""What a candidate did with a case: called with care, whatever it does."""
+"""What a candidate did with a case: called with care, whatever it does.
+
+Imports nothing of ours when it runs: the process in which a candidate runs alone (`candidate_process.py`) loads this file too.
+"""
 
 import inspect
+import unicodedata
 import warnings
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jcnn.check.cases import Case
-from jcnn.check.kinds import Kind
+if TYPE_CHECKING:
+    from jcnn.check.cases import Case
+    from jcnn.check.kinds import Kind
 
 Array = np.ndarray
+
+MOST_NUMBERS = 2**20
+"""An output of more numbers is not looked at: no case has so large an answer."""
+
+_LONGEST = 200
 
 
 class Outcome(NamedTuple):
@@ -19,9 +29,11 @@ class Outcome(NamedTuple):
     Attributes:
         leaves: the outputs as float64 arrays, None for one that is no array; empty where the call failed.
         problem: what is wrong whatever the values, in a sentence; None where nothing is.
-        declined: the candidate does not take this case, and why.
+        declined: the case was left out, and why.
         dtypes: of the outputs as returned.
-        raised: the call ended in an exception.
+        raised: the call ended in an exception, or not at all.
+        crashed: it took the process with it, or had to be stopped.
+        asked: the candidate was given the case; False where its signature has no place for it.
     """
 
     leaves: tuple[Array | None, ...] = ()
@@ -29,34 +41,78 @@ class Outcome(NamedTuple):
     declined: str | None = None
     dtypes: tuple[str, ...] = ()
     raised: bool = False
+    crashed: bool = False
+    asked: bool = True
 
 
-def call(candidate: Callable[..., Any], kind: Kind, case: Case) -> Outcome:
+def call(candidate: Callable[..., Any], kind: "Kind", case: "Case") -> Outcome:
     """Calls the candidate with copies of the case's arguments. Never raises, whatever the candidate does."""
-    if reason := _not_taken(candidate, case):
-        return Outcome(declined=reason)
-    args = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in case.args.items()}
+    return ask(signature_of(candidate), case, lambda: perform(candidate, case.args, case.options, kind.leaves))
+
+
+def ask(signature: inspect.Signature | None, case: "Case", answer: Callable[[], Outcome]) -> Outcome:
+    """The candidate's answer, if its signature has a place for the case."""
+    reason = _not_taken(signature, case) if signature else None
+    return Outcome(declined=reason, asked=False) if reason else answer()
+
+
+def perform(
+    candidate: Callable[..., Any],
+    args: dict[str, Any],
+    options: dict[str, Any],
+    outputs: Sequence[str],
+    *,
+    interrupted: Callable[[], bool] = lambda: True,
+) -> Outcome:
+    """Calls the candidate, and copies what it returns at once.
+
+    Args:
+        candidate: the function.
+        args: the positional arguments by name; the candidate gets copies.
+        options: the keyword arguments.
+        outputs: the names of what it should return.
+        interrupted: whether a KeyboardInterrupt comes of Ctrl-C; one of the candidate's own is an exception as any other.
+
+    Raises:
+        KeyboardInterrupt: a person pressed Ctrl-C.
+    """
+    given = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in args.items()}
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            output = candidate(*args.values(), **case.options)
-            leaves, dtypes, problem = _arrays(output, kind)
+            output = candidate(*given.values(), **options)
+            leaves, dtypes, problem = _arrays(output, outputs)
+            for name, value in args.items():
+                if isinstance(value, np.ndarray) and not np.array_equal(value, given[name], equal_nan=True):
+                    return Outcome(leaves, f"It changes its argument {name} in place: work on a copy.", dtypes=dtypes)
     except NotImplementedError as error:
-        return Outcome(declined=f"not implemented ({_told(error)})")
-    except (Exception, SystemExit) as error:  # noqa: BLE001 (a candidate may raise anything)
-        return Outcome(problem=f"It raises {type(error).__name__}: {_told(error)}", raised=True)
-    for name, value in case.args.items():
-        if isinstance(value, np.ndarray) and not np.array_equal(value, args[name], equal_nan=True):
-            return Outcome(leaves, f"It changes its argument {name} in place: work on a copy.", dtypes=dtypes)
+        message = message_of(error)
+        return Outcome(declined=f"not implemented ({message})" if message else "not implemented")
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and interrupted():
+            raise
+        return Outcome(problem=f"It raises {told(error)}", raised=True)
     return Outcome(leaves, problem, dtypes=dtypes)
 
 
-def _not_taken(candidate: Callable[..., Any], case: Case) -> str | None:
-    """Why the candidate's signature has no place for the case."""
+def signature_of(candidate: Callable[..., Any]) -> inspect.Signature | None:
+    """The candidate's signature; None where it has none that can be read."""
     try:
-        signature = inspect.signature(candidate)
-    except (TypeError, ValueError):
+        return inspect.signature(candidate)
+    except BaseException:  # noqa: BLE001 (the signature is the candidate's to define)
         return None
+
+
+def name_of(candidate: Callable[..., Any]) -> str:
+    """The candidate's name, as it may be printed."""
+    try:
+        return cleaned(str(getattr(candidate, "__name__", type(candidate).__name__)))
+    except BaseException:  # noqa: BLE001 (the name is the candidate's to define)
+        return "the candidate"
+
+
+def _not_taken(signature: inspect.Signature, case: "Case") -> str | None:
+    """Why the candidate's signature has no place for the case."""
     try:
         signature.bind(*case.args.values(), **case.options)
     except TypeError:
@@ -82,9 +138,8 @@ def _accepts(signature: inspect.Signature, name: str) -> bool:
     )
 
 
-def _arrays(output: Any, kind: Kind) -> tuple[tuple[Array | None, ...], tuple[str, ...], str | None]:
+def _arrays(output: Any, wanted: Sequence[str]) -> tuple[tuple[Array | None, ...], tuple[str, ...], str | None]:
     """The outputs as arrays, their dtypes, and what is wrong with their number or kind."""
-    wanted = kind.leaves
     if len(wanted) == 1:
         parts: tuple[Any, ...] = output if isinstance(output, tuple) else (output,)
     elif isinstance(output, tuple | list):
@@ -101,8 +156,12 @@ def _arrays(output: Any, kind: Kind) -> tuple[tuple[Array | None, ...], tuple[st
         array = to_numpy(part)
         dtypes.append("" if array is None else array.dtype.name)
         if array is None:
-            what = "None" if part is None else f"a {type(part).__name__}"
+            what = "None" if part is None else f"a {cleaned(type(part).__name__)}"
             problem = problem or f"{name} is {what}: expected an array."
+            leaves.append(None)
+            continue
+        if array.size > MOST_NUMBERS:
+            problem = problem or f"{name} has shape {array.shape}: far more numbers than any case asks for."
             leaves.append(None)
             continue
         if array.dtype.name not in {"float64", "float32", "float16", "bfloat16"}:
@@ -123,6 +182,25 @@ def to_numpy(value: Any) -> Array | None:
     return array if array.dtype.kind in "fiubc" or array.dtype.name == "bfloat16" else None
 
 
-def _told(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else "(no message)"
+def told(error: BaseException) -> str:
+    """An exception in one line, its type and its message, whatever they are."""
+    try:
+        name = cleaned(type(error).__name__)
+    except BaseException:  # noqa: BLE001 (the type is the candidate's to define)
+        name = "an exception"
+    return f"{name}: {message_of(error) or '(no message)'}"
+
+
+def message_of(error: BaseException) -> str:
+    """The first line of an exception's message, which may be empty; says so where it cannot be read."""
+    try:
+        lines = str(error).strip().splitlines()
+    except BaseException:  # noqa: BLE001 (the message is the candidate's to compute)
+        return "(its message cannot be read)"
+    return cleaned(lines[0]) if lines else ""
+
+
+def cleaned(text: str, longest: int = _LONGEST) -> str:
+    """Text of a candidate as it may be printed: short, and without control characters or halves of characters."""
+    kept = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in {"Cc", "Cs"} else c for c in text[: longest + 1])
+    return kept if len(kept) <= longest else kept[:longest] + "…"

@@ -89,6 +89,7 @@ class Report:
         witnesses: further tests.
         autodiff: of `compare`: whether JAX's own gradient holds, `"right"`, or other witnesses speak against it, `"wrong"`;
             the diagnosis then says so, also where the candidate agrees with what is right.
+        printed: what the candidate printed, in short, where that was kept apart.
     """
 
     subject: str
@@ -101,6 +102,7 @@ class Report:
     picture: str | None = None
     witnesses: tuple[Witness, ...] = ()
     autodiff: Literal["right", "wrong"] | None = None
+    printed: str = ""
 
     @property
     def kinks(self) -> int:
@@ -149,6 +151,8 @@ class Report:
             parts.append(Text(f"{witness.name}: {mark}, {witness.found}"))
         if self.left_out:
             parts.append(Text(f"left out: {'; '.join(self.left_out)}"))
+        if self.printed:
+            parts.append(Text(f"it printed {self.printed}"))
         if self.diagnosis:
             parts.append(Text(self.diagnosis, style="bold"))
         if self.picture:

@@ -1,23 +1,25 @@
 """For a course that grades with pytest: one call a task, the whole report as the failure's message.
 
 def test_conv_backward():
-    assert_grades(student.conv_backward, "conv_backward")
+    assert_grades("homework.py:conv_backward", "conv_backward")
+
+A function itself may be given too; it then runs in pytest's own process, which it can end, or change as it likes.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jcnn.check.grade import grade
+from jcnn.check.grade import grade, grade_file
 from jcnn.check.report import Report, Verdict
 
 
 def assert_grades(
-    candidate: Callable[..., Any], kind: str, *, allow: Sequence[Verdict] = ("agrees", "rounding", "kink")
+    candidate: Callable[..., Any] | str, kind: str, *, allow: Sequence[Verdict] = ("agrees", "rounding", "kink")
 ) -> Report:
     """Grades a candidate, and fails with the report where the verdict is not allowed. A plain function: pytest is not needed.
 
     Args:
-        candidate: as in `grade`.
+        candidate: a function, as in `grade`; or where it is, as in `grade_file`, to run it in a process of its own.
         kind: as in `grade`.
         allow: the verdicts to let pass.
 
@@ -26,11 +28,11 @@ def assert_grades(
 
     Raises:
         AssertionError: another verdict; the message is the report as text.
-        ValueError: as `grade`.
+        ValueError: as `grade` and `grade_file`.
         TypeError: as `grade`.
     """
     __tracebackhide__ = True  # pytest shows the caller's line, not this one
-    report = grade(candidate, kind)
+    report = grade_file(candidate, kind) if isinstance(candidate, str) else grade(candidate, kind)
     if report.verdict not in allow:
         raise AssertionError(f"{report}")
     return report

@@ -45,6 +45,12 @@ def run(*arguments: str) -> int:
         pytest.param("homework_of_a_student.py:relu", "relu", 0, "agrees", id="file"),
         pytest.param("homework_of_a_student:kinked", "relu_backward", 0, "derivative at 0", id="kink"),
         pytest.param("homework_of_a_student:relu_backward", "relu_backward", 1, "where dy is positive", id="bug"),
+        pytest.param("nowhere_to_be_found:f", "relu", 1, "cannot be imported: ModuleNotFoundError", id="no module"),
+        pytest.param("broken_homework.py:f", "relu", 1, "cannot be imported: SyntaxError", id="syntax"),
+        pytest.param(
+            "homework_of_a_student:rleu", "relu", 1, "has no function rleu: expected one it has, such as relu", id="typo"
+        ),
+        pytest.param("homework_of_a_student:number", "relu", 1, "has no function number", id="no function"),
     ],
 )
 def test_grade(place: str, kind: str, code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,13 +67,7 @@ def test_grade_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     ("place", "kind", "message"),
     [
         pytest.param("homework_of_a_student", "relu", "expected package.module:function", id="no colon"),
-        pytest.param("nowhere_to_be_found:f", "relu", "cannot be imported: ModuleNotFoundError", id="no module"),
         pytest.param("nowhere.py:f", "relu", "no file nowhere.py", id="no file"),
-        pytest.param("broken_homework.py:f", "relu", "cannot be imported: SyntaxError", id="syntax"),
-        pytest.param(
-            "homework_of_a_student:rleu", "relu", "has no function rleu: expected one it has, such as relu", id="typo"
-        ),
-        pytest.param("homework_of_a_student:number", "relu", "has no function number", id="no function"),
         pytest.param("homework_of_a_student:relu", "rleu", "kind='rleu': expected one of", id="unknown kind"),
     ],
 )
@@ -83,5 +83,7 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert "12 of 12 agree" in capsys.readouterr().out
     assert run("check", "relu", "--json") == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "agrees"
+    assert run("check", "relu_backward") == 0
+    assert "8 of 8 agree" in capsys.readouterr().out
     assert run("check", "rleu") == 1
     assert "operations='rleu'" in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """Grading whatever may be handed in: right in another way, wrong in any way, or no function at all."""
 
 import importlib.util
+import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from jcnn import dense_backward, max_pool, relu_backward, softmax_cross_entropy
-from jcnn.check import assert_grades, grade, reference
+from jcnn.check import assert_grades, grade, kinds, reference
 
 Array = np.ndarray
 right = reference.conv_backward
@@ -86,9 +88,30 @@ def leaving(dy: Array, x: Array, w: Array, **options: Any) -> Any:
     raise SystemExit(3)
 
 
+def interrupting(dy: Array, x: Array, w: Array, **options: Any) -> Any:
+    raise KeyboardInterrupt("not by Ctrl-C")
+
+
+def skipping(dy: Array, x: Array, w: Array, **options: Any) -> Any:
+    pytest.skip("a test that is skipped does not fail")
+
+
+class Hidden(Exception):  # noqa: N818
+    def __str__(self) -> str:
+        raise SystemExit(0)
+
+
+def hiding(dy: Array, x: Array, w: Array, **options: Any) -> Any:
+    raise Hidden
+
+
 @pytest.mark.parametrize(
     ("candidate", "sentence"),
     [
+        pytest.param(interrupting, "It raises KeyboardInterrupt: not by Ctrl-C", id="interrupt"),
+        pytest.param(skipping, "It raises Skipped", id="skip"),
+        pytest.param(hiding, "It raises Hidden: (its message cannot be read)", id="hidden message"),
+        pytest.param(returns(lambda dx, dw, db: (np.broadcast_to(0.0, (2**50,)), dw, db)), "far more numbers", id="too many"),
         pytest.param(raising, "It raises IndexError: index 3 is out of bounds", id="exception"),
         pytest.param(leaving, "It raises SystemExit: 3", id="exit"),
         pytest.param(lambda: 1, "It raises TypeError", id="no arguments"),
@@ -196,7 +219,7 @@ def test_no_case_taken_is_a_bug() -> None:
 
     report = grade(candidate, "conv")
     assert report.verdict == "bug"
-    assert "takes none of the cases" in str(report.diagnosis)
+    assert "takes none of the 15 cases" in str(report.diagnosis)
 
 
 def test_unknown_kinds_and_things_that_are_no_functions() -> None:
@@ -239,3 +262,63 @@ def test_a_tensor_that_must_be_detached() -> None:
             return self.values
 
     assert grade(lambda x: Tensor(np.maximum(x, 0)), "relu").verdict == "agrees"
+
+
+def test_ctrl_c_stops_the_grading() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("signals come to the main thread")
+
+    def pressing(x: Array) -> Array:
+        signal.raise_signal(signal.SIGINT)
+        return x
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        grade(pressing, "relu")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_is_right_is_known_before_the_candidate_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def candidate(x: Array) -> Array:
+        monkeypatch.setattr(np, "maximum", lambda x, y: x + 1)
+        return x + 1
+
+    kinds._expected.cache_clear()
+    assert grade(candidate, "relu").verdict == "bug"
+
+
+def test_results_are_copied_at_once() -> None:
+    buffer = np.empty(10**4)
+
+    def candidate(x: Array) -> Array:
+        y = buffer[: x.size].reshape(x.shape)
+        y[...] = np.maximum(x, 0)
+        return y
+
+    assert grade(candidate, "relu").verdict == "agrees"
+
+
+def test_who_declines_what_everybody_takes_has_failed() -> None:
+    """In the caller's process as in its own."""
+
+    def candidate(*args: Array, **options: Any) -> Any:
+        if args[0].size > 1:
+            raise NotImplementedError
+        return right(*args, **options)
+
+    report = grade(candidate, "conv_backward")
+    assert report.verdict == "bug"
+    assert "It takes only 1 of the 15 cases that every conv_backward" in str(report.diagnosis)
+
+
+def test_a_candidate_that_answers_no_question() -> None:
+    class Silent:
+        def __getattr__(self, name: str) -> Any:
+            raise SystemExit(0)
+
+        def __call__(self, *args: Any, **options: Any) -> Any:
+            raise SystemExit(0)
+
+    report = grade(Silent(), "relu")
+    assert report.verdict == "bug"
+    assert report.diagnosis == "It raises SystemExit: 0"
