@@ -15,6 +15,7 @@ from jcnn.check.outcome import Outcome, call
 from jcnn.check.picture import picture
 from jcnn.check.precision import double_precision
 from jcnn.check.report import Report, Row, Verdict, Worst, worst_verdict
+from jcnn.check.roundoff import Output, unlike_rounding
 
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
@@ -80,8 +81,9 @@ def _without_other_ranks(cases: Sequence[Case], outcomes: list[Outcome]) -> list
         return outcomes
     made = list(outcomes)
     for feature, numbers in found.items():
-        if all(outcomes[number].raised for number in numbers):
-            for number in numbers:
+        taken = [number for number in numbers if outcomes[number].declined is None]
+        if all(outcomes[number].raised for number in taken):
+            for number in taken:
                 made[number] = Outcome(declined=f"does not take {feature}")
     return made
 
@@ -151,6 +153,8 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])
     problem = next((entry.outcome.problem for entry in graded if entry.outcome.problem), None)
+    if deserved != "bug" and (sentence := _unlike_rounding(kind, graded)):
+        return "bug", sentence, ()
     if verdict == "rounding" and deserved != "bug":
         precision = _precision(graded)
         return verdict, _coarse(precision), (f"{precision} arithmetic",)
@@ -175,6 +179,24 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
     if factor is not None:
         return "bug", f"Every number is {factor:.6g} times what it should be.", ()
     return "bug", f"{which}{where} No known mistake gives these numbers.", ()
+
+
+def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
+    """What shows that errors of rounding's size are none, where nothing else is wrong."""
+    if any(entry.outcome.problem for entry in graded):
+        return None
+    if any(row.verdict == "bug" or row.remark for entry in graded if not entry.case.twin for row in entry.rows):
+        return None
+    sentences = []
+    for number, leaf in enumerate(kind.leaves):
+        outputs = [
+            Output(entry.case, entry.expected[number], got)
+            for entry in graded
+            if (got := entry.outcome.leaves[number]) is not None
+            if got.shape == entry.expected[number].value.shape
+        ]
+        sentences.append(unlike_rounding(leaf, outputs, whole=kind.linear))
+    return " ".join(filter(None, sentences)) or None
 
 
 def _numbers(kind: Kind, graded: list[_Graded]) -> list[int]:
