@@ -15,9 +15,11 @@ from experiments.mutation.mutants import Mutant, compiled
 from experiments.mutation.poolings import POOLINGS
 from experiments.mutation.student import RESTRICTIONS, Restriction, Student, has_windows
 from jcnn.check import bounds, grade
+from jcnn.check.cases import Case
 from jcnn.check.judge import judge
 from jcnn.check.kinds import Expected, Kind, as_leaves, expected_of, kind_of
 from jcnn.check.report import VERDICTS, Verdict
+from jcnn.check.roundoff import Output, unlike_rounding
 
 Array = np.ndarray
 Call = tuple[dict[str, Any], dict[str, Any]]
@@ -56,6 +58,13 @@ class Scored(NamedTuple):
         return self.verdict == "agrees" and not self.equivalent
 
 
+class _Seen(NamedTuple):
+    """What a mutant gave in one case."""
+
+    verdict: Verdict
+    outputs: tuple[Array, ...]
+
+
 class _TooLateError(Exception):
     """A call that takes too long."""
 
@@ -85,11 +94,22 @@ def score(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
     drawn = {restriction.name: _drawn_calls(student, restriction, draws) for restriction in restrictions}
     for mutant in mutants:
         function = compiled(mutant.source, student.function)
-        seen: dict[int, Verdict] = {}
+        seen: dict[int, _Seen] = {}
+        found = []
         for restriction in restrictions:
             verdict = _verdict(function, kind, student, restriction, seen)
-            same = verdict == "agrees" and all(_same(function, call, right) for call, right in drawn[restriction.name])
-            yield Scored(student.name, kind.name, restriction.name, mutant, verdict, same)
+            found.append(Scored(student.name, kind.name, restriction.name, mutant, verdict, equivalent=False))
+        same: list[Restriction] = []
+        for number, restriction in reversed(list(enumerate(restrictions))):
+            if found[number].verdict != "agrees":
+                continue
+            # What makes no difference to more calls makes none to fewer.
+            if any(other.includes(restriction) for other in same) or all(
+                _same(function, call, right) for call, right in drawn[restriction.name]
+            ):
+                same.append(restriction)
+                found[number] = found[number]._replace(equivalent=True)
+        yield from found
 
 
 def graded(student: Student, mutant: Mutant, restriction: Restriction) -> Verdict:
@@ -112,36 +132,40 @@ def restricted(function: Callable[..., Any], student: Student, restriction: Rest
 
 
 def _verdict(
-    function: Callable[..., Any], kind: Kind, student: Student, restriction: Restriction, seen: dict[int, Verdict]
+    function: Callable[..., Any], kind: Kind, student: Student, restriction: Restriction, seen: dict[int, _Seen]
 ) -> Verdict:
-    """The worst verdict on the cases that are taken, as soon as it is a bug; `seen` keeps those on single cases."""
+    """As `grade` judges, but only until the first bug; `seen` keeps what single cases gave."""
     worst: Verdict = "agrees"
+    numbers = []
     for number, (case, expected) in enumerate(zip(kind.cases, expected_of(kind), strict=True)):
         if not student.takes(case.args, case.options) or not restriction.allows(case.args, case.options):
             continue
         if number not in seen:
-            seen[number] = _case_verdict(function, kind, (case.args, case.options), expected, whole=case.whole)
-        worst = max(worst, seen[number], key=VERDICTS.index)
+            seen[number] = _case(function, kind, case, expected)
+        numbers.append(number)
+        worst = max(worst, seen[number].verdict, key=VERDICTS.index)
         if worst == "bug":
-            break
+            return worst
+    for leaf, name in enumerate(kind.leaves) if worst != "agrees" else ():
+        outputs = [Output(kind.cases[n], expected_of(kind)[n][leaf], seen[n].outputs[leaf]) for n in numbers]
+        if unlike_rounding(name, outputs, whole=kind.linear):
+            return "bug"
     return worst
 
 
-def _case_verdict(
-    function: Callable[..., Any], kind: Kind, call: Call, expected: tuple[Expected, ...], *, whole: bool
-) -> Verdict:
-    outputs = _called(function, call)
+def _case(function: Callable[..., Any], kind: Kind, case: Case, expected: tuple[Expected, ...]) -> _Seen:
+    outputs = _called(function, (case.args, case.options))
     if outputs is None or len(outputs) != len(expected):
-        return "bug"
+        return _Seen("bug", ())
     worst: Verdict = "agrees"
-    precisions = tuple(p for p in bounds.UNIT if not (whole and p in {"float16", "bfloat16"}))
+    precisions = tuple(p for p in bounds.UNIT if not (case.whole and p in {"float16", "bfloat16"}))
     for name, right, output in zip(kind.leaves, expected, outputs, strict=True):
         if output.shape != right.value.shape or output.dtype.kind != "f":
-            return "bug"
+            return _Seen("bug", ())
         found = judge("", name, right, output.astype(np.float64), precisions, whole=kind.linear).row.verdict
         found = "rounding" if found == "agrees" and output.dtype != np.float64 else found
         worst = max(worst, found, key=VERDICTS.index)
-    return worst
+    return _Seen(worst, tuple(output.astype(np.float64) for output in outputs))
 
 
 def _drawn_calls(student: Student, restriction: Restriction, draws: int) -> list[tuple[Call, tuple[Array, ...]]]:

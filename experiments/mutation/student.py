@@ -61,6 +61,13 @@ class Restriction(NamedTuple):
     square: bool = False
     alone: bool = False
 
+    def includes(self, other: "Restriction") -> bool:
+        """Whether it allows all that the other allows."""
+        if self.options is None or other.options is None:
+            return self.options is None
+        options = set(other.options) <= set(self.options)
+        return options and self.square <= other.square and self.alone <= other.alone
+
     def allows(self, args: dict[str, Any], options: dict[str, Any]) -> bool:
         """Whether a call is among them."""
         if self.options is None:

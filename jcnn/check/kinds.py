@@ -144,10 +144,15 @@ def _activation_range(formula: formulas.Formula, case: Case) -> list[tuple[Array
     return [(np.where(at_kink, np.minimum(here, other), here), np.where(at_kink, np.maximum(here, other), here))]
 
 
-def _conditioned(function: Callable[..., Array], case: Case) -> list[tuple[Array, int]]:
-    """1 + (1 + |x|)|f| + |x f′|: what rounding x, an exponent of its size and the steps of any textbook form can cost."""
+def _conditioned(function: Callable[..., Array], case: Case, *, straight: bool) -> list[tuple[Array, int]]:
+    """1 + (1 + |x|)|f| + |x f′|: what rounding x, an exponent of its size and the steps of any textbook form can cost.
+
+    A function of straight pieces takes one product, relative to what comes out: |f| alone.
+    """
     x, step = case.args["x"], 2.0**-20
     dy = np.abs(case.args["dy"]) if "dy" in case.args else np.ones_like(x)
+    if straight:
+        return [(dy * np.abs(function(x, **case.options)), 0)]
     up, down = (function(x * (1 + sign * step), **case.options) for sign in (1, -1))
     value = (1 + np.abs(x)) * np.abs(function(x, **case.options))
     return [(dy * (1 + value + np.abs(up - down) / (2 * step)), _TRANSCENDENTAL)]
@@ -206,7 +211,8 @@ def _build(name: str) -> Kind:
         formula = formulas.ACTIVATIONS[base]
         function = (formulas.activation_backward if back else formulas.activation)(base)
         kinks = partial(_activation_range, formula) if back else None
-        conditioned = partial(_conditioned, formula.slope if back else formula.value)
+        straight = base in {"relu", "leaky_relu"}
+        conditioned = partial(_conditioned, formula.slope if back else formula.value, straight=straight)
         return Kind(name, leaf, function, cases_layers.activation_cases(name), conditioned, kinks)
     function = getattr(formulas, name)
     if base == "mean_squared_error":
