@@ -1,8 +1,9 @@
 """Does the checker find every slip?
 
-Claim: plain implementations of every operation, with every mistake of one slip made in them mechanically (an index or a constant
-off by one, operators, comparisons, axes, names, bounds and dtypes exchanged, statements dropped), are found, by the cases that
-candidates take who know few options as by all cases. A mutant that gives the same in many drawn calls is the same function.
+Claim: plain implementations of every operation, with every mistake of one slip made in them mechanically (an index or a
+constant off by one, operators, comparisons, axes, names, bounds and dtypes exchanged, statements dropped), are found, by the
+cases that candidates take who know few options as by all cases. A mutant that gives the same in many drawn calls is the same
+function.
 """
 
 import multiprocessing
@@ -129,11 +130,11 @@ def restricted_rows(found: Sequence[Scored]) -> list[tuple[str, ...]]:
 
 def details(found: Sequence[Scored], verdicts: Sequence[str]) -> list[str]:
     """The mutants of these verdicts, line by line: those that are no mere change of precision."""
-    lines = []
-    for entry in found:
-        if entry.verdict in verdicts and not entry.equivalent and not entry.mutant.precision:
-            lines.append(f"- {entry.student}, {entry.restriction}: `{entry.mutant.before}` → `{entry.mutant.after}`")
-    return lines
+    return [
+        f"- {entry.student}, {entry.restriction}: `{entry.mutant.before}` → `{entry.mutant.after}`"
+        for entry in found
+        if entry.verdict in verdicts and not entry.equivalent and not entry.mutant.precision
+    ]
 
 
 def markdown(found: Sequence[Scored], config: Experiment) -> str:
@@ -146,12 +147,12 @@ def markdown(found: Sequence[Scored], config: Experiment) -> str:
     return f"""# Mutation scores of the checker
 
 `python experiments/mutation_scores.py` makes every slip of one place in plain implementations of every operation
-(`experiments/mutation/`): an index or a constant off by one, operators, comparisons, axes, names, bounds and dtypes exchanged,
-`=` for `+=`, loops turned round, statements dropped, results rounded, conditions turned. Each mutant is judged on the cases that
-its implementation takes. *Same*: it gave the same as the right one in {config.draws} drawn calls, which know nothing of the cases.
-*Score*: the part of the others whose verdict is not "agrees". *As homework*: by those cases alone that a candidate takes who knows
-images, one whole stride and one whole padding. "Rounding" is the right verdict where only the precision is another, "kink" where
-another maximum of a tie is taken.
+(`experiments/mutation/`): an index or a constant off by one, operators, comparisons, axes, names, bounds and dtypes
+exchanged, `=` for `+=`, loops turned round, statements dropped, results rounded, conditions turned. Each mutant is judged on
+the cases that its implementation takes. *Same*: it gave the same as the right one in {config.draws} drawn calls, which know
+nothing of the cases. *Score*: the part of the others whose verdict is not "agrees". *As homework*: by those cases alone that
+a candidate takes who knows images, one whole stride and one whole padding. "Rounding" is the right verdict where only the
+precision is another, "kink" where another maximum of a tie is taken.
 
 {table(HEADER, rows(found))}
 

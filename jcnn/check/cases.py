@@ -64,6 +64,8 @@ def scaled(case: Case, *groups: Sequence[str]) -> list[Case]:
         *groups: names of arrays that are small together in a twin of their own; in the last all of them are tiny.
     """
     everything = [name for group in groups for name in group]
+    if not everything:
+        return []
     changes = [*((f"a small {' and '.join(group)}", 2.0**-12, group) for group in groups), ("all tiny", 2.0**-24, everything)]
     made = []
     for title, scale, changed in changes:

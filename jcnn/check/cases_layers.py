@@ -70,7 +70,8 @@ def activation_cases(kind: str) -> tuple[Case, ...]:
         dy = {"dy": values_of(values, x.shape, "dy" + title)} if kind.endswith("backward") else {}
         found.append(Case(title, {**dy, "x": x}, options, frozenset(features), whole=False))
         if title == "any numbers, many":
-            found += scaled(found[-1], *([name] for name in (*dy, "x"))) if base in {"relu", "leaky_relu"} else []
+            # Every backward is linear in dy, functions of straight pieces scale with x.
+            found += scaled(found[-1], *([name] for name in (*dy, *(["x"] if base in {"relu", "leaky_relu"} else []))))
     return tuple(found)
 
 
@@ -94,11 +95,11 @@ def softmax_cases(kind: str) -> tuple[Case, ...]:
         dy = {"dy": values_of(values, shape, "dy" + title)} if kind.endswith("backward") else {}
         rng = np.random.default_rng(x.size)
         numbers = {"labels": rng.integers(0, x.shape[-1], shape)}
-        if not entropy:
-            found.append(Case(title, {**dy, "x": x}, {}, features, whole=False))
-            continue
-        found.append(Case(title, {**dy, "logits": x, **numbers}, {}, features, whole=False))
-        if title in {"any numbers", "as many examples as classes", "logits far apart"}:
+        args = {**dy, "logits": x, **numbers} if entropy else {**dy, "x": x}
+        found.append(Case(title, args, {}, features, whole=False))
+        if title == "logits far apart":
+            found += scaled(found[-1], *([name] for name in dy))
+        if entropy and title in {"any numbers", "as many examples as classes", "more axes", "logits far apart"}:
             name = "soft labels" if title == "any numbers" else f"soft labels, {title}"
             soft = formulas.softmax(rng.normal(size=x.shape))
             found.append(Case(name, {**dy, "logits": x, "labels": soft}, {}, features | {"soft labels"}, whole=False))
@@ -122,4 +123,5 @@ def squared_cases(kind: str) -> tuple[Case, ...]:
         prediction, target = (values_of(values, shape, part + title) for part in ("prediction", "target"))
         features = frozenset({"more than one example"} if shape[0] > 1 else set())
         found.append(Case(title, {**dy, "prediction": prediction, "target": target}, {}, features, whole=False))
-    return (*found, *scaled(found[-1], ["prediction", "target"]))
+    groups = [["dy"]] if kind.endswith("backward") else []
+    return (*found, *scaled(found[-1], *groups, ["prediction", "target"]))

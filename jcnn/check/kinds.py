@@ -158,19 +158,25 @@ def _conditioned(function: Callable[..., Array], case: Case, *, straight: bool) 
     return [(dy * (1 + value + np.abs(up - down) / (2 * step)), _TRANSCENDENTAL)]
 
 
-def _rows(value: Array, logits: Array, dy: Array | None) -> list[tuple[Array, Any]]:
-    """Softmax and its relatives: what rounding the logits costs, a factor of their size, and one sum over the classes."""
-    size = 2 + np.abs(logits).max(-1, keepdims=True)
-    if dy is not None:
-        size = size * (np.abs(dy).max(-1, keepdims=True) if dy.ndim == logits.ndim else np.abs(dy)[..., None])
-    size = size.max(-1) if value.ndim < logits.ndim else size
-    return [(np.broadcast_to(size, value.shape), 2 * logits.shape[-1] + 8)]
-
-
-def _softmax_like(function: Callable[..., Array], case: Case) -> list[tuple[Array, Any]]:
+def _softmax_like(name: str, case: Case) -> list[tuple[Array, Any]]:
+    """Softmax and its relatives: every term as often as rounding the logits costs, a factor of their size, and one sum."""
     logits = case.args.get("x", case.args.get("logits"))
     assert logits is not None  # noqa: S101 (for the type checker)
-    return _rows(function(*case.args.values()), logits, case.args.get("dy"))
+    p, dy = formulas.softmax(logits), np.abs(case.args.get("dy", 1.0))
+    size = 2 + 2 * np.abs(logits).max(-1, keepdims=True)
+    if name == "softmax":
+        terms = size * p
+    elif name == "softmax_backward":
+        terms = size * p * (dy + (p * dy).sum(-1, keepdims=True))
+    elif name == "log_softmax":
+        terms = np.broadcast_to(size, logits.shape)
+    elif name == "log_softmax_backward":
+        terms = dy + size * p * dy.sum(-1, keepdims=True)
+    else:
+        t = formulas.targets(logits, case.args["labels"])
+        total = t.sum(-1, keepdims=True)
+        terms = dy[..., None] * (size * p * total + t) if name.endswith("backward") else (size * total)[..., 0]
+    return [(terms, 2 * logits.shape[-1] + 8)]
 
 
 def _squared(case: Case) -> list[tuple[Array, Any]]:
@@ -218,7 +224,7 @@ def _build(name: str) -> Kind:
     if base == "mean_squared_error":
         return Kind(name, ("dprediction",) if back else leaf, function, cases_layers.squared_cases(name), _squared)
     leaf = ("dlogits",) if back and base == "softmax_cross_entropy" else leaf
-    return Kind(name, leaf, function, cases_layers.softmax_cases(name), partial(_softmax_like, function))
+    return Kind(name, leaf, function, cases_layers.softmax_cases(name), partial(_softmax_like, name))
 
 
 KINDS = (
