@@ -92,12 +92,15 @@ def _normal(
 
 # No option but those of its group; a pooling without a stride has tiles that do not overlap, here several along both axes.
 _PLAIN = (
-    _normal("tiles of a tall map", (8, 4), (2, 2), (1, 1, 1), 1),
-    _normal("tiles of a wide map", (6, 9), (2, 3), (1, 3, 2), 2),
-    _normal("a tall image", (7, 4), (3, 2), (1, 2, 3), 2, bias=True),
-    _normal("a square filter on a wide image", (5, 7), (3, 3), (1, 2, 3), 2),
     _normal("a square filter on a square image", (6, 6), (2, 2), (1, 3, 2), 3),
+    _normal("a square filter on a wide image", (5, 7), (3, 3), (1, 2, 3), 2),
+    _normal("tiles of a tall map", (8, 4), (2, 2), (1, 3, 2), 1),
+    _normal("tiles of a wide map", (4, 8), (2, 2), (1, 2, 3), 1),
+    _normal("large tiles of a square map", (10, 10), (5, 5), (1, 1, 1), 1),
+    _normal("a tall image", (10, 4), (3, 2), (1, 2, 3), 2, bias=True),
+    _normal("a wide image", (4, 10), (2, 3), (1, 3, 2), 2),
     _normal("one wide example", (4, 6), (2, 3), (1, 2, 3), 1, bias=True),
+    _normal("more examples than rows", (2, 3), (2, 2), (1, 2, 3), 4),
     _normal("a 1×1 filter", (3, 4), (1, 1), (1, 3, 2), 2),
     _normal("a 5×5 filter", (6, 7), (5, 5), (1, 2, 2), 2),
 )
@@ -105,20 +108,22 @@ _STRIDES = (
     _normal("stride 1", (5, 4), (2, 2), (1, 2, 3), 2, {"stride": 1}),
     _normal("stride 2", (7, 9), (3, 3), (1, 2, 3), 2, {"stride": 2}),
     _normal("stride 2 with a rest", (8, 6), (3, 3), (1, 3, 2), 2, {"stride": 2}),
-    _normal("one example, stride 2", (7, 5), (3, 2), (1, 3, 2), 1, {"stride": 2}),
     _normal("stride 2 on a square image", (6, 6), (2, 2), (1, 2, 1), 2, {"stride": 2}),
+    _normal("one example, stride 2", (7, 5), (3, 2), (1, 3, 2), 1, {"stride": 2}),
     _normal("stride 2 of a 1×1 filter", (4, 5), (1, 1), (1, 2, 3), 2, {"stride": 2}),
     _normal("stride 3", (5, 8), (2, 2), (1, 2, 2), 2, {"stride": 3}, bias=True),
     _normal("stride 3 with a rest", (10, 8), (3, 2), (1, 1, 2), 2, {"stride": 3}),
     _normal("stride 3 of a 5×5 filter", (9, 8), (5, 5), (1, 1, 2), 1, {"stride": 3}),
+    _normal("stride 5 on a square image", (8, 8), (2, 2), (1, 2, 1), 1, {"stride": 5}),
 )
 _PADDINGS = (
-    _normal("padding 1", (4, 5), (3, 3), (1, 2, 3), 2, {"padding": 1}, bias=True),
-    _normal("padding 1 of a 2×2 filter", (5, 4), (2, 2), (1, 3, 2), 2, {"padding": 1}),
+    _normal("padding 1", (6, 4), (3, 3), (1, 2, 3), 2, {"padding": 1}, bias=True),
+    _normal("padding 1 of a 2×2 filter", (4, 5), (2, 2), (1, 3, 2), 2, {"padding": 1}),
     _normal("padding 1 of a 5×5 filter", (4, 6), (5, 5), (1, 2, 1), 2, {"padding": 1}),
     _normal("one example, padding 1", (4, 5), (3, 2), (1, 2, 3), 1, {"padding": 1}, bias=True),
     _normal("padding 2 on a square image", (5, 5), (3, 3), (1, 2, 2), 2, {"padding": 2}),
     _normal("padding 2 of a 5×3 filter", (6, 3), (5, 3), (1, 1, 2), 2, {"padding": 2}),
+    _normal("padding 3 of a 5×5 filter", (5, 5), (5, 5), (1, 2, 1), 1, {"padding": 3}),
     _normal("padding as large as the filter", (4, 3), (2, 2), (1, 2, 3), 2, {"padding": 2}),
     _normal("padding beyond the filter", (3, 4), (1, 1), (1, 2, 2), 2, {"padding": 1}),
     _normal("padding far beyond the filter", (3, 2), (2, 2), (1, 1, 2), 1, {"padding": 4}),
@@ -130,9 +135,11 @@ _PADDINGS_AND_STRIDES = (
     _normal("one example, padding 1, stride 2", (6, 5), (3, 2), (1, 2, 3), 1, {"padding": 1, "stride": 2}, bias=True),
     _normal("padding 1, stride 2 on a square image", (6, 6), (4, 4), (1, 1, 2), 2, {"padding": 1, "stride": 2}),
     _normal("padding 1, stride 3", (7, 4), (3, 3), (1, 2, 2), 2, {"padding": 1, "stride": 3}),
+    _normal("padding 2, stride 1", (4, 5), (3, 4), (1, 2, 1), 2, {"padding": 2, "stride": 1}),
     _normal("padding 2, stride 2", (6, 5), (5, 4), (1, 1, 2), 2, {"padding": 2, "stride": 2}),
     _normal("padding 2, stride 3", (7, 8), (5, 5), (1, 2, 1), 2, {"padding": 2, "stride": 3}),
     _normal("padding 3, stride 2", (4, 5), (2, 2), (1, 2, 3), 1, {"padding": 3, "stride": 2}),
+    _normal("padding 3, stride 2 of a 5×5 filter", (5, 5), (5, 5), (1, 2, 1), 1, {"padding": 3, "stride": 2}),
 )
 _OTHER_OPTIONS = (
     _normal("dilation 2", (6, 7), (3, 2), (1, 2, 3), 2, {"dilation": 2}),
@@ -147,7 +154,8 @@ _OTHER_OPTIONS = (
     _normal("ceil with padding", (5, 6), (2, 2), (1, 2, 2), 2, {"stride": 3, "padding": 1, "rounding": "ceil"}),
     _normal("other strides along other axes", (7, 6), (2, 3), (1, 2, 3), 2, {"stride": (3, 2)}),
     _normal("other paddings along other axes", (4, 5), (3, 4), (1, 2, 3), 2, {"padding": (1, 2)}),
-    _normal("four paddings", (5, 4), (3, 3), (1, 2, 3), 2, {"padding": ((2, 0), (0, 1))}),
+    _normal("four paddings", (5, 4), (4, 4), (1, 2, 3), 2, {"padding": ((0, 1), (2, 3))}),
+    _normal("four paddings the other way round", (4, 5), (4, 4), (1, 2, 1), 2, {"padding": ((3, 2), (1, 0)), "stride": 1}),
     _normal("same padding and stride", (7, 6), (3, 2), (1, 2, 3), 2, {"padding": "same", "stride": 2}),
 )
 _OTHER_RANKS = (
@@ -164,7 +172,7 @@ _OTHER_RANKS = (
 
 # Times a power of two every float of every precision keeps its digits: what then looks different is no rounding.
 _TWINS = tuple(
-    _PLAIN[4]._replace(name=f"any numbers, {name}", twin=_PLAIN[4].name, scale=2.0**exponent, scaled=scaled)
+    _PLAIN[0]._replace(name=f"any numbers, {name}", twin=_PLAIN[0].name, scale=2.0**exponent, scaled=scaled)
     for name, exponent, scaled in (
         ("a small x", -12, ("x",)),
         ("a small w", -12, ("w",)),

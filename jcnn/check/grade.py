@@ -136,6 +136,8 @@ def _report(kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[str
 
 
 def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Verdict, str, tuple[str, ...]]:
+    if sentence := _unlike_rounding(kind, graded):
+        return "bug", sentence, ()
     numbers = _numbers(kind, graded)
     outcomes, expected = [Outcome()] * len(kind.cases), expected_of(kind)
     wrong: list[set[int]] = [set() for _ in kind.cases]
@@ -153,8 +155,6 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])
     problem = next((entry.outcome.problem for entry in graded if entry.outcome.problem), None)
-    if deserved != "bug" and (sentence := _unlike_rounding(kind, graded)):
-        return "bug", sentence, ()
     if verdict == "rounding" and deserved != "bug":
         precision = _precision(graded)
         return verdict, _coarse(precision), (f"{precision} arithmetic",)
@@ -185,8 +185,9 @@ def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
     """What shows that errors of rounding's size are none, where nothing else is wrong."""
     if any(entry.outcome.problem for entry in graded):
         return None
-    if any(row.verdict == "bug" or row.remark for entry in graded if not entry.case.twin for row in entry.rows):
+    if any(row.remark or row.verdict == "kink" for entry in graded for row in entry.rows):
         return None
+    wrong = {row.leaf for entry in graded if not entry.case.twin for row in entry.rows if row.verdict == "bug"}
     sentences = []
     for number, leaf in enumerate(kind.leaves):
         outputs = [
@@ -195,7 +196,10 @@ def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
             if (got := entry.outcome.leaves[number]) is not None
             if got.shape == entry.expected[number].value.shape
         ]
-        sentences.append(unlike_rounding(leaf, outputs, whole=kind.linear))
+        sentence = unlike_rounding(leaf, outputs, whole=kind.linear)
+        if leaf in wrong and not sentence:
+            return None
+        sentences.append(sentence)
     return " ".join(filter(None, sentences)) or None
 
 

@@ -5,8 +5,8 @@ an error is something else, and a bug however small it is, where
 
 - the numbers are decimal: `np.round(dx, 6)`;
 - all errors point to the same side: `dx + 1e-8`, `p / (p.sum() + 1e-8)`;
-- it is relatively larger for smaller numbers: the case is given again times a power of two, which leaves every digit of every
-  float as it is, and takes a coarser precision to explain than before: decimals, and constants added or compared with, halfway.
+- it is relatively larger for smaller numbers: a case is given again times a power of two, which leaves every digit of every
+  float as it is. Decimals halfway, and constants added or compared with.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,8 @@ Array = np.ndarray
 # So many numbers are not decimal, or off to the same side, by chance: one in 2¹⁹ at the most.
 _ENOUGH = 20
 _DECIMALS = range(1, 11)
+_TIMES = 4
+_LEAST = np.finfo(np.float64).tiny
 
 
 class Output(NamedTuple):
@@ -50,7 +52,7 @@ def unlike_rounding(leaf: str, outputs: Sequence[Output], *, whole: bool) -> str
 
     Args:
         leaf: the output's name.
-        outputs: of all cases, right as far as some precision goes where they have no twin.
+        outputs: of all cases.
         whole: as `Expected.bound` takes it.
     """
     as_given = [output for output in outputs if output.case.twin is None and not output.case.whole]
@@ -61,6 +63,8 @@ def unlike_rounding(leaf: str, outputs: Sequence[Output], *, whole: bool) -> str
             f"{leaf} is rounded to {digits} decimal{'s' if digits > 1 else ''}: "
             f"that is no precision, for numbers small enough lose all their digits. Return it as it was computed."
         )
+    if any(_precision(output, whole=whole) is None for output in outputs if output.case.twin is None):
+        return None
     side = _side(rough, whole=whole)
     if side:
         most = max(float(np.abs(output.error).max()) for output in rough)
@@ -128,14 +132,16 @@ def _side(outputs: Sequence[Output], *, whole: bool) -> str | None:
 
 
 def _absolute(outputs: Sequence[Output], *, whole: bool) -> bool:
-    """Whether a case times a power of two takes a coarser precision to explain than the case itself."""
+    """Whether a case times a power of two has a relatively larger error than the case itself."""
     by_name = {output.case.name: output for output in outputs}
     for output in outputs:
         twin = by_name.get(output.case.twin or "")
-        if twin is None:
+        precision = _precision(twin, whole=whole) if twin else None
+        if twin is None or precision is None:
             continue
-        precision = _precision(twin, whole=whole)
-        # Sums in another order may differ by as much again.
-        if precision and (np.abs(output.error) > 2 * output.expected.bound(precision, whole=whole)).any():
+        relative = np.abs(twin.error).max(initial=0) / max(float(twin.expected.terms.max(initial=0)), _LEAST)
+        # Sums in another order may differ by some times as much; and the smallest numbers of a precision have fewer digits.
+        limit = _TIMES * relative * output.expected.terms.max(initial=0) + bounds.underflow(output.expected.length, precision)
+        if (np.abs(output.error) > limit + output.expected.bound("float64", whole=whole)).any():
             return True
     return False
