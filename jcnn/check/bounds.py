@@ -47,8 +47,13 @@ def bound(
     """
     total = np.asarray(count, np.float64) + _ROUNDINGS_BESIDE
     part = np.minimum(factor * gamma(total, precision), min(factor, 4.0) * _LARGEST[precision])
-    limit = part * terms + total * _SMALLEST[precision]
+    limit = part * terms + underflow(count, precision)
     return np.full(np.shape(limit), limit.max()) if whole and np.size(limit) else limit
+
+
+def underflow(count: np.ndarray | float, precision: str) -> np.ndarray:
+    """The largest error of numbers too small for all digits of the precision."""
+    return (np.asarray(count, np.float64) + _ROUNDINGS_BESIDE) * _SMALLEST[precision]
 
 
 def in_ulps(error: np.ndarray, terms: np.ndarray, precision: str = "float64") -> np.ndarray:

@@ -3,8 +3,8 @@
 Every known mistake is run on the same cases, and the one that gives the same numbers is it.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -19,17 +19,17 @@ Array = np.ndarray
 _TOLERANCES = (1e-9, 1e-5)
 
 
-def mistaken(kind: Kind, number: int, cases: tuple[Case, ...]) -> tuple[Outcome, ...]:
-    """What entry `number` of the catalogue gives in every case."""
+def mistaken(kind: Kind, number: int, cases: tuple[Case, ...], place: int) -> Outcome:
+    """What entry `number` of the catalogue gives in the case at `place`."""
     if cases is kind.cases:
-        return _mistaken(kind.name, number)
-    return tuple(call(CATALOGUE[number].wrong[kind.name], kind, case) for case in cases)
+        return _mistaken(kind.name, number, place)
+    return call(CATALOGUE[number].wrong[kind.name], kind, cases[place])
 
 
-@lru_cache(maxsize=1024)
-def _mistaken(name: str, number: int) -> tuple[Outcome, ...]:
+@lru_cache(maxsize=1 << 16)
+def _mistaken(name: str, number: int, place: int) -> Outcome:
     kind = kind_of(name)
-    return tuple(call(CATALOGUE[number].wrong[name], kind, case) for case in kind.cases)
+    return call(CATALOGUE[number].wrong[name], kind, kind.cases[place])
 
 
 def known_mistakes(
@@ -53,7 +53,7 @@ def known_mistakes(
     """
     leaves = sorted(set().union(*wrong))
     entries = [number for number, mistake in enumerate(CATALOGUE) if kind.name in mistake.wrong]
-    made = {number: mistaken(kind, number, cases) for number in entries}
+    made = {number: partial(mistaken, kind, number, cases) for number in entries}
     named: tuple[tuple[str, Mistake], ...] = ()
     for tolerance in _TOLERANCES:
         scores = {
@@ -84,22 +84,23 @@ def known_mistakes(
 def _score(
     leaf: int,
     outcomes: Sequence[Outcome],
-    entries: Sequence[Outcome],
+    made_at: Callable[[int], Outcome],
     expected: Sequence[tuple[Expected, ...]],
     wrong: Sequence[set[int]],
     tolerance: float,
 ) -> int:
     """In how many cases a wrong output is reproduced; −1 if in any case the mistake gives another one."""
     score = 0
-    for outcome, entry, right, at in zip(outcomes, entries, expected, wrong, strict=True):
-        if leaf >= len(outcome.leaves) or leaf >= len(entry.leaves):
+    for place, (outcome, right, at) in enumerate(zip(outcomes, expected, wrong, strict=True)):
+        if leaf >= len(outcome.leaves) or (got := outcome.leaves[leaf]) is None:
             continue
-        got, made = outcome.leaves[leaf], entry.leaves[leaf]
-        if got is None or made is None:
+        entry = made_at(place)
+        if leaf >= len(entry.leaves) or (made := entry.leaves[leaf]) is None:
             continue
         if not _same(got, made, tolerance, right[leaf]):
             return -1
-        score += leaf in at
+        # Where the mistake makes no difference it explains none.
+        score += leaf in at and not _same(right[leaf].value, made, tolerance, right[leaf])
     return score
 
 

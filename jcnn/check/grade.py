@@ -20,6 +20,7 @@ from jcnn.check.outcome import Outcome, ask, cleaned, name_of, perform, signatur
 from jcnn.check.picture import picture
 from jcnn.check.precision import double_precision
 from jcnn.check.report import Report, Row, Verdict, Worst, worst_verdict
+from jcnn.check.roundoff import Output, unlike_rounding
 
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
@@ -137,8 +138,9 @@ def _without_other_ranks(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> 
     if not any(not outcome.raised for number, outcome in enumerate(outcomes) if number not in others):
         return made
     for feature, numbers in found.items():
-        if all(outcomes[number].raised and not outcomes[number].crashed for number in numbers):
-            for number in numbers:
+        taken = [number for number in numbers if outcomes[number].declined is None]
+        if all(outcomes[number].raised and not outcomes[number].crashed for number in taken):
+            for number in taken:
                 made[number] = Outcome(declined=f"does not take {feature}")
     return made
 
@@ -191,6 +193,8 @@ def _judgement(kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[
 
 
 def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Verdict, str, tuple[str, ...]]:
+    if sentence := _unlike_rounding(kind, graded):
+        return "bug", sentence, ()
     numbers = _numbers(kind, graded)
     outcomes, expected = [Outcome()] * len(kind.cases), expected_of(kind)
     wrong: list[set[int]] = [set() for _ in kind.cases]
@@ -232,6 +236,28 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
     if factor is not None:
         return "bug", f"Every number is {factor:.6g} times what it should be.", ()
     return "bug", f"{which}{where} No known mistake gives these numbers.", ()
+
+
+def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
+    """What shows that errors of rounding's size are none, where nothing else is wrong."""
+    if any(entry.outcome.problem for entry in graded):
+        return None
+    if any(row.remark or row.verdict == "kink" for entry in graded for row in entry.rows):
+        return None
+    wrong = {row.leaf for entry in graded if not entry.case.twin for row in entry.rows if row.verdict == "bug"}
+    sentences = []
+    for number, leaf in enumerate(kind.leaves):
+        outputs = [
+            Output(entry.case, entry.expected[number], got)
+            for entry in graded
+            if (got := entry.outcome.leaves[number]) is not None
+            if got.shape == entry.expected[number].value.shape
+        ]
+        sentence = unlike_rounding(leaf, outputs, whole=kind.linear)
+        if leaf in wrong and not sentence:
+            return None
+        sentences.append(sentence)
+    return " ".join(filter(None, sentences)) or None
 
 
 def _numbers(kind: Kind, graded: list[_Graded]) -> list[int]:

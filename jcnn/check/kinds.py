@@ -162,28 +162,39 @@ def _activation_choices(formula: formulas.Formula, case: Case) -> list[Choices]:
     return [(np.where(at_kink, np.minimum(here, other), here), np.where(at_kink, np.maximum(here, other), here), None)]
 
 
-def _conditioned(function: Callable[..., Array], case: Case) -> list[tuple[Array, int]]:
-    """1 + (1 + |x|)|f| + |x f′|: what rounding x, an exponent of its size and the steps of any textbook form can cost."""
+def _conditioned(function: Callable[..., Array], case: Case, *, straight: bool) -> list[tuple[Array, int]]:
+    """1 + (1 + |x|)|f| + |x f′|: what rounding x, an exponent of its size and the steps of any textbook form can cost.
+
+    A function of straight pieces takes one product, relative to what comes out: |f| alone.
+    """
     x, step = case.args["x"], 2.0**-20
     dy = np.abs(case.args["dy"]) if "dy" in case.args else np.ones_like(x)
+    if straight:
+        return [(dy * np.abs(function(x, **case.options)), 0)]
     up, down = (function(x * (1 + sign * step), **case.options) for sign in (1, -1))
     value = (1 + np.abs(x)) * np.abs(function(x, **case.options))
     return [(dy * (1 + value + np.abs(up - down) / (2 * step)), _TRANSCENDENTAL)]
 
 
-def _rows(value: Array, logits: Array, dy: Array | None) -> list[tuple[Array, Any]]:
-    """Softmax and its relatives: what rounding the logits costs, a factor of their size, and one sum over the classes."""
-    size = 2 + np.abs(logits).max(-1, keepdims=True)
-    if dy is not None:
-        size = size * (np.abs(dy).max(-1, keepdims=True) if dy.ndim == logits.ndim else np.abs(dy)[..., None])
-    size = size.max(-1) if value.ndim < logits.ndim else size
-    return [(np.broadcast_to(size, value.shape), 2 * logits.shape[-1] + 8)]
-
-
-def _softmax_like(function: Callable[..., Array], case: Case) -> list[tuple[Array, Any]]:
+def _softmax_like(name: str, case: Case) -> list[tuple[Array, Any]]:
+    """Softmax and its relatives: every term as often as rounding the logits costs, a factor of their size, and one sum."""
     logits = case.args.get("x", case.args.get("logits"))
     assert logits is not None  # noqa: S101 (for the type checker)
-    return _rows(function(*case.args.values()), logits, case.args.get("dy"))
+    p, dy = formulas.softmax(logits), np.abs(case.args.get("dy", 1.0))
+    size = 2 + 2 * np.abs(logits).max(-1, keepdims=True)
+    if name == "softmax":
+        terms = size * p
+    elif name == "softmax_backward":
+        terms = size * p * (dy + (p * dy).sum(-1, keepdims=True))
+    elif name == "log_softmax":
+        terms = np.broadcast_to(size, logits.shape)
+    elif name == "log_softmax_backward":
+        terms = dy + size * p * dy.sum(-1, keepdims=True)
+    else:
+        t = formulas.targets(logits, case.args["labels"])
+        total = t.sum(-1, keepdims=True)
+        terms = dy[..., None] * (size * p * total + t) if name.endswith("backward") else (size * total)[..., 0]
+    return [(terms, 2 * logits.shape[-1] + 8)]
 
 
 def _squared(case: Case) -> list[tuple[Array, Any]]:
@@ -239,13 +250,14 @@ def _build(name: str) -> Kind:
         formula = formulas.ACTIVATIONS[base]
         function = (formulas.activation_backward if back else formulas.activation)(base)
         kinks = partial(_activation_choices, formula) if back else None
-        conditioned = partial(_conditioned, formula.slope if back else formula.value)
+        straight = base in {"relu", "leaky_relu"}
+        conditioned = partial(_conditioned, formula.slope if back else formula.value, straight=straight)
         return Kind(name, leaf, function, cases_layers.activation_cases(name), conditioned, kinks)
     function = getattr(formulas, name)
     if base == "mean_squared_error":
         return Kind(name, ("dprediction",) if back else leaf, function, cases_layers.squared_cases(name), _squared)
     leaf = ("dlogits",) if back and base == "softmax_cross_entropy" else leaf
-    return Kind(name, leaf, function, cases_layers.softmax_cases(name), partial(_softmax_like, function))
+    return Kind(name, leaf, function, cases_layers.softmax_cases(name), partial(_softmax_like, name))
 
 
 KINDS = (

@@ -1,0 +1,1 @@
+"""Mechanical mistakes in plain implementations of every operation, to see whether the checker finds them all."""
