@@ -61,7 +61,7 @@ def softmax_cross_entropy_backward(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.2.2.3.
     """
     logits, labels = _parse(logits, labels)
-    dy = arguments.output_gradient(dy, logits.shape[:-1], logits, "softmax_cross_entropy")
+    dy = arguments.output_gradient(dy, logits.shape[:-1], logits, "softmax_cross_entropy", "logits")
     p = softmax(logits)
     if labels.ndim == logits.ndim:
         return dy[..., None] * (p * labels.sum(-1, keepdims=True) - labels)
@@ -94,7 +94,7 @@ def mean_squared_error_backward(
 ) -> Float[Array, "*n c"]:
     """The gradient by the prediction: dy · 2 (prediction − target) / C."""
     prediction, target = _parse_pair(prediction, target)
-    dy = arguments.output_gradient(dy, prediction.shape[:-1], prediction, "mean_squared_error")
+    dy = arguments.output_gradient(dy, prediction.shape[:-1], prediction, "mean_squared_error", "prediction")
     return dy[..., None] * (2 / prediction.shape[-1]) * (prediction - target)
 
 
@@ -111,7 +111,7 @@ def _parse_pair(prediction: AnyArray, target: AnyArray) -> tuple[Array, Array]:
 
 def _parse(logits: AnyArray, labels: AnyArray) -> tuple[Array, Array]:
     logits = arguments.numeric("logits", logits)
-    labels = arguments.ordered("labels", labels)
+    labels = arguments.indices("labels", labels)
     if logits.ndim == 0:
         raise ValueError("logits has shape (): expected (…, C)")
     arguments.not_empty("logits", logits)
@@ -133,8 +133,6 @@ def _parse(logits: AnyArray, labels: AnyArray) -> tuple[Array, Array]:
 def _check_range(labels: np.ndarray, classes: int) -> None:
     wrong = np.argwhere((labels < 0) | (labels >= classes))
     if len(wrong):
-        index = tuple(int(i) for i in wrong[0])
-        where = f"labels[{', '.join(map(str, index))}]" if index else "labels"
         raise ValueError(
-            f"{where} = {labels[index]}: expected a class number from 0 to {classes - 1}, for logits of {classes} classes"
+            f"{arguments.entry('labels', wrong[0])} = {labels[tuple(wrong[0])]}: expected a class number from 0 to {classes - 1}, for logits of {classes} classes"
         )

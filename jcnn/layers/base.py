@@ -12,22 +12,28 @@ Every layer answers five questions, shapes always of one example, (*S, C) or (C,
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, get_args
 
 from jax import Array
 
 from jcnn.conv.operation import Formulation
+from jcnn.geometry import choice
 from jcnn.rules import Gradient
 
 Shape = tuple[int, ...]
 Sizes = int | tuple[int, ...]
 
 
-class Ops(NamedTuple):
+@dataclass(frozen=True)
+class Ops:
     """How a network computes its operations: the formulation of its convolutions, and where gradients come from."""
 
     formulation: Formulation = "lax"
     gradient: Gradient = "autodiff"
+
+    def __post_init__(self) -> None:
+        choice("formulation", self.formulation, get_args(Formulation))
+        choice("gradient", self.gradient, get_args(Gradient))
 
 
 DEFAULT = Ops()
@@ -41,6 +47,11 @@ class Layer:
     def name(self) -> str:
         """The layer's kind, as in its description."""
         return type(self).__name__
+
+    def _keep(self, **checked: Any) -> None:
+        """Writes what `__post_init__` has checked, such as tuples for lists, so that every layer can be hashed."""
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         """The description as one would write it, defaults left out."""
