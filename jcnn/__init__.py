@@ -24,6 +24,7 @@ from jcnn.activations import (
     tanh,
     tanh_backward,
 )
+from jcnn.arguments import PrecisionWarning
 from jcnn.conv import conv, conv_backward, conv_matrix, conv_transpose, conv_transpose_backward, convolve
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
 from jcnn.geometry import GeometryError, output_size, receptive_field
@@ -87,6 +88,7 @@ __all__ = [
     "Maxout",
     "NetworkError",
     "Ops",
+    "PrecisionWarning",
     "Relu",
     "Selu",
     "Sigmoid",

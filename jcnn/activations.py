@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from jcnn import arguments
+from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
 from jcnn.precision import rounded_once
 
@@ -35,24 +35,26 @@ def relu_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"]) -> Float[
 
 def leaky_relu(x: Float[AnyArray, "*n"], slope: float = 0.01) -> Float[Array, "*n"]:
     """x where x > 0, slope · x elsewhere. Derivative slope at 0. (Maas, Hannun & Ng 2013)"""
-    x = arguments.numeric("x", x)
+    x, slope = arguments.numeric("x", x), arguments.number("slope", slope)
     return rounded_once(lambda x: jnp.where(x <= 0, x * slope if slope else jnp.zeros_like(x), x), x)
 
 
 def leaky_relu_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"], slope: float = 0.01) -> Float[Array, "*n"]:
     """dy · (1 where x > 0, slope elsewhere)."""
-    dy, x = _pair(dy, x)
+    (dy, x), slope = _pair(dy, x), arguments.number("slope", slope)
     return rounded_once(lambda dy: jnp.where(x <= 0, dy * slope if slope else jnp.zeros_like(dy), dy), dy)
 
 
 def elu(x: Float[AnyArray, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
     """x where x > 0, α(eˣ − 1) elsewhere. Derivative α at 0. (Clevert, Unterthiner & Hochreiter 2016)"""
-    return rounded_once(lambda x: _elu(x, alpha), arguments.numeric("x", x))
+    x, alpha = arguments.numeric("x", x), arguments.number("alpha", alpha)
+    return rounded_once(lambda x: _elu(x, alpha), x)
 
 
 def elu_backward(dy: Float[AnyArray, "*n"], x: Float[AnyArray, "*n"], alpha: float = 1.0) -> Float[Array, "*n"]:
     """dy · (1 where x > 0, αeˣ elsewhere)."""
-    return rounded_once(lambda dy, x: dy * _elu_slope(x, alpha), *_pair(dy, x))
+    (dy, x), alpha = _pair(dy, x), arguments.number("alpha", alpha)
+    return rounded_once(lambda dy, x: dy * _elu_slope(x, alpha), dy, x)
 
 
 def selu(x: Float[AnyArray, "*n"]) -> Float[Array, "*n"]:
@@ -123,7 +125,7 @@ def maxout(x: Float[AnyArray, "*n c"], pieces: int) -> Float[Array, "*n c_out"]:
     Raises:
         ValueError: `pieces` does not divide C.
     """
-    parts = _pieces(arguments.numeric("x", x), pieces)
+    parts = _pieces(x, pieces)
     return jnp.where(_first_maximum(parts), parts, jnp.zeros_like(parts)).sum(-1)
 
 
@@ -188,9 +190,10 @@ def _with_last_axis(x: AnyArray) -> Array:
     return x
 
 
-def _pieces(x: Array, pieces: int) -> Array:
-    if isinstance(pieces, bool) or not isinstance(pieces, int) or pieces < 1 or x.ndim == 0 or x.shape[-1] % pieces:
-        raise ValueError(f"pieces={pieces!r}: expected a divisor of the channels of x, whose shape is {x.shape}")
+def _pieces(x: AnyArray, pieces: int) -> Array:
+    x, pieces = _with_last_axis(x), geometry.integer("pieces", pieces, 1)
+    if x.shape[-1] % pieces:
+        raise ValueError(f"pieces={pieces}: expected a divisor of the channels of x, whose shape is {x.shape}")
     return x.reshape(*x.shape[:-1], x.shape[-1] // pieces, pieces)
 
 

@@ -10,8 +10,9 @@ Symbols, along one spatial axis, as in every message of this module:
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+import reprlib
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 Rounding = Literal["floor", "ceil", "exact"]
 NamedPadding = Literal["valid", "same", "same_lower"]
@@ -19,23 +20,105 @@ AxisPadding = int | tuple[int, int] | NamedPadding
 Padding = int | Sequence[int] | Sequence[tuple[int, int]] | NamedPadding
 
 
+LIMIT = 2**31 - 1
+"""No size may be larger, nor any number that sizes are made of, nor the number of pixels of a map: XLA counts in 32 bits."""
+
+
 class GeometryError(ValueError):
     """Sizes that do not fit together; the message names every number and what would fit."""
 
 
-def integer(name: str, value: Any, minimum: int) -> int:
-    """`value` as an int of at least `minimum`.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 60, 100, 40
+
+
+def shown(value: Any) -> str:
+    """`repr(value)` for a message: shortened, whatever the value is."""
+    if is_traced(value):
+        return f"a traced {type(value).__name__}"
+    try:
+        text = _SHORT.repr(value)
+    except Exception:  # noqa: BLE001 (a description that fails must not hide what is being said)
+        text = f"<{type(value).__name__}>"
+    return " ".join(text.split())
+
+
+def is_traced(value: Any) -> bool:
+    """Whether JAX has handed over a stand-in whose number is not known yet."""
+    return any(base.__name__ == "Tracer" for base in type(value).__mro__)
+
+
+def wrong(name: str, value: Any, expected: str) -> str:
+    """The message of an argument that is not what was expected."""
+    static = "; it must be known while JAX traces: make it static, or close over it" if is_traced(value) else ""
+    return f"{name}={shown(value)}: expected {expected}{static}"
+
+
+def choice(name: str, value: Any, options: Collection[str], error: type[ValueError] = ValueError) -> str:
+    """`value`, one of the words in `options`.
 
     Raises:
-        GeometryError: it is no integer or too small.
+        error: it is none of them.
+    """
+    if isinstance(value, str) and value in options:
+        return str(value)
+    *others, last = map(repr, options)
+    raise error(wrong(name, value, f"{'one of ' if len(others) > 2 else ''}{', '.join(others)} or {last}"))
+
+
+def integer(name: str, value: Any, minimum: int) -> int:
+    """`value` as an int from `minimum` to `LIMIT`.
+
+    Raises:
+        GeometryError: it is no integer, too small or too large.
     """
     try:
         number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
+    except Exception:  # noqa: BLE001 (arrays have reasons of their own to be no index)
         number = None
     if number is None or number < minimum:
-        raise GeometryError(f"{name}={value!r}: expected an integer of at least {minimum}")
+        raise GeometryError(wrong(name, value, f"an integer of at least {minimum}"))
+    if number > LIMIT:
+        raise GeometryError(wrong(name, value, f"an integer of at most {LIMIT:,}; XLA's sizes have 32 bits"))
     return number
+
+
+def is_series(value: Any) -> bool:
+    """Whether `value` has one entry per axis, and is no text."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
+
+
+def counted(name: str, value: Sequence[Any], rank: int | None, expected: str) -> None:
+    """Checks that `value` has one entry for each of `rank` spatial axes; of 1 to 3 where the rank is not known yet.
+
+    Raises:
+        GeometryError: another count.
+    """
+    if rank is None and not 1 <= len(value) <= 3:
+        raise GeometryError(wrong(name, value, f"{expected}, 1 to 3 in all"))
+    if rank is not None and len(value) != rank:
+        raise GeometryError(wrong(name, tuple(value), expected))
+
+
+def spatial_axes(rank: int) -> str:
+    """ "1 spatial axis", "2 spatial axes"."""
+    return f"{rank} spatial {'axis' if rank == 1 else 'axes'}"
+
+
+def entries(name: str, value: Any, minimum: int = 1, rank: int | None = None) -> int | tuple[int, ...]:
+    """`value` as an int, the same for all spatial axes, or as a tuple of one for each.
+
+    Raises:
+        GeometryError: wrong count, no integer, or an entry below `minimum`.
+    """
+    if not is_series(value):
+        return integer(name, value, minimum)
+    counted(name, value, rank, "an int or one per spatial axis" if rank is None else f"an int or {_of_them(rank)}")
+    return tuple(integer(f"{name}[{axis}]", entry, minimum) for axis, entry in enumerate(value))
+
+
+def _of_them(rank: int) -> str:
+    return f"{rank} of them, one per spatial axis"
 
 
 def per_axis(name: str, value: int | Sequence[int], rank: int, minimum: int = 1) -> tuple[int, ...]:
@@ -44,11 +127,26 @@ def per_axis(name: str, value: int | Sequence[int], rank: int, minimum: int = 1)
     Raises:
         GeometryError: wrong count, no integer, or an entry below `minimum`.
     """
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return (integer(name, value, minimum),) * rank
-    if len(value) != rank:
-        raise GeometryError(f"{name}={tuple(value)}: expected an int or {rank} of them, one per spatial axis")
-    return tuple(integer(f"{name}[{axis}]", entry, minimum) for axis, entry in enumerate(value))
+    given = entries(name, value, minimum, rank)
+    return (given,) * rank if isinstance(given, int) else given
+
+
+def padding_entries(padding: Any, rank: int | None = None) -> AxisPadding | tuple[AxisPadding, ...]:
+    """The padding as an int or a name, the same for all spatial axes, or as a tuple of one int or (lo, hi) for each.
+
+    Raises:
+        GeometryError: an unknown name, a negative amount, or the wrong number of entries.
+    """
+    if isinstance(padding, str):
+        if padding not in get_args(NamedPadding):
+            names = ", ".join(map(repr, get_args(NamedPadding)))
+            raise GeometryError(wrong("padding", padding, f"an int, one int or (lo, hi) per axis, or one of {names}"))
+        return cast(NamedPadding, str(padding))
+    if not is_series(padding):
+        return integer("padding", padding, 0)
+    expected = "entries, one int or (lo, hi) per spatial axis"
+    counted("padding", padding, rank, expected if rank is None else f"{rank} {expected}")
+    return tuple(_axis_padding(f"padding[{axis}]", entry) for axis, entry in enumerate(padding))
 
 
 def padding_per_axis(padding: Padding, rank: int) -> tuple[AxisPadding, ...]:
@@ -57,24 +155,38 @@ def padding_per_axis(padding: Padding, rank: int) -> tuple[AxisPadding, ...]:
     Raises:
         GeometryError: an unknown name, a negative amount, or the wrong number of entries.
     """
-    if isinstance(padding, str):
-        if padding not in get_args(NamedPadding):
-            names = ", ".join(repr(name) for name in get_args(NamedPadding))
-            raise GeometryError(f"padding={padding!r}: expected an int, one int or (lo, hi) per axis, or one of {names}")
-        return (padding,) * rank
-    if not isinstance(padding, Sequence):
-        return (integer("padding", padding, 0),) * rank
-    if len(padding) != rank:
-        raise GeometryError(f"padding={tuple(padding)}: expected {rank} entries, one int or (lo, hi) per spatial axis")
-    return tuple(_axis_padding(f"padding[{axis}]", entry) for axis, entry in enumerate(padding))
+    given = padding_entries(padding, rank)
+    return (given,) * rank if isinstance(given, int | str) else given  # pyright: ignore[reportReturnType]
 
 
 def _axis_padding(name: str, entry: Any) -> AxisPadding:
-    if not isinstance(entry, Sequence):
+    if not is_series(entry) and not isinstance(entry, str | bytes):
         return integer(name, entry, 0)
-    if isinstance(entry, str) or len(entry) != 2:
-        raise GeometryError(f"{name}={entry!r}: expected an int or a pair (lo, hi)")
+    if not is_series(entry) or len(entry) != 2:
+        raise GeometryError(wrong(name, entry, "an int or a pair (lo, hi)"))
     return integer(f"{name}[0]", entry[0], 0), integer(f"{name}[1]", entry[1], 0)
+
+
+def example_shape(name: str, value: Any, ranks: Sequence[int] = range(4)) -> tuple[int, ...]:
+    """`value` as the shape of one example, (*S, C), with so many spatial axes.
+
+    Raises:
+        GeometryError: no sequence of positive integers, or another number of axes.
+    """
+    if not is_series(value) or len(value) - 1 not in ranks:
+        axes = f" with {ranks[0]} to {ranks[-1]} spatial axes"
+        raise GeometryError(wrong(name, value, f"the shape of one example, (*S, C){axes}, such as (28, 28, 1)"))
+    return tuple(integer(f"{name}[{axis}]", size, 1) for axis, size in enumerate(value))
+
+
+def countable(what: str, shape: Sequence[int], limit: int = LIMIT, fix: str = "") -> None:
+    """Checks that an array of this shape is not too large to be made.
+
+    Raises:
+        GeometryError: it has more than `limit` elements.
+    """
+    if (count := math.prod(shape)) > limit:
+        raise GeometryError(f"{what} would have shape {tuple(shape)}, {count:,} elements: expected at most {limit:,}{fix}")
 
 
 def span(f: int, dilation: int = 1) -> int:
@@ -126,9 +238,13 @@ def output_size(
     """
     n, f = integer("n", n, 1), integer("f", f, 1)
     stride, dilation = integer("stride", stride, 1), integer("dilation", dilation, 1)
-    if rounding not in get_args(Rounding):
-        raise GeometryError(f"rounding={rounding!r}: expected 'floor', 'ceil' or 'exact'")
+    choice("rounding", rounding, get_args(Rounding), GeometryError)
     lo, hi = resolve_padding(n, f, stride=stride, padding=padding, dilation=dilation)
+    if max(n + lo + hi, span(f, dilation)) > LIMIT:
+        raise GeometryError(
+            f"N={n}, F={f}, P=({lo}, {hi}), D={dilation}: the padded input has {n + lo + hi:,} pixels and the window spans "
+            f"{span(f, dilation):,}; expected at most {LIMIT:,} of both, less padding or dilation"
+        )
     rest = n + lo + hi - span(f, dilation)
     if rest < 0:
         raise GeometryError(_too_large(n, f, lo, hi, stride, dilation, rounding))
@@ -152,8 +268,10 @@ def _too_large(n: int, f: int, lo: int, hi: int, stride: int, dilation: int, rou
     largest = (n + lo + hi - 1) // dilation + 1
     padding = f"padding ({lo + missing // 2}, {hi + missing - missing // 2})"
     if rounding == "exact":
-        whole = [size for size in range(1, largest + 1) if (n + lo + hi - span(size, dilation)) % stride == 0]
-        window = f"window size {whole[-1]}, or " if whole else ""
+        # The largest k = size − 1 below `largest` with D·k = N + lo + hi − 1 modulo S.
+        whole = _congruent(dilation, n + lo + hi - 1, stride)
+        fits = whole is not None and whole[0] < largest
+        window = f"window size {largest - (largest - 1 - whole[0]) % whole[1]}, or " if whole and fits else ""
     else:
         window = f"window size {largest} or less, or "
     return (
@@ -166,15 +284,24 @@ def _not_whole(n: int, f: int, lo: int, hi: int, stride: int, dilation: int) -> 
     rest = n + lo + hi - span(f, dilation)
     value = rest / stride + 1
     numbers = _numbers(n, f, lo, hi, stride, dilation).rsplit("= ", 1)[0]
-    strides = [s for s in range(1, stride) if rest % s == 0][-3:]
-    symmetric = next(
-        (p for p in range(max(lo, hi) + 1, max(lo, hi) + stride + 1) if (n + 2 * p - span(f, dilation)) % stride == 0), None
-    )
-    padding = f"{symmetric}" if symmetric is not None else f"({lo}, {hi + stride - rest % stride})"
+    divisors = {d for small in range(1, math.isqrt(rest) + 1) if rest % small == 0 for d in (small, rest // small)}
+    strides = sorted(d for d in divisors if d < stride)[-3:]
+    # The first p above both with 2·p = E − N modulo S.
+    symmetric, least = _congruent(2, span(f, dilation) - n, stride), max(lo, hi) + 1
+    padding = f"{least + (symmetric[0] - least) % symmetric[1]}" if symmetric else f"({lo}, {hi + stride - rest % stride})"
     return (
         f"{numbers}= {value:.2f} is not whole; what fits: "
         f"stride{'s' if len(strides) > 1 else ''} {', '.join(map(str, strides))}, or padding {padding}"
     )
+
+
+def _congruent(a: int, c: int, modulus: int) -> tuple[int, int] | None:
+    """All k ≥ 0 with a·k = c modulo `modulus`, as (the first, the distance to the next); None where there is none."""
+    common = math.gcd(a, modulus)
+    if c % common:
+        return None
+    period = modulus // common
+    return c // common * pow(a // common, -1, period) % period, period
 
 
 def transposed_size(
@@ -198,13 +325,19 @@ def transposed_size(
             raise GeometryError(
                 f"output_padding={output_padding}: expected 0 with padding={padding!r}; give output_size instead"
             )
-        return stride * n
+        return _sized(stride * n, f"{stride}·{n}")
     lo, hi = resolve_padding(1, f, stride=stride, padding=padding, dilation=dilation)
     size = stride * (n - 1) + span(f, dilation) - lo - hi + output_padding
+    formula = f"{stride}·({n} − 1) + {span(f, dilation)} − {lo} − {hi} + {output_padding}"
     if size < 1:
+        raise GeometryError(f"padding=({lo}, {hi}): the transposed size {formula} = {size} is empty; expected less padding")
+    return _sized(size, formula)
+
+
+def _sized(size: int, formula: str) -> int:
+    if size > LIMIT:
         raise GeometryError(
-            f"padding=({lo}, {hi}): the transposed size {stride}·({n} − 1) + {span(f, dilation)} − {lo} − {hi} + "
-            f"{output_padding} = {size} is empty; expected less padding"
+            f"the transposed size {formula} = {size:,} is too large: expected at most {LIMIT:,}, less stride or dilation"
         )
     return size
 
@@ -260,14 +393,14 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
     Raises:
         GeometryError: a number out of range, a layer that does not fit, or `input_size` missing where it is needed.
     """
-    walks = [_walk(layer) for layer in layers]
-    values = [input_size] + [getattr(walk, field) for walk in walks for field in ("window", "stride", "padding", "dilation")]
-    ranks = {len(value) for value in values if isinstance(value, Sequence) and not isinstance(value, str)}
-    if len(ranks) > 1:
-        raise GeometryError(f"layers: expected one number of spatial axes throughout, got {sorted(ranks)}")
-    scalar = not ranks
-    rank = 1 if scalar else ranks.pop()
-    sizes = None if input_size is None else per_axis("input_size", input_size, rank)
+    if not isinstance(layers, Iterable):
+        raise GeometryError(wrong("layers", layers, "a sequence of layers"))
+    walks = [_walk(f"layers[{number}]", layer) for number, layer in enumerate(layers)]
+    given = None if input_size is None else entries("input_size", input_size)
+    values = [given, *(value for walk in walks for value in (walk.window, walk.stride, walk.padding, walk.dilation))]
+    rank = common_rank("layers", values)
+    scalar, rank = rank is None, rank or 1
+    sizes = None if given is None else per_axis("input_size", given, rank)
     axes = [_receptive_field(walks, axis, rank, sizes[axis] if sizes else None) for axis in range(rank)]
     return tuple(
         ReceptiveField(fields[0].name, *(fields[0][1:] if scalar else zip(*(field[1:] for field in fields), strict=True)))
@@ -275,11 +408,45 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
     )
 
 
-def _walk(layer: Any) -> Walk:
+def common_rank(what: str, values: Iterable[Any]) -> int | None:
+    """The number of spatial axes that all of `values` with one entry per axis agree on; None if there are no such.
+
+    Raises:
+        GeometryError: they do not agree.
+    """
+    ranks = {len(value) for value in values if isinstance(value, tuple)}
+    if len(ranks) > 1:
+        raise GeometryError(f"{what}: expected one number of spatial axes throughout, got {sorted(ranks)}")
+    return ranks.pop() if ranks else None
+
+
+def _walk(name: str, layer: Any) -> Walk:
     if isinstance(layer, tuple):
-        return Walk(*layer)
-    given = {field: getattr(layer, field) for field in Walk._fields if hasattr(layer, field)}
-    return Walk(**{"name": type(layer).__name__, **given})
+        given = dict(zip(Walk._fields, layer, strict=False))
+    else:
+        given = {field: getattr(layer, field) for field in Walk._fields if hasattr(layer, field)}
+    named = isinstance(given.get("name", ""), str) and not isinstance(layer, type)
+    if not given or not named or (isinstance(layer, tuple) and len(layer) > len(Walk._fields)):
+        raise GeometryError(wrong(name, layer, f"a layer, or a tuple of ({', '.join(Walk._fields)})"))
+    walk = Walk(**{"name": type(layer).__name__, **given})
+    try:
+        return checked_walk(walk)
+    except GeometryError as error:
+        raise GeometryError(f"{name}, {walk.name}: {error}") from None
+
+
+def checked_walk(walk: Walk) -> Walk:
+    """`walk` with everything checked that does not hang on an input, and lists made tuples.
+
+    Raises:
+        GeometryError: a number out of range, an unknown name, or entries for different numbers of axes.
+    """
+    window = None if walk.window is None else entries("window", walk.window)
+    stride = None if walk.stride is None else entries("stride", walk.stride)
+    padding, dilation = padding_entries(walk.padding), entries("dilation", walk.dilation)
+    choice("rounding", walk.rounding, get_args(Rounding), GeometryError)
+    common_rank("window, stride, padding, dilation", (window, stride, padding, dilation))
+    return walk._replace(window=window, stride=stride, padding=cast(Padding, padding), dilation=dilation)
 
 
 def _receptive_field(walks: Sequence[Walk], axis: int, rank: int, n: int | None) -> list[ReceptiveField]:

@@ -65,7 +65,7 @@ def softmax_cross_entropy_backward(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.2.2.3.
     """
     logits, labels, trust = _parse(logits, labels)
-    dy = arguments.output_gradient(dy, logits.shape[:-1], logits, "softmax_cross_entropy")
+    dy = arguments.output_gradient(dy, logits.shape[:-1], logits, "softmax_cross_entropy", "logits")
 
     def backward(dy: Array, logits: Array, labels: Array, trust: Array) -> Array:
         p = jax.nn.softmax(logits)
@@ -101,7 +101,7 @@ def mean_squared_error_backward(
 ) -> Float[Array, "*n c"]:
     """The gradient by the prediction: dy · 2 (prediction − target) / C."""
     prediction, target = _parse_pair(prediction, target)
-    dy = arguments.output_gradient(dy, prediction.shape[:-1], prediction, "mean_squared_error")
+    dy = arguments.output_gradient(dy, prediction.shape[:-1], prediction, "mean_squared_error", "prediction")
 
     def backward(dy: Array, prediction: Array, target: Array) -> Array:
         return dy[..., None] * (2 / prediction.shape[-1]) * (prediction - target)
@@ -138,7 +138,7 @@ def _parse(logits: AnyArray, labels: AnyArray) -> tuple[Array, Array, Array]:
     Loss and gradients are multiplied by the last: a NaN that were only chosen would be a constant, with a gradient of 0.
     """
     logits = arguments.numeric("logits", logits)
-    labels = arguments.ordered("labels", labels)
+    labels = arguments.indices("labels", labels)
     if logits.ndim == 0:
         raise ValueError("logits has shape (): expected (…, C)")
     arguments.not_empty("logits", logits)
@@ -180,7 +180,5 @@ def _wrong(labels: Array, test: Callable[[Any], Any], expected: str) -> Array:
         return test(labels)
     wrong = np.argwhere(test(np.asarray(labels)))
     if len(wrong):
-        index = tuple(int(i) for i in wrong[0])
-        where = f"labels[{', '.join(map(str, index))}]" if index else "labels"
-        raise ValueError(f"{where} = {labels[index]}: expected {expected}")
+        raise ValueError(f"{arguments.entry('labels', wrong[0])} = {labels[tuple(wrong[0])]}: expected {expected}")
     return jnp.zeros(labels.shape, bool)

@@ -1,6 +1,6 @@
 """Networks: a tuple of layers, the parameters a pytree beside it; initialised, applied, differentiated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Num
 
-from jcnn import arguments
+from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
+from jcnn.geometry import GeometryError
 from jcnn.layers import DEFAULT, Layer, Network, Ops, Shape
 from jcnn.losses import softmax_cross_entropy, softmax_cross_entropy_backward
 
@@ -35,16 +36,23 @@ def trace(network: Network, input_shape: Shape) -> tuple[Trace, ...]:
     Raises:
         NetworkError: a layer does not fit, with its number, its description and the sizes so far.
     """
-    shape = _example_shape(input_shape)
+    try:
+        shape = geometry.example_shape("input_shape", input_shape)
+    except GeometryError as error:
+        raise NetworkError(str(error)) from None
     if not isinstance(network, tuple | list) or not network:
-        raise NetworkError(f"network={network!r}: expected a tuple of at least one layer")
+        raise NetworkError(geometry.wrong("network", network, "a tuple of at least one layer"))
     steps: list[Trace] = []
     for number, layer in enumerate(network, 1):
         if not isinstance(layer, Layer):
             hint = f"; write {layer.__name__}(…)" if isinstance(layer, type) else ""
-            raise NetworkError(f"layer {number} is {layer!r}: expected a layer description such as Conv(8, 3){hint}")
+            shown = geometry.shown(layer)
+            raise NetworkError(f"layer {number} is {shown}: expected a layer description such as Conv(8, 3){hint}")
         try:
             output = layer.output_shape(shape)
+            geometry.countable("the output", output)
+            for name, sizes in layer.parameter_shapes(shape).items():
+                geometry.countable(name, sizes)
         except ValueError as error:
             sizes = " → ".join(str(size) for size in [input_shape, *(step.output_shape for step in steps)])
             raise NetworkError(
@@ -73,21 +81,20 @@ def init(key: Array, network: Network, input_shape: Shape, dtype: Any = jnp.floa
         key: a JAX random key.
         network: a tuple of layers.
         input_shape: of one example, (*S, C), without the batch.
-        dtype: of the parameters: float16, bfloat16, float32 or float64.
+        dtype: of the parameters: float16, bfloat16, float32 or float64; the last is float32, and a warning, where JAX has no
+            64 bits.
 
     Returns:
         One dict per layer, `{"w": …, "b": …}` or empty.
 
     Raises:
         NetworkError: the network does not fit the input, or a layer draws other parameters than it says it has.
-        TypeError: another dtype, or a layer that does not say how its parameters are to be drawn.
+        TypeError: another dtype, no random key, or a layer that does not say how its parameters are to be drawn.
 
     Source: He et al. 2015, "Delving deep into rectifiers"; Glorot & Bengio 2010, "Understanding the difficulty of training deep
     feedforward neural networks"; Klambauer et al. 2017, "Self-normalizing neural networks".
     """
-    dtype = jnp.dtype(dtype)
-    if dtype.name not in arguments.FLOATS:
-        raise TypeError(f"dtype={dtype.name}: expected one of {', '.join(arguments.FLOATS)}")
+    key, dtype = arguments.random_key("key", key), arguments.dtype("dtype", dtype)
     params, steps = [], trace(network, input_shape)
     for step in steps:
         gain = _gain_of_next(steps[step.number :])
@@ -112,11 +119,10 @@ def apply(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops
         The last layer's output; logits for a classifier.
 
     Raises:
-        ValueError: another number of parameters than layers, or what a layer's operation raises.
-        TypeError: what a layer's operation raises.
+        NetworkError: the network does not fit x, or the parameters do not fit the network; by layer.
+        TypeError: dtypes that differ or are not listed, or no `Ops`.
     """
-    _matching(network, params)
-    x = arguments.numeric("x", x)
+    params, x = _matching(network, params, x, ops)
     for layer, layer_params in zip(network, params, strict=True):
         x = layer.apply(layer_params, x, ops)
     return x
@@ -124,8 +130,7 @@ def apply(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops
 
 def activations(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops: Ops = DEFAULT) -> tuple[Array, ...]:
     """The output of every layer, in order; arguments as `apply`."""
-    _matching(network, params)
-    x = arguments.numeric("x", x)
+    params, x = _matching(network, params, x, ops)
     outputs = []
     for layer, layer_params in zip(network, params, strict=True):
         x = layer.apply(layer_params, x, ops)
@@ -152,6 +157,7 @@ def value_and_grad(
         ValueError: as `apply` and `softmax_cross_entropy`.
         TypeError: as `apply` and `softmax_cross_entropy`.
     """
+    params, x = _matching(network, params, x, ops)
 
     def loss(params: Params) -> Array:
         return softmax_cross_entropy(apply(network, params, x, ops=ops), labels).mean()
@@ -184,7 +190,7 @@ def backprop(
 
     Source: Rumelhart, Hinton & Williams 1986, "Learning representations by back-propagating errors".
     """
-    x = arguments.numeric("x", x)
+    params, x = _matching(network, params, x, DEFAULT)
     *hidden, logits = (x, *activations(network, params, x))
     losses = softmax_cross_entropy(logits, labels)
     dy = softmax_cross_entropy_backward(jnp.full_like(losses, 1 / losses.size), logits, labels)
@@ -195,9 +201,39 @@ def backprop(
     return losses.mean(), tuple(reversed(gradients))
 
 
-def _matching(network: Network, params: Params) -> None:
-    if len(params) != len(network):
-        raise ValueError(f"params has {len(params)} entries: expected {len(network)}, one per layer, as init makes them")
+def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, Array]:
+    """`params` and `x` as arrays, checked against the network, layer by layer."""
+    if not isinstance(ops, Ops):
+        raise TypeError(geometry.wrong("ops", ops, "a jcnn.Ops, such as jcnn.DEFAULT"))
+    x = arguments.numeric("x", x)
+    if x.ndim < 2:
+        raise NetworkError(f"x has shape {x.shape}: expected a batch, (N, *S, C)")
+    arguments.not_empty("x", x)
+    try:
+        steps = trace(network, x.shape[1:])
+    except NetworkError as error:
+        raise NetworkError(f"{error} (x has shape {x.shape})") from None
+    if not isinstance(params, tuple | list) or len(params) != len(steps):
+        given = f"has {len(params)} entries" if isinstance(params, tuple | list) else f"is a {type(params).__name__}"
+        raise NetworkError(f"params {given}: expected {len(steps)}, one dict per layer, as init makes them")
+    return tuple(_parameters(step, layer_params, x) for step, layer_params in zip(steps, params, strict=True)), x
+
+
+def _parameters(step: Trace, given: Any, x: Array) -> dict[str, Array]:
+    """The parameters of one layer, of the names, shapes and dtype that it takes."""
+    where, shapes = f"params[{step.number - 1}]", step.layer.parameter_shapes(step.input_shape)
+    whose = f"layer {step.number}, {step.layer!r}, takes {', '.join(shapes) or 'none'} for its input {step.input_shape}"
+    if not isinstance(given, Mapping) or set(given) != set(shapes):
+        has = f"has {', '.join(map(str, given)) or 'none'}" if isinstance(given, Mapping) else f"is {geometry.shown(given)}"
+        raise NetworkError(f"{where} {has}: {whose}")
+    parameters = {}
+    for name, shape in shapes.items():
+        parameter = arguments.numeric(f"{where}[{name!r}]", given[name])
+        if parameter.shape != shape:
+            raise NetworkError(f"{where}[{name!r}] has shape {parameter.shape}: expected {shape}; {whose}")
+        arguments.same_dtype(x=x, **{f"{where}[{name!r}]": parameter})
+        parameters[name] = parameter
+    return parameters
 
 
 def _gain_of_next(following: Sequence[Trace]) -> float | None:
@@ -208,10 +244,3 @@ def _gain_of_next(following: Sequence[Trace]) -> float | None:
         if step.layer.parameter_shapes(step.input_shape):
             break
     return None
-
-
-def _example_shape(input_shape: Shape) -> Shape:
-    shape = tuple(input_shape) if isinstance(input_shape, tuple | list) else ()
-    if not shape or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in shape):
-        raise NetworkError(f"input_shape={input_shape!r}: expected the shape of one example, such as (28, 28, 1)")
-    return shape

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from functools import partial, reduce
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, Real
 
 from jcnn import arguments
 from jcnn.arguments import AnyArray
-from jcnn.geometry import GeometryError, Padding, Rounding
+from jcnn.geometry import GeometryError, Padding, Rounding, choice
 from jcnn.pool_forms import MAXIMUM, SUM, Form, Formulation, challenges, views
 from jcnn.precision import rounded_once, wide
 from jcnn.rules import Gradient, differentiable
@@ -224,9 +224,7 @@ def _output_shape(x: Array, window: Window) -> tuple[int, ...]:
 
 
 def _form(forms: dict[str, Form], formulation: str) -> Form:
-    if formulation not in forms:
-        raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, forms))}")
-    return forms[formulation]
+    return forms[choice("formulation", formulation, forms)]
 
 
 def _winner(window: Window, x: Array) -> Int[Array, "n *o c"]:
@@ -286,13 +284,13 @@ def _parse_avg(
 ) -> tuple[Array, Window, Array]:
     x = arguments.numeric("x", x)
     parsed, counts = _parse(x, window, stride, padding, dilation, rounding, count_padding)
-    count = reduce(np.multiply.outer, [np.asarray(axis) for axis in counts])[None, ..., None]
+    count = reduce(np.multiply.outer, counts)[None, ..., None]
     return x, parsed, jnp.asarray(count, wide(x).dtype)
 
 
 def _parse(
     x: Array, window: Any, stride: Any, padding: Padding, dilation: Any, rounding: Rounding, count_padding: bool
-) -> tuple[Window, tuple[tuple[int, ...], ...]]:
+) -> tuple[Window, tuple[Int[np.ndarray, " o"], ...]]:
     arguments.spatial_rank("x", x)
     return parse_pool(x.shape[1:-1], window, stride, padding, dilation, rounding, count_padding)
 
@@ -305,7 +303,7 @@ def parse_pool(
     dilation: int | Sequence[int],
     rounding: Rounding,
     count_padding: bool,
-) -> tuple[Window, tuple[tuple[int, ...], ...]]:
+) -> tuple[Window, tuple[Int[np.ndarray, " o"], ...]]:
     """The window of a pooling over these spatial sizes, and along every axis how many taps count at each position.
 
     Raises:
@@ -313,13 +311,23 @@ def parse_pool(
     """
     rank = len(sizes)
     parsed = parse_window(sizes, window, stride=stride, padding=padding, dilation=dilation, rounding=rounding)
+    count_padding = arguments.flag("count_padding", count_padding)
     asked = parse_window(sizes, window, stride=stride, padding=padding, dilation=dilation) if count_padding else None
-    counts = parsed.seen(sizes, asked.padding if asked else ((0, 0),) * rank)
+    counted = asked.padding if asked else ((0, 0),) * rank
+    # Every pair of a tap and a pixel belongs to one window: more windows than pairs need not even be counted.
+    for axis, (n, f, out, (lo, hi)) in enumerate(zip(sizes, parsed.size, parsed.output_shape(sizes), counted, strict=True)):
+        if out > f * (lo + n + hi):
+            _only_padding(parsed, sizes, axis, f"one of {out:,} windows")
+    counts = parsed.seen(sizes, counted)
     for axis, count in enumerate(counts):
-        if 0 in count:
-            raise GeometryError(
-                f"padding={parsed.padding[axis]}: window {count.index(0)} along spatial axis {axis} sees only padding "
-                f"(N={sizes[axis]}, F={parsed.size[axis]}, S={parsed.stride[axis]}, D={parsed.dilation[axis]}); "
-                f"expected less padding than the window spans"
-            )
+        if not count.all():
+            _only_padding(parsed, sizes, axis, f"window {int(np.argmin(count))}")
     return parsed, counts
+
+
+def _only_padding(parsed: Window, sizes: Sequence[int], axis: int, which: str) -> NoReturn:
+    raise GeometryError(
+        f"padding={parsed.padding[axis]}: {which} along spatial axis {axis} sees only padding "
+        f"(N={sizes[axis]}, F={parsed.size[axis]}, S={parsed.stride[axis]}, D={parsed.dilation[axis]}); "
+        f"expected less padding than the window spans"
+    )

@@ -2,7 +2,13 @@
 
 from collections.abc import Callable
 
+from jcnn import geometry
 from jcnn.layers import AvgPool, Conv, Dense, Flatten, Layer, MaxPool, Relu, Shape, Tanh
+
+
+def _scores(classes: int) -> Dense:
+    """The last layer: one score per class."""
+    return Dense(geometry.integer("classes", classes, 1))
 
 
 def small(input_shape: Shape, classes: int) -> tuple[Layer, ...]:
@@ -10,7 +16,8 @@ def small(input_shape: Shape, classes: int) -> tuple[Layer, ...]:
 
     Inputs below 16 pixels are pooled once less early, so that the second stage still has a map to look at.
     """
-    early = (MaxPool(2),) if min(input_shape[:-1]) >= 16 else ()
+    *sizes, _ = geometry.example_shape("input_shape", input_shape, (1, 2, 3))
+    early = (MaxPool(2),) if min(sizes) >= 16 else ()
     return (
         Conv(32, 3, padding="same"),
         Relu(),
@@ -21,7 +28,7 @@ def small(input_shape: Shape, classes: int) -> tuple[Layer, ...]:
         Flatten(),
         Dense(128),
         Relu(),
-        Dense(classes),
+        _scores(classes),
     )
 
 
@@ -30,9 +37,9 @@ def lecture(input_shape: Shape, classes: int) -> tuple[Layer, ...]:
 
     The same for every input shape.
     """
-    del input_shape
+    geometry.example_shape("input_shape", input_shape, (1, 2, 3))
     stage = (Conv(16, 3, padding=1), Relu(), Conv(16, 3, padding=1), Relu(), MaxPool(2))
-    return (*stage, *stage, Flatten(), Dense(classes))
+    return (*stage, *stage, Flatten(), _scores(classes))
 
 
 def lenet5(input_shape: Shape, classes: int) -> tuple[Layer, ...]:
@@ -41,7 +48,7 @@ def lenet5(input_shape: Shape, classes: int) -> tuple[Layer, ...]:
     Published for 32×32. Smaller images are padded by 2 in the first convolution (28×28 becomes what it was designed for), those
     below 28 in both.
     """
-    size = min(input_shape[:-1])
+    size = min(geometry.example_shape("input_shape", input_shape, (1, 2, 3))[:-1])
     return (
         Conv(6, 5, padding=0 if size >= 32 else 2),
         Tanh(),
@@ -54,7 +61,7 @@ def lenet5(input_shape: Shape, classes: int) -> tuple[Layer, ...]:
         Tanh(),
         Dense(84),
         Tanh(),
-        Dense(classes),
+        _scores(classes),
     )
 
 

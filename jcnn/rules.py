@@ -5,6 +5,8 @@ from typing import Any, Literal, get_args
 
 import jax
 
+from jcnn.geometry import choice
+
 Gradient = Literal["autodiff", "manual"]
 
 
@@ -27,9 +29,7 @@ def differentiable(
     Raises:
         ValueError: `gradient` is neither.
     """
-    if gradient not in get_args(Gradient):
-        raise ValueError(f"gradient={gradient!r}: expected 'autodiff' or 'manual'")
-    if gradient == "autodiff":
+    if choice("gradient", gradient, get_args(Gradient)) == "autodiff":
         return forward
     rule = jax.custom_vjp(forward)
     rule.defvjp(lambda *args: (forward(*args), note(*args) if note else args), lambda noted, dy: backward(dy, *noted))

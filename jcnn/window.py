@@ -10,8 +10,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from jax import Array, lax
-from jaxtyping import Num
+from jaxtyping import Int, Num
 
 from jcnn import geometry
 from jcnn.geometry import Padding, Rounding
@@ -69,12 +70,19 @@ class Window(NamedTuple):
             edges.append((start, n - start - (s * (o - 1) + 1), s - 1))
         return lax.pad(y, y.dtype.type(0), ((0, 0, 0), *edges, (0, 0, 0)))
 
-    def seen(self, input_shape: Sequence[int], padding: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
-        """Along every axis, for every position, how many taps lie on the input or on `padding` around it."""
+    def seen(self, input_shape: Sequence[int], padding: Sequence[tuple[int, int]]) -> tuple[Int[np.ndarray, " o"], ...]:
+        """Along every axis, for every position, how many taps lie on the input or on `padding` around it.
+
+        Tap k of position o lies there where −before ≤ S·o + D·k − lo < N + after.
+        """
         counts = []
-        for n, f, s, (lo, _), d, (before, after) in zip(input_shape, *self, padding, strict=True):
-            (size,) = Window((f,), (s,), ((lo, _),), (d,)).output_shape((n,))
-            counts.append(tuple(sum(-before <= s * o + d * k - lo < n + after for k in range(f)) for o in range(size)))
+        for n, f, s, (lo, _), d, (before, after), o in zip(
+            input_shape, *self, padding, self.output_shape(input_shape), strict=True
+        ):
+            first = s * np.arange(o, dtype=np.int64) - lo
+            from_tap = np.maximum(-((before + first) // d), 0)
+            to_tap = np.minimum((n + after - 1 - first) // d, f - 1)
+            counts.append(np.maximum(to_tap - from_tap + 1, 0))
         return tuple(counts)
 
 
@@ -116,4 +124,8 @@ def parse_window(
                 raise
             raise geometry.GeometryError(f"spatial axis {axis}: {error}") from None
         resolved.append((lo, max(hi, (out - 1) * s + geometry.span(f, d) - n - lo)))
+    padded = tuple(n + lo + hi for n, (lo, hi) in zip(input_shape, resolved, strict=True))
+    geometry.countable("the padded input", padded, fix="; less padding")
+    # A stride or dilation beyond the input leads nowhere, whatever its size: nothing needs to be made for it.
+    strides, dilations = (tuple(map(min, steps, padded)) for steps in (strides, dilations))
     return Window(sizes, strides, tuple(resolved), dilations)

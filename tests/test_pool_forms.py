@@ -102,7 +102,7 @@ def test_works_under_vmap(formulation: Formulation) -> None:
 
 @pytest.mark.parametrize("pool", [max_pool, avg_pool])
 def test_an_unknown_form_is_named_with_the_known(pool: Any) -> None:
-    with pytest.raises(ValueError, match="formulation='fft': expected one of 'taps', 'lax'"):
+    with pytest.raises(ValueError, match="formulation='fft': expected 'taps' or 'lax'"):
         pool(jnp.ones((1, 4, 1)), 2, formulation="fft")
 
 

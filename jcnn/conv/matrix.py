@@ -85,9 +85,8 @@ def conv_matrix(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1; Dumoulin & Visin 2016, section 4.1.
     """
     w = arguments.numeric("w", w, integers=True)
-    shape = tuple(geometry.integer(f"input_shape[{axis}]", size, 1) for axis, size in enumerate(input_shape))
-    if not 2 <= len(shape) <= 4:
-        raise ValueError(f"input_shape={shape}: expected (*S, C_in) of one example, with 1 to 3 spatial axes")
+    shape = geometry.example_shape("input_shape", input_shape, (1, 2, 3))
+    sparse = arguments.flag("sparse", sparse)
     *sizes, c_in = shape
     groups = check_filters(w, len(sizes), groups)
     if c_in != w.shape[-2] * groups:

@@ -94,9 +94,8 @@ def conv(
     x, w, b, window, groups = parse(x, w, b, stride, padding, dilation, groups, rounding)
     # oneDNN has no forward mode, and neither has a manual rule.
     forms = {**FORMULATIONS, "native": conv_native, "auto": partial(conv_auto, native=gradient == "manual")}
-    if formulation not in forms:
-        raise ValueError(f"formulation={formulation!r}: expected one of {', '.join(map(repr, forms))}")
-    forward = partial(rounded_once, partial(_forward, forms[formulation], window, groups))
+    form = forms[geometry.choice("formulation", formulation, forms)]
+    forward = partial(rounded_once, partial(_forward, form, window, groups))
     backs = {"native": _backward_native, "auto": partial(_backward, auto=True)}
     back = partial(rounded_once, partial(backs.get(formulation, _backward), window, groups))
     return differentiable(forward, back, gradient)(x, w, b)
@@ -203,7 +202,7 @@ def check_filters(w: Array, rank: int, groups: int) -> int:
     """`groups` as an int, with w a filter for `rank` spatial axes whose C_out it divides."""
     if w.ndim != rank + 2:
         raise ValueError(
-            f"w has shape {w.shape}: expected (*F, C_in // groups, C_out) with {rank} spatial axes, as the input has"
+            f"w has shape {w.shape}: expected (*F, C_in // groups, C_out) with {geometry.spatial_axes(rank)}, as the input has"
         )
     arguments.not_empty("w", w)
     groups = geometry.integer("groups", groups, 1)

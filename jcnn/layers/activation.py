@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from jax import Array
 
-from jcnn import activations, geometry
+from jcnn import activations, arguments, geometry
 from jcnn.geometry import GeometryError
 from jcnn.layers.base import DEFAULT, Layer, Ops, Shape
 from jcnn.layers.gain import keeping_gain, keeping_gain_of_maximum
@@ -58,6 +58,9 @@ class LeakyRelu(Activation):
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.leaky_relu)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.leaky_relu_backward)
 
+    def __post_init__(self) -> None:
+        self._keep(slope=arguments.number("slope", self.slope))
+
     @property
     def gain(self) -> float:
         return math.sqrt(2 / (1 + self.slope**2))
@@ -70,6 +73,9 @@ class Elu(Activation):
     alpha: float = 1.0
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.elu)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.elu_backward)
+
+    def __post_init__(self) -> None:
+        self._keep(alpha=arguments.number("alpha", self.alpha))
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,12 +123,15 @@ class Maxout(Activation):
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.maxout)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.maxout_backward)
 
+    def __post_init__(self) -> None:
+        self._keep(pieces=geometry.integer("pieces", self.pieces, 1))
+
     @property
     def gain(self) -> float:
         return keeping_gain_of_maximum(self.pieces)
 
     def output_shape(self, shape: Shape) -> Shape:
-        if shape[-1] % geometry.integer("pieces", self.pieces, 1):
+        if shape[-1] % self.pieces:
             raise GeometryError(f"pieces={self.pieces}: expected a divisor of the input's {shape[-1]} channels")
         return (*shape[:-1], shape[-1] // self.pieces)
 

@@ -16,13 +16,14 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jcnn.conv.operation import Formulation
+from jcnn.geometry import choice
 from jcnn.rules import Gradient
 
 Shape = tuple[int, ...]
@@ -31,11 +32,16 @@ Fans = tuple[int, int]
 """How many inputs one output sums up, and how many outputs one input reaches."""
 
 
-class Ops(NamedTuple):
+@dataclass(frozen=True)
+class Ops:
     """How a network computes its operations: the formulation of its convolutions, and where gradients come from."""
 
     formulation: Formulation = "lax"
     gradient: Gradient = "autodiff"
+
+    def __post_init__(self) -> None:
+        choice("formulation", self.formulation, get_args(Formulation))
+        choice("gradient", self.gradient, get_args(Gradient))
 
 
 DEFAULT = Ops()
@@ -49,6 +55,11 @@ class Layer:
     def name(self) -> str:
         """The layer's kind, as in its description."""
         return type(self).__name__
+
+    def _keep(self, **checked: Any) -> None:
+        """Writes what `__post_init__` has checked, such as tuples for lists, so that every layer can be hashed."""
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         """The description as one would write it, defaults left out."""

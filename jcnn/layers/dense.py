@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from jax import Array
 
-from jcnn import geometry
+from jcnn import arguments, geometry
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
 from jcnn.layers.base import DEFAULT, Fans, Layer, Ops, Shape
 
@@ -36,7 +36,7 @@ class Dense(Layer):
     bias: bool = True
 
     def __post_init__(self) -> None:
-        geometry.integer("units", self.units, 1)
+        self._keep(units=geometry.integer("units", self.units, 1), bias=arguments.flag("bias", self.bias))
 
     def output_shape(self, shape: Shape) -> Shape:
         return (*shape[:-1], self.units)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from jax import Array
 
-from jcnn import geometry
+from jcnn import arguments, geometry
 from jcnn.conv import conv, conv_backward
-from jcnn.geometry import GeometryError, Padding, Rounding
+from jcnn.geometry import GeometryError, Padding, Rounding, Walk
 from jcnn.layers.base import DEFAULT, Fans, Layer, Ops, Shape, Sizes
 from jcnn.pool import (
     avg_pool,
@@ -26,9 +26,16 @@ from jcnn.window import parse_window
 
 
 def _spatial(shape: Shape) -> Shape:
-    if not 2 <= len(shape) <= 4:
-        raise ValueError(f"input of shape {shape}: expected (*S, C) with 1 to 3 spatial axes")
-    return shape[:-1]
+    return geometry.example_shape("shape", shape, (1, 2, 3))[:-1]
+
+
+def _walk(layer: Any) -> dict[str, Any]:
+    """The checked fields of a layer with a window."""
+    if layer.window is None:
+        raise GeometryError("window=None: expected an int or one per spatial axis")
+    fields = ("window", "stride", "padding", "dilation", "rounding")
+    walk = geometry.checked_walk(Walk(layer.name, **{field: getattr(layer, field) for field in fields}))
+    return {field: getattr(walk, field) for field in fields}
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,8 +52,8 @@ class Conv(Layer):
     rounding: Rounding = "floor"
 
     def __post_init__(self) -> None:
-        geometry.integer("filters", self.filters, 1)
-        geometry.integer("groups", self.groups, 1)
+        filters, groups = geometry.integer("filters", self.filters, 1), geometry.integer("groups", self.groups, 1)
+        self._keep(filters=filters, groups=groups, bias=arguments.flag("bias", self.bias), **_walk(self))
         if self.filters % self.groups:
             raise GeometryError(f"groups={self.groups}: expected a divisor of filters={self.filters}")
 
@@ -108,6 +115,9 @@ class _Pool(Layer):
     dilation: Sizes = 1
     rounding: Rounding = "floor"
 
+    def __post_init__(self) -> None:
+        self._keep(**_walk(self))
+
     def output_shape(self, shape: Shape) -> Shape:
         spatial = _spatial(shape)
         window, _ = parse_pool(spatial, self.window, **self._geometry(), count_padding=self._counts_padding())
@@ -136,6 +146,10 @@ class AvgPool(_Pool):
     """Average pooling; arguments as `avg_pool`."""
 
     count_padding: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._keep(count_padding=arguments.flag("count_padding", self.count_padding))
 
     def _counts_padding(self) -> bool:
         return self.count_padding

@@ -1,0 +1,147 @@
+"""A valid call of every public name, by its arguments."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+import jcnn
+
+X, W, DY = (np.full(shape, 0.5, np.float32) for shape in ((2, 6, 6, 4), (3, 3, 4, 8), (2, 4, 4, 8)))
+B, ROWS, MATRIX = (np.full(shape, 0.5, np.float32) for shape in ((8,), (3, 4), (4, 5)))
+VOLUME, LINE = np.full((1, 3, 3, 3, 2), 0.5, np.float32), np.full((2, 8, 4), 0.5, np.float32)
+LABELS = np.array([0, 3, 1], np.int32)
+NETWORK = (jcnn.Conv(2, 3), jcnn.MaxPool(2), jcnn.Flatten(), jcnn.Dense(3))
+PARAMS = jax.tree.map(np.asarray, jcnn.init(jax.random.key(0), NETWORK, (6, 6, 4)))
+OPS = jcnn.Ops()
+
+WALK: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1}
+POOL: dict[str, Any] = {"window": 2, "stride": 2, "padding": 0, "dilation": 1, "rounding": "floor"}
+CONV: dict[str, Any] = {**WALK, "groups": 1, "rounding": "floor"}
+POOLED = np.full((2, 3, 3, 4), 0.5, np.float32)
+OWN = np.full((4, 4, 3, 3, 4, 2), 0.5, np.float32)
+
+
+class Call:
+    """A function and the arguments of a valid call of it."""
+
+    def __init__(self, function: Callable[..., Any], **arguments: Any) -> None:
+        self.function = function
+        self.arguments = arguments
+
+    def __call__(self, **changed: Any) -> Any:
+        return self.function(**{**self.arguments, **changed})
+
+
+def _used(layer: Callable[..., jcnn.Layer], shape: Sequence[int] = (6, 6, 4)) -> Callable[..., Any]:
+    """Whatever a layer takes when it is described, it must be of use in a network."""
+
+    def call(**arguments: Any) -> Any:
+        described = layer(**arguments)
+        hash(described)
+        network = (described,)
+        jcnn.summary(network, tuple(shape))
+        params = jcnn.init(jax.random.key(0), network, tuple(shape))
+        return jcnn.apply(network, params, np.full((1, *shape), 0.5, np.float32))
+
+    return call
+
+
+def _function(name: str, **arguments: Any) -> Call:
+    return Call(getattr(jcnn, name), **arguments)
+
+
+ACTIVATIONS = ("relu", "selu", "sigmoid", "tanh", "gelu", "softplus", "softmax", "log_softmax")
+PLAIN_LAYERS = ("Relu", "Selu", "Sigmoid", "Tanh", "Gelu", "Softplus", "Flatten", "GlobalAvgPool", "GlobalMaxPool", "Layer")
+PRESETS = ("small", "lecture", "lenet5")
+LAYERS: dict[str, dict[str, Any]] = {
+    "Conv": {"filters": 8, "window": 3, **CONV, "bias": True},
+    "Dense": {"units": 3, "bias": True},
+    "MaxPool": POOL,
+    "AvgPool": {**POOL, "count_padding": False},
+    "LeakyRelu": {"slope": 0.1},
+    "Elu": {"alpha": 1.0},
+    "Maxout": {"pieces": 2},
+}
+
+CALLS: dict[str, Call] = {
+    **{name: _function(name, x=X) for name in ACTIVATIONS},
+    **{f"{name}_backward": _function(f"{name}_backward", dy=X, x=X) for name in ACTIVATIONS},
+    "leaky_relu": _function("leaky_relu", x=X, slope=0.1),
+    "leaky_relu_backward": _function("leaky_relu_backward", dy=X, x=X, slope=0.1),
+    "elu": _function("elu", x=X, alpha=1.0),
+    "elu_backward": _function("elu_backward", dy=X, x=X, alpha=1.0),
+    "maxout": _function("maxout", x=X, pieces=2),
+    "maxout_backward": _function("maxout_backward", dy=X[..., :2], x=X, pieces=2),
+    "conv": _function("conv", x=X, w=W, b=B, **CONV, formulation="lax", gradient="autodiff"),
+    "conv_backward": _function("conv_backward", dy=DY, x=X, w=W, **CONV),
+    "convolve": _function("convolve", x=X, w=W, b=B, **CONV, formulation="lax", gradient="autodiff"),
+    "conv_matrix": _function("conv_matrix", w=W, input_shape=(6, 6, 4), **CONV, sparse=False),
+    "conv_transpose": _function(
+        "conv_transpose", y=DY, w=W, b=B[:4], **WALK, groups=1, output_size=None, output_padding=0
+    ),
+    "conv_transpose_backward": _function("conv_transpose_backward", dx=X, y=DY, w=W, **WALK, groups=1),
+    "locally_connected": _function("locally_connected", x=X, w=OWN, b=OWN[:, :, 0, 0, 0], **WALK),
+    "locally_connected_backward": _function("locally_connected_backward", dy=DY[..., :2], x=X, w=OWN, **WALK),
+    "dense": _function("dense", x=ROWS, w=MATRIX, b=B[:5]),
+    "dense_backward": _function("dense_backward", dy=ROWS[:, [0, 1, 2, 3, 3]], x=ROWS, w=MATRIX),
+    "flatten": _function("flatten", x=X),
+    "flatten_backward": _function("flatten_backward", dy=X.reshape(2, -1), x=X),
+    "max_pool": _function("max_pool", x=X, **POOL, formulation="taps", gradient="autodiff"),
+    "max_pool_backward": _function("max_pool_backward", dy=POOLED, x=X, **POOL),
+    "avg_pool": _function("avg_pool", x=X, **POOL, count_padding=False, formulation="taps"),
+    "avg_pool_backward": _function("avg_pool_backward", dy=POOLED, x=X, **POOL, count_padding=False),
+    "global_max_pool": _function("global_max_pool", x=X),
+    "global_max_pool_backward": _function("global_max_pool_backward", dy=X[:, 0, 0], x=X),
+    "global_avg_pool": _function("global_avg_pool", x=X),
+    "global_avg_pool_backward": _function("global_avg_pool_backward", dy=X[:, 0, 0], x=X),
+    "softmax_cross_entropy": _function("softmax_cross_entropy", logits=ROWS, labels=LABELS),
+    "softmax_cross_entropy_backward": _function(
+        "softmax_cross_entropy_backward", dy=B[:3], logits=ROWS, labels=LABELS
+    ),
+    "mean_squared_error": _function("mean_squared_error", prediction=ROWS, target=ROWS),
+    "mean_squared_error_backward": _function("mean_squared_error_backward", dy=B[:3], prediction=ROWS, target=ROWS),
+    "output_size": _function("output_size", n=7, f=3, **WALK, rounding="floor"),
+    "receptive_field": _function("receptive_field", layers=[("conv", 3, 1, 1), jcnn.MaxPool(2)], input_size=8),
+    "init": _function("init", key=jax.random.key(0), network=NETWORK, input_shape=(6, 6, 4), dtype="float32"),
+    "apply": _function("apply", network=NETWORK, params=PARAMS, x=X, ops=OPS),
+    "value_and_grad": _function("value_and_grad", network=NETWORK, params=PARAMS, x=X, labels=LABELS[:2] % 3, ops=OPS),
+    "backprop": _function("backprop", network=NETWORK, params=PARAMS, x=X, labels=LABELS[:2] % 3),
+    "summary": _function("summary", network=NETWORK, input_shape=(6, 6, 4)),
+    "count_parameters": _function("count_parameters", network=NETWORK, input_shape=(6, 6, 4)),
+    **{name: _function(name, input_shape=(28, 28, 1), classes=10) for name in PRESETS},
+    **{name: _function(name, **arguments) for name, arguments in LAYERS.items()},
+    **{name: _function(name) for name in PLAIN_LAYERS},
+    "Ops": _function("Ops", formulation="lax", gradient="autodiff"),
+}
+"""By public name."""
+
+MORE: dict[str, Call] = {
+    **{f"{name} in a network": Call(_used(getattr(jcnn, name)), **arguments) for name, arguments in LAYERS.items()},
+    "Conv(8, 3).apply": Call(jcnn.Conv(8, 3).apply, params={"w": W, "b": B}, x=X, ops=OPS),
+    "Conv(8, 3).backward": Call(jcnn.Conv(8, 3).backward, params={"w": W, "b": B}, dy=DY, x=X),
+    "Conv(8, 3).output_shape": Call(jcnn.Conv(8, 3).output_shape, shape=(6, 6, 4)),
+    "Dense(5).apply": Call(jcnn.Dense(5).apply, params={"w": MATRIX, "b": B[:5]}, x=ROWS, ops=OPS),
+    "MaxPool(2).output_shape": Call(jcnn.MaxPool(2).output_shape, shape=(6, 6, 4)),
+    "Maxout(2).output_shape": Call(jcnn.Maxout(2).output_shape, shape=(6, 6, 4)),
+    **{f"conv {way}": _function("conv", x=X, w=W, **CONV, formulation=way) for way in ("taps", "im2col", "toeplitz", "fft")},
+    "conv auto": _function("conv", x=X, w=W, **CONV, formulation="auto", gradient="manual"),
+    "conv winograd": _function("conv", x=X, w=W, padding=0, formulation="winograd"),
+    "conv over a line": _function("conv", x=LINE, w=W[0], **CONV),
+    "conv_backward over a line": _function("conv_backward", dy=LINE[:, :6, [0] * 8], x=LINE, w=W[0], **CONV),
+    "conv over a volume": _function("conv", x=VOLUME, w=np.full((2, 2, 2, 2, 3), 0.5, np.float32), **CONV),
+    "conv_backward of groups": _function("conv_backward", dy=DY, x=X, w=W[:, :, :1], **{**CONV, "groups": 4}),
+    "max_pool by lax": _function("max_pool", x=X, **POOL, formulation="lax"),
+    "max_pool of a line": _function("max_pool", x=LINE, **POOL, gradient="manual"),
+    "avg_pool of a line": _function("avg_pool", x=LINE, **POOL, count_padding=True),
+    "conv_matrix sparse": _function("conv_matrix", w=W, input_shape=(6, 6, 4), **CONV, sparse=True),
+    "conv_matrix of a line": _function("conv_matrix", w=W[0], input_shape=(8, 4), **CONV, sparse=True),
+    "distributions": _function("softmax_cross_entropy", logits=ROWS, labels=np.full((3, 4), 0.25, np.float32)),
+}
+"""The same names in other ways: by method, formulation, rank."""
+
+ALL: dict[str, Call] = {**CALLS, **MORE}
+
+NO_CALLS = ("DEFAULT", "PRESETS", "GeometryError", "NetworkError", "PrecisionWarning")
+"""Public names that are values and exceptions."""
