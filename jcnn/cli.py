@@ -1,8 +1,12 @@
 """The `jcnn` command: train, data, summary, predict, check, grade, explore, doctor."""
 
+import io
+import os
 import re
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,21 +14,20 @@ from typing import Annotated, Any
 import jax
 import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from jcnn import doctor, presets
+import jcnn
+from jcnn import data, doctor, presets, printing
 from jcnn.check.command import Check, Grade
 from jcnn.compilation import keep_compiled, keep_memory
-from jcnn.data import DataError
 from jcnn.data.pictures import PictureError, read_picture
 from jcnn.data_command import Data, DataDir, Originals
+from jcnn.endings import ERROR, ending
+from jcnn.printing import plain, visible
 from jcnn.summary import summary
 from jcnn.training import (
     CheckpointError,
     Config,
-    Interrupted,
-    TrainingError,
     make_predict,
     recipe,
     restore_run,
@@ -34,7 +37,8 @@ from jcnn.training import (
 from jcnn.training.evaluation import probabilities
 from jcnn.training.step import fastest_ops
 
-EXIT_ERROR = 1
+USAGE = 2
+"""What tyro ends with where a command is not understood."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,12 @@ class Train:
         """Trains, then writes and names the report."""
         from jcnn.report import write_report
 
+        self.check()
         jax.config.update("jax_enable_x64", self.config.dtype == "float64")
-        out = self.folder() or _next_folder(self.config)
-        console.print(
-            f"training [bold]{self.config.network}[/] on {self.config.data}, seed {self.config.seed}, in {out}", soft_wrap=True
-        )
-        result = train(self.config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
+        with _owned(self.folder(), self.config) as out:
+            config = self.config
+            console.print(plain(f"training {config.network} on {config.data}, seed {config.seed}, in {out}"), soft_wrap=True)
+            result = train(config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
         report = write_report(self.config, result)
         test = result.evaluation
         console.print(
@@ -67,8 +71,18 @@ class Train:
             f"with {result.ops.gradient} gradients, after {result.compile_seconds:.1f} s of compiling",
             soft_wrap=True,
         )
-        console.print(f"report: {report}", soft_wrap=True)
+        console.print(plain(f"report: {report}"), soft_wrap=True)
         return 0
+
+    def check(self) -> None:
+        """Refuses what cannot become a run, before one is announced or its folder made."""
+        self.config.check()
+        presets.check(self.config.network)
+        data.check(self.config.data, data_dir=self.data_dir, originals=self.originals, image_size=self.config.image_size)
+        place = self.out or Path("runs")
+        there = next(path for path in (place, *place.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise FileExistsError(17, "File exists, expected a folder for runs", str(there))
 
     def folder(self) -> Path | None:
         """The folder that was asked for, or with --resume the newest run; None: a new one."""
@@ -99,38 +113,50 @@ class Summary:
 
 @dataclass(frozen=True)
 class Predict:
-    """Say what images show, by a trained network: any image files, of any size and colour."""
+    """Say what images show, by a trained network: any image files, of any size and colour.
+
+    Files that cannot be read are named; the others are still done, and the exit code is 1.
+    """
 
     images: tyro.conf.Positional[tuple[Path, ...]]
     """Image files."""
     run_folder: Annotated[Path | None, tyro.conf.arg(name="run", metavar="DIR")] = None
     """The run to use; by default the newest one in runs/."""
     top: int = 3
-    """How many classes to show for each image."""
+    """How many classes to show for each image: at least 1, at most all there are."""
 
     def run(self, console: Console) -> int:
         """Prints the likeliest classes of every image."""
+        if self.top < 1:
+            raise ValueError(f"top={self.top}: expected at least 1")
         folder = self.run_folder or _newest_folder()
         if folder is None:
             raise CheckpointError("there is no run in runs/: train one with `jcnn train`, or name one with --run DIR")
         if not self.images:
             raise ValueError("no images given: expected at least one file")
-        warnings = Console(stderr=True)
-        restored = restore_run(folder, lambda text: warnings.print(f"warning: {text}", soft_wrap=True, markup=False))
+        warnings = printing.console(stderr=True)
+        restored = restore_run(folder, lambda text: warnings.print(plain(f"warning: {text}"), soft_wrap=True))
         jax.config.update("jax_enable_x64", restored.dtype == "float64")
         table = Table(show_edge=False, pad_edge=False)
         for title in ("image", "class", "probability", "next", "note"):
             table.add_column(title, justify="right" if title == "probability" else "left", overflow="fold")
         predict = make_predict(restored.network, restored.dtype, fastest_ops())
+        unread: list[PictureError] = []
         for path in self.images:
-            pixels, inverted = read_picture(path, restored.input_shape)
-            shown = probabilities(predict(restored.params, pixels[None]))[0]
-            ranked = [(restored.class_names[index], shown[index]) for index in shown.argsort()[::-1][: max(self.top, 1)]]
+            try:
+                picture = read_picture(path, restored.input_shape)
+            except PictureError as error:
+                unread.append(error)
+                continue
+            shown = probabilities(predict(restored.params, picture.pixels[None]))[0]
+            ranked = [(restored.class_names[index], shown[index]) for index in shown.argsort()[::-1][: self.top]]
             others = ", ".join(f"{name} {value:.1%}" for name, value in ranked[1:])
-            note = "inverted (bright border)" if inverted else ""
-            table.add_row(escape(str(path)), escape(ranked[0][0]), f"{ranked[0][1]:.1%}", escape(others), note)
-        console.print(table)
-        return 0
+            table.add_row(plain(path), plain(ranked[0][0]), f"{ranked[0][1]:.1%}", plain(others), "; ".join(picture.notes))
+        if table.row_count:
+            console.print(table)
+        for error in unread:
+            _told(str(error), ERROR)
+        return ERROR if unread else 0
 
 
 @dataclass(frozen=True)
@@ -162,11 +188,11 @@ class Doctor:
         colours = {"good": "green", "note": "yellow", "bad": "red"}
         for finding in findings:
             verdict = f"[{colours[finding.verdict]}]{finding.verdict}[/]"
-            table.add_row(verdict, escape(finding.what), escape(finding.found), escape(finding.advice))
+            table.add_row(verdict, plain(finding.what), plain(finding.found), plain(finding.advice))
         console.print(table)
         well = doctor.healthy(findings)
         console.print("all is well" if well else "something is wrong: see the rows marked bad")
-        return 0 if well else EXIT_ERROR
+        return 0 if well else ERROR
 
 
 Command = Train | Data | Summary | Predict | Check | Grade | Explore | Doctor
@@ -175,31 +201,47 @@ Command = Train | Data | Summary | Predict | Check | Grade | Explore | Doctor
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command and exits.
 
-    0: done; 1: an error told in one line, or something found wrong; 2: wrong usage; 128 + n: stopped by signal n.
+    0: done; 1: an error told in one line, or something found wrong; 2: wrong usage; 70: an error nobody foresaw;
+    128 + n: stopped by signal n.
     """
-    sys.exit(_run(arguments))
+    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an encoding without × or ² is no reason to fail
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in options
+    given = [argument for argument in options if argument != "--debug"] + arguments[len(options) :]
+    try:
+        code = _command(given)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (nothing is lost: the line says what it was)
+        if debug:
+            traceback.print_exc()
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to print has no reader either
+        return _told(*ending(error))
+    return code
+
+
+def _command(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        sys.stdout.write(f"jcnn {jcnn.__version__}\n")
+        return 0
     keep_compiled()
     keep_memory()
-    try:
-        command = _parse(arguments, Config())
-        if isinstance(command, Train):
-            # The defaults are those of the data, or of the stored run that is gone on with; what is given still counts.
-            folder = command.folder() if command.resume else None
-            command = _parse(arguments, (folder and stored_config(folder)) or recipe(command.config.data))
-        return command.run(Console(highlight=False))
-    except Interrupted as stop:
-        return _told(str(stop), 128 + stop.number)
-    except KeyboardInterrupt:
-        return _told("stopped", 130)
-    except MemoryError as error:
-        return _told(f"out of memory: {error}" if str(error) else "out of memory", EXIT_ERROR)
-    except OSError as error:
-        return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_ERROR)
-    except (ValueError, TypeError, CheckpointError, DataError, TrainingError, PictureError) as error:
-        return _told(str(error) or type(error).__name__, EXIT_ERROR)
+    if not arguments:
+        with suppress(SystemExit):
+            _parse(["--help"], Config())
+        return USAGE
+    command = _parse(arguments, Config())
+    if isinstance(command, Train):
+        # The defaults are those of the data, or of the stored run that is gone on with; what is given still counts.
+        folder = command.folder() if command.resume else None
+        command = _parse(arguments, (folder and stored_config(folder)) or recipe(command.config.data))
+    return command.run(printing.console())
 
 
 def _parse(arguments: Sequence[str] | None, config: Config) -> Command:
@@ -213,25 +255,47 @@ def _parse(arguments: Sequence[str] | None, config: Config) -> Command:
         | Annotated[Explore, tyro.conf.subcommand("explore")]
         | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     )
-    description = "Convolutional networks you can read, check and trust."
+    description = (
+        "Convolutional networks you can read, check and trust. With any command, --debug shows where an error comes from; "
+        "--version alone tells the version."
+    )
     return tyro.cli(commands, prog="jcnn", description=description, args=arguments)
 
 
 def _told(message: str, code: int) -> int:
-    sys.stderr.write(f"jcnn: {' '.join(message.split())}\n")
+    if message:
+        sys.stderr.write(f"jcnn: {visible(' '.join(message.split()))}\n")
     return code
 
 
-def _folders() -> list[Path]:
-    return sorted(Path("runs").glob("*/config.json"), key=lambda path: path.stat().st_mtime)
-
-
 def _newest_folder() -> Path | None:
-    return _folders()[-1].parent if _folders() else None
+    started: list[tuple[int, Path]] = []
+    for path in Path("runs").glob("*/config.json"):
+        with suppress(FileNotFoundError):  # removed a moment ago
+            started.append((path.stat().st_mtime_ns, path.parent))
+    return max(started)[1] if started else None
 
 
-def _next_folder(config: Config) -> Path:
+@contextmanager
+def _owned(folder: Path | None, config: Config) -> Iterator[Path]:
+    """The folder, or the next free one in runs/, which is nobody else's from now on, and gone again if no run begins in it."""
+    if folder is not None:
+        yield folder
+        return
+    name = re.sub(r"[^\w.+-]", "-", f"{config.data}-{config.network}")
     number = 1
-    while (folder := Path("runs") / f"{re.sub(r'[:/]', '-', config.data)}-{config.network}-{number:03d}").exists():
+    while not _made(claimed := Path("runs") / f"{name}-{number:03d}"):
         number += 1
-    return folder
+    try:
+        yield claimed
+    finally:
+        with suppress(OSError):  # it is not empty: a run has begun
+            claimed.rmdir()
+
+
+def _made(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jcnn import cli
+from jcnn import cli, endings
 from jcnn.data import load
 
 QUICK = ("--network", "lecture", "--epochs", "1", "--batch-size", "128")
@@ -119,7 +119,7 @@ def test_errors_take_one_line(
     (folder / "taken").write_text("")
     (folder / "broken").mkdir()
     (folder / "broken/config.json").write_text('{"epoch": 3}')
-    assert run(*arguments) == cli.EXIT_ERROR
+    assert run(*arguments) == endings.ERROR
     said = capsys.readouterr().err
     assert said.startswith("jcnn: ")
     assert message in said

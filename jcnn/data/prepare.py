@@ -60,6 +60,16 @@ def prepared(name: str, folder: Path, originals: Path | None, tell: Callable[[st
         return builder
 
 
+def require_known(name: str, folder: Path) -> None:
+    """Refuses a set that TensorFlow Datasets does not know and that is not prepared in the folder.
+
+    Raises:
+        DataError: no such set; the message says which name is near.
+    """
+    with told(f"{name} cannot be prepared in {folder}", "nothing was begun"), redirect_stdout(io.StringIO()):
+        _builder(name, folder)
+
+
 def _builder(name: str, folder: Path) -> Builder:
     if name in BUILDERS:
         return BUILDERS[name](data_dir=folder)
