@@ -204,6 +204,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0: done; 1: an error told in one line, or something found wrong; 2: wrong usage; 70: an error nobody foresaw;
     128 + n: stopped by signal n.
     """
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 (None where it was closed)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -220,10 +222,17 @@ def _run(arguments: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (nothing is lost: the line says what it was)
         if debug:
             traceback.print_exc()
-        if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to print has no reader either
+        _flush_or_drop()
         return _told(*ending(error))
     return code
+
+
+def _flush_or_drop() -> None:
+    """Prints what is left to print; drops it where it cannot be, since Python would complain of that at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _command(arguments: list[str]) -> int:

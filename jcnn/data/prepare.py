@@ -80,8 +80,8 @@ def _builder(name: str, folder: Path) -> Builder:
         return tfds.builder(name, data_dir=folder)
     except DatasetNotFoundError:
         close = difflib.get_close_matches(name, tfds.list_builders(with_community_datasets=False), n=3)
-        meant = f"; did you mean {', '.join(close)}?" if close else ""
-        raise DataError(f"TensorFlow Datasets {tfds.__version__} knows no data set {name!r}{meant}") from None
+        meant = f"did you mean {', '.join(close)}?" if close else "its sets: https://www.tensorflow.org/datasets/catalog"
+        raise DataError(f"TensorFlow Datasets {tfds.__version__} knows no data set {name!r}; {meant}") from None
 
 
 def _require_readable(builder: Builder) -> None:
