@@ -1,5 +1,8 @@
 """jcnn: a convolutional network you can read, check and trust."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from jcnn.activations import (
     elu,
     elu_backward,
@@ -69,6 +72,32 @@ from jcnn.pool import (
 )
 from jcnn.presets import PRESETS, lecture, lenet5, small
 from jcnn.summary import count_parameters, summary
+
+if TYPE_CHECKING:
+    from jcnn import check as check
+    from jcnn import compilation as compilation
+    from jcnn import data as data
+    from jcnn import definition as definition
+    from jcnn import doctor as doctor
+    from jcnn import explore as explore
+    from jcnn import figures as figures
+    from jcnn import training as training
+
+__version__ = "0.1.0"
+
+LATER = ("check", "compilation", "data", "definition", "doctor", "explore", "figures", "training")
+"""Modules that `import jcnn` leaves out, since they take time to load, and brings when they are first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in LATER:
+        return importlib.import_module(f"jcnn.{name}")
+    raise AttributeError(f"module 'jcnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LATER})
+
 
 __all__ = [
     "DEFAULT",

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,19 +16,18 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from jcnn import doctor, presets, printing
+import jcnn
+from jcnn import data, doctor, presets, printing
 from jcnn.check.command import Check, Grade
 from jcnn.compilation import keep_compiled, keep_memory
-from jcnn.data import DataError
 from jcnn.data.pictures import PictureError, read_picture
 from jcnn.data_command import Data, DataDir, Originals
+from jcnn.endings import ERROR, ending
 from jcnn.printing import plain, visible
 from jcnn.summary import summary
 from jcnn.training import (
     CheckpointError,
     Config,
-    Interrupted,
-    TrainingError,
     make_predict,
     recipe,
     restore_run,
@@ -37,7 +37,8 @@ from jcnn.training import (
 from jcnn.training.evaluation import probabilities
 from jcnn.training.step import fastest_ops
 
-EXIT_ERROR = 1
+USAGE = 2
+"""What tyro ends with where a command is not understood."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Train:
         """Trains, then writes and names the report."""
         from jcnn.report import write_report
 
+        self.check()
         jax.config.update("jax_enable_x64", self.config.dtype == "float64")
         with _owned(self.folder(), self.config) as out:
             config = self.config
@@ -71,6 +73,16 @@ class Train:
         )
         console.print(plain(f"report: {report}"), soft_wrap=True)
         return 0
+
+    def check(self) -> None:
+        """Refuses what cannot become a run, before one is announced or its folder made."""
+        self.config.check()
+        presets.check(self.config.network)
+        data.check(self.config.data, data_dir=self.data_dir, originals=self.originals, image_size=self.config.image_size)
+        place = self.out or Path("runs")
+        there = next(path for path in (place, *place.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise FileExistsError(17, "File exists, expected a folder for runs", str(there))
 
     def folder(self) -> Path | None:
         """The folder that was asked for, or with --resume the newest run; None: a new one."""
@@ -101,17 +113,22 @@ class Summary:
 
 @dataclass(frozen=True)
 class Predict:
-    """Say what images show, by a trained network: any image files, of any size and colour."""
+    """Say what images show, by a trained network: any image files, of any size and colour.
+
+    Files that cannot be read are named; the others are still done, and the exit code is 1.
+    """
 
     images: tyro.conf.Positional[tuple[Path, ...]]
     """Image files."""
     run_folder: Annotated[Path | None, tyro.conf.arg(name="run", metavar="DIR")] = None
     """The run to use; by default the newest one in runs/."""
     top: int = 3
-    """How many classes to show for each image."""
+    """How many classes to show for each image: at least 1, at most all there are."""
 
     def run(self, console: Console) -> int:
         """Prints the likeliest classes of every image."""
+        if self.top < 1:
+            raise ValueError(f"top={self.top}: expected at least 1")
         folder = self.run_folder or _newest_folder()
         if folder is None:
             raise CheckpointError("there is no run in runs/: train one with `jcnn train`, or name one with --run DIR")
@@ -124,15 +141,22 @@ class Predict:
         for title in ("image", "class", "probability", "next", "note"):
             table.add_column(title, justify="right" if title == "probability" else "left", overflow="fold")
         predict = make_predict(restored.network, restored.dtype, fastest_ops())
+        unread: list[PictureError] = []
         for path in self.images:
-            pixels, inverted = read_picture(path, restored.input_shape)
-            shown = probabilities(predict(restored.params, pixels[None]))[0]
-            ranked = [(restored.class_names[index], shown[index]) for index in shown.argsort()[::-1][: max(self.top, 1)]]
+            try:
+                picture = read_picture(path, restored.input_shape)
+            except PictureError as error:
+                unread.append(error)
+                continue
+            shown = probabilities(predict(restored.params, picture.pixels[None]))[0]
+            ranked = [(restored.class_names[index], shown[index]) for index in shown.argsort()[::-1][: self.top]]
             others = ", ".join(f"{name} {value:.1%}" for name, value in ranked[1:])
-            note = "inverted (bright border)" if inverted else ""
-            table.add_row(plain(path), plain(ranked[0][0]), f"{ranked[0][1]:.1%}", plain(others), note)
-        console.print(table)
-        return 0
+            table.add_row(plain(path), plain(ranked[0][0]), f"{ranked[0][1]:.1%}", plain(others), "; ".join(picture.notes))
+        if table.row_count:
+            console.print(table)
+        for error in unread:
+            _told(str(error), ERROR)
+        return ERROR if unread else 0
 
 
 @dataclass(frozen=True)
@@ -168,7 +192,7 @@ class Doctor:
         console.print(table)
         well = doctor.healthy(findings)
         console.print("all is well" if well else "something is wrong: see the rows marked bad")
-        return 0 if well else EXIT_ERROR
+        return 0 if well else ERROR
 
 
 Command = Train | Data | Summary | Predict | Check | Grade | Explore | Doctor
@@ -177,34 +201,56 @@ Command = Train | Data | Summary | Predict | Check | Grade | Explore | Doctor
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command and exits.
 
-    0: done; 1: an error told in one line, or something found wrong; 2: wrong usage; 128 + n: stopped by signal n.
+    0: done; 1: an error told in one line, or something found wrong; 2: wrong usage; 70: an error nobody foresaw;
+    128 + n: stopped by signal n.
     """
-    sys.exit(_run(arguments))
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 (None where it was closed)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
-    keep_compiled()
-    keep_memory()
+def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an encoding without × or ² is no reason to fail
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in options
+    given = [argument for argument in options if argument != "--debug"] + arguments[len(options) :]
     try:
-        command = _parse(arguments, Config())
-        if isinstance(command, Train):
-            # The defaults are those of the data, or of the stored run that is gone on with; what is given still counts.
-            folder = command.folder() if command.resume else None
-            command = _parse(arguments, (folder and stored_config(folder)) or recipe(command.config.data))
-        return command.run(printing.console())
-    except Interrupted as stop:
-        return _told(str(stop), 128 + stop.number)
-    except KeyboardInterrupt:
-        return _told("stopped", 130)
-    except MemoryError as error:
-        return _told(f"out of memory: {error}" if str(error) else "out of memory", EXIT_ERROR)
-    except OSError as error:
-        return _told(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_ERROR)
-    except (ValueError, TypeError, CheckpointError, DataError, TrainingError, PictureError) as error:
-        return _told(str(error) or type(error).__name__, EXIT_ERROR)
+        code = _command(given)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (nothing is lost: the line says what it was)
+        if debug:
+            traceback.print_exc()
+        _flush_or_drop()
+        return _told(*ending(error))
+    return code
+
+
+def _flush_or_drop() -> None:
+    """Prints what is left to print; drops it where it cannot be, since Python would complain of that at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _command(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        sys.stdout.write(f"jcnn {jcnn.__version__}\n")
+        return 0
+    keep_compiled()
+    keep_memory()
+    if not arguments:
+        with suppress(SystemExit):
+            _parse(["--help"], Config())
+        return USAGE
+    command = _parse(arguments, Config())
+    if isinstance(command, Train):
+        # The defaults are those of the data, or of the stored run that is gone on with; what is given still counts.
+        folder = command.folder() if command.resume else None
+        command = _parse(arguments, (folder and stored_config(folder)) or recipe(command.config.data))
+    return command.run(printing.console())
 
 
 def _parse(arguments: Sequence[str] | None, config: Config) -> Command:
@@ -218,12 +264,16 @@ def _parse(arguments: Sequence[str] | None, config: Config) -> Command:
         | Annotated[Explore, tyro.conf.subcommand("explore")]
         | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     )
-    description = "Convolutional networks you can read, check and trust."
+    description = (
+        "Convolutional networks you can read, check and trust. With any command, --debug shows where an error comes from; "
+        "--version alone tells the version."
+    )
     return tyro.cli(commands, prog="jcnn", description=description, args=arguments)
 
 
 def _told(message: str, code: int) -> int:
-    sys.stderr.write(f"jcnn: {visible(' '.join(message.split()))}\n")
+    if message:
+        sys.stderr.write(f"jcnn: {visible(' '.join(message.split()))}\n")
     return code
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from jcnn import geometry
 from jcnn.layers import AvgPool, Conv, Dense, Flatten, Layer, MaxPool, Relu, Shape, Tanh
+from jcnn.names import check_name
 
 
 def _scores(classes: int) -> Dense:
@@ -68,12 +69,20 @@ def lenet5(input_shape: Shape, classes: int) -> tuple[Layer, ...]:
 PRESETS: dict[str, Callable[[Shape, int], tuple[Layer, ...]]] = {"small": small, "lecture": lecture, "lenet5": lenet5}
 
 
+def check(name: str) -> None:
+    """Refuses a name that is no preset's.
+
+    Raises:
+        ValueError: no such preset; the message lists them.
+    """
+    check_name("network", name, PRESETS)
+
+
 def preset(name: str, input_shape: Shape, classes: int) -> tuple[Layer, ...]:
     """The network of this name.
 
     Raises:
-        ValueError: no such preset.
+        ValueError: no such preset; the message lists them.
     """
-    if name not in PRESETS:
-        raise ValueError(f"network {name!r}: expected one of {', '.join(PRESETS)}")
+    check(name)
     return PRESETS[name](input_shape, classes)

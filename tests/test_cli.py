@@ -1,14 +1,20 @@
 """The command as a person meets it: what it prints, how it ends."""
 
+import itertools
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
-from jcnn import cli
+import jcnn
+from jcnn import cli, endings
 from jcnn.data import load
 
 QUICK = ("--network", "lecture", "--epochs", "1", "--batch-size", "128")
@@ -91,11 +97,6 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(("train", "--data", "cats"), "dataset 'cats': expected one of digits", id="unknown dataset"),
-        pytest.param(
-            ("train", "--network", "big"), "network 'big': expected one of small, lecture, lenet5", id="unknown network"
-        ),
-        pytest.param(("train", "--epochs", "0"), "epochs=0: expected at least 1", id="no epochs"),
         pytest.param(("train", "--batch-size", "-1"), "batch_size=-1: expected at least 1", id="negative batch"),
         pytest.param(("train", "--batch-size", "9999"), "expected at most the 1438 training images", id="batch too large"),
         pytest.param(("train", "--learning-rate", "0"), "learning_rate=0.0: expected a positive number", id="no learning rate"),
@@ -104,12 +105,14 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(("train", "--warmup", "2"), "warmup=2.0: expected a number from 0 to 1", id="warm-up above 1"),
         pytest.param(("train", "--weight-decay", "-1"), "weight_decay=-1.0", id="negative weight decay"),
         pytest.param(("train", "--seed", "-1"), "seed=-1: expected an integer from 0", id="negative seed"),
-        pytest.param(("train", "--out", "taken"), "taken: File exists", id="the folder is a file"),
         pytest.param(("train", "--out", "broken", "--resume"), "config.json is no config of this version", id="damaged config"),
         pytest.param(("summary", "--network", "big"), "network 'big'", id="summary of an unknown network"),
         pytest.param(("summary", "--input-shape", "8", "8"), "expected three sizes", id="two sizes"),
         pytest.param(("summary", "--network", "lecture", "--input-shape", "2", "2", "1"), "layer 10", id="an image too small"),
         pytest.param(("predict",), "no run in runs/", id="no run"),
+        pytest.param(("predict", "a.png", "--top", "0"), "top=0: expected at least 1", id="no class to show"),
+        pytest.param(("explore", "--port", "80000"), "port=80000: expected 1 to 65535", id="no such port"),
+        pytest.param(("explore", "--port", "-1"), "port=-1: expected 1 to 65535", id="negative port"),
         pytest.param(("predict", "a.png", "--run", "nowhere"), "nowhere holds no checkpoint", id="no such run"),
     ],
 )
@@ -119,7 +122,7 @@ def test_errors_take_one_line(
     (folder / "taken").write_text("")
     (folder / "broken").mkdir()
     (folder / "broken/config.json").write_text('{"epoch": 3}')
-    assert run(*arguments) == cli.EXIT_ERROR
+    assert run(*arguments) == endings.ERROR
     said = capsys.readouterr().err
     assert said.startswith("jcnn: ")
     assert message in said
@@ -127,10 +130,119 @@ def test_errors_take_one_line(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(("--data", "cats"), "dataset 'cats': expected one of digits", id="unknown dataset"),
+        pytest.param(("--data", "minst"), "did you mean mnist?", id="misspelt dataset"),
+        pytest.param(("--data", "tfds:mnits"), "did you mean mnist", id="misspelt dataset of another"),
+        pytest.param(("--data", "tfds:../x"), "dataset 'tfds:../x': expected", id="no name of a dataset"),
+        pytest.param(("--network", "big"), "network 'big': expected one of small, lecture, lenet5", id="unknown network"),
+        pytest.param(("--network", "lenet"), "did you mean lenet5?", id="misspelt network"),
+        pytest.param(("--epochs", "0"), "epochs=0: expected at least 1", id="no epochs"),
+        pytest.param(("--image-size", "0"), "image_size=0: expected at least 1", id="images of no size"),
+        pytest.param(("--out", "taken"), "taken: File exists", id="the folder is a file"),
+        pytest.param(("--out", "taken/run"), "taken: File exists", id="the folder is in a file"),
+        pytest.param(("--originals", "nowhere"), "nowhere: no such folder", id="no originals"),
+        pytest.param(("--data-dir", "taken"), "taken: expected a folder", id="the data folder is a file"),
+    ],
+)
+def test_what_does_not_exist_is_refused_before_a_run_is_announced(
+    arguments: tuple[str, ...], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "taken").write_text("")
+    assert run("train", *arguments) == endings.ERROR
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["taken"]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"jcnn {jcnn.__version__}\n"
+
+
+def test_nothing_asked_for_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == cli.USAGE
+    assert "doctor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "summary"), ("summary", "--debug"), ("summary",)], ids=" ".join)
+def test_an_internal_error_is_a_line_and_on_request_its_place(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        jnp.zeros(3).reshape(2, 2)
+
+    monkeypatch.setattr(cli, "summary", broken)
+    assert run(*arguments) == endings.INTERNAL
+    *trace, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("jcnn: internal error: TypeError: cannot reshape array")
+    assert "--debug" in last
+    assert any("in broken" in line for line in trace) == ("--debug" in arguments)
+    assert ("--debug" in arguments) == bool(trace)
+
+
+@pytest.mark.parametrize("output", ["without a reader", "full", "closed"])
+def test_output_that_goes_nowhere(output: str) -> None:
+    if output == "full" and not Path("/dev/full").exists():
+        pytest.skip("no full device here")
+    code = "import jcnn.cli; jcnn.cli.main(['summary'])"
+    if output == "without a reader":
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open("/dev/full" if output == "full" else os.devnull, os.O_WRONLY)
+    if output == "closed":
+        code = f"import os; os.close(1); import sys; sys.stdout = None; {code}"
+    ended = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert ended.stderr == ("jcnn: No space left on device\n" if output == "full" else "")
+    assert ended.returncode != endings.INTERNAL
+
+
+NAMES = ("good.png", "[red]good\x1b[31m.png", "-x.png")
+"""Names of images that can be read; the second would change colours."""
+
+
+def test_predict_goes_on_past_files_that_cannot_be_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    assert run("train", *QUICK, "--out", "run") == 0
+    digit = Image.fromarray(load("digits", "test").images[0, ..., 0])
+    for name in NAMES:
+        digit.save(folder / name)
+    Image.new("L", (8, 8), 7).save(folder / "blank.png")
+    digit.save(folder / "moving.gif", save_all=True, append_images=[digit.rotate(90), digit.rotate(180)])
+    os.mkfifo(folder / "pipe.png")
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "folder.png").mkdir()
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "\x1b[31mtext.png").write_text("no image")
+    bad = ["pipe.png", "loop.png", "folder.png", "empty.png", "\x1b[31mtext.png", "missing.png", "/dev/zero", "n" * 300]
+    good = ["good.png", "blank.png", NAMES[1], "moving.gif", "-x.png", "good.png"]
+    mixed = [name for pair in itertools.zip_longest(bad, good) for name in pair if name]
+    capsys.readouterr()
+    assert run("predict", "--run", "run", "--top", "99", "--", *mixed) == endings.ERROR
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    named = [name.replace("\x1b", "\\x1b") for name in bad]
+    lines = said.err.splitlines()
+    assert [line.removeprefix("jcnn: ").split()[0] for line in lines] == named
+    rows = [line for line in said.out.splitlines() if line.count("%") >= 2]
+    assert [row.split()[0] for row in rows] == [name.replace("\x1b", "\\x1b") for name in good]
+    assert ["blank" in row for row in rows] == [name == "blank.png" for name in good]
+    assert ["first of 3" in row for row in rows] == [name == "moving.gif" for name in good]
+    assert run("predict", "--run", "run", "missing.png") == endings.ERROR
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         pytest.param(("dance",), id="unknown command"),
-        pytest.param((), id="no command"),
         pytest.param(("train", "--epochs", "many"), id="no number"),
         pytest.param(("train", "--schedule", "steps"), id="unknown schedule"),
         pytest.param(("train", "--dtype", "int8"), id="unknown dtype"),

@@ -1,6 +1,8 @@
 """What the README shows really runs, and what it says of files is so."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -15,10 +17,10 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_ten_lines_run() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     shown: dict[str, object] = {}
     with jax.enable_x64(False), jax.numpy_rank_promotion("allow"):
-        exec(code, shown)  # noqa: S102 (our own README)
+        for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+            exec(code, shown)  # noqa: S102 (our own README)
     y, dw = shown["y"], shown["dw"]
     assert isinstance(y, jax.Array)
     assert isinstance(dw, jax.Array)
@@ -26,6 +28,14 @@ def test_the_ten_lines_run() -> None:
     by_autodiff = jax.grad(lambda w: jcnn.conv(shown["x"], w, padding=2).sum())(shown["w"])  # pyright: ignore[reportArgumentType]
     # Sums of 8·32·32 products in float32, taken in another order.
     np.testing.assert_allclose(dw, by_autodiff, rtol=0, atol=float(8192 * jnp.finfo(jnp.float32).eps * jnp.abs(dw).max()))
+
+
+def test_every_name_is_there_after_import_jcnn_alone() -> None:
+    # In a process of its own: here other tests have loaded every module already.
+    names = sorted(set(re.findall(r"\bjcnn(?:\.(?!py\b)[A-Za-z_]\w*)+", README)))
+    assert {"jcnn.conv", "jcnn.data.load", "jcnn.compilation.compiler_options"} <= set(names)
+    code = "import sys, jcnn\nfor name in sys.argv[1:]:\n eval(name, {'jcnn': jcnn})"
+    subprocess.run([sys.executable, "-c", code, *names], check=True)
 
 
 def test_the_error_shown_is_the_error_raised() -> None:

@@ -1,6 +1,6 @@
 """Images and labels: where they come from, and how batches are drawn from them."""
 
 from jcnn.data.dataset import DataError, Dataset
-from jcnn.data.load import load
+from jcnn.data.load import check, load
 
-__all__ = ["DataError", "Dataset", "load"]
+__all__ = ["DataError", "Dataset", "check", "load"]

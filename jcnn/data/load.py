@@ -12,10 +12,14 @@ from jcnn.data.dataset import DataError, Dataset, fingerprint
 from jcnn.data.digits import load_digits
 from jcnn.data.folders import cache_folder, data_folder, originals_folder
 from jcnn.data.pictures import fit
+from jcnn.names import check_name
 
 TFDS = "tfds:"
 NAME = re.compile(r"[A-Za-z_]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", re.ASCII)
 """A set of TensorFlow Datasets: its name, a config of it, a version."""
+
+DIGITS = "digits"
+"""The set that comes with jcnn."""
 
 NAMED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 """The sets of TensorFlow Datasets that go by their bare name, and never need TensorFlow."""
@@ -56,13 +60,9 @@ def load(
     """
     if split not in ("train", "test"):
         raise ValueError(f"split={split!r}: expected 'train' or 'test'")
-    if image_size is not None and (not isinstance(image_size, int) or isinstance(image_size, bool) or image_size < 1):
-        raise ValueError(f"image_size={image_size}: expected an integer, at least 1")
-    if name == "digits":
+    known = _check(name, image_size)
+    if name == DIGITS:
         return _resized(load_digits(split), image_size)
-    known = name.removeprefix(TFDS)
-    if not NAME.fullmatch(known) or (known == name and name not in NAMED):
-        raise ValueError(f"dataset {name!r}: expected one of digits, {', '.join(NAMED)}, or tfds:NAME for another")
     tell = tell or _print
     folder = data_folder(data_dir)
     place = cache_folder(folder, known, image_size)
@@ -80,6 +80,39 @@ def load(
         except DataError:
             pass
         return _decoded(known, folder, originals_folder(originals, known), place, image_size, tell)[split]
+
+
+def check(name: str, *, data_dir: Path | None = None, originals: Path | None = None, image_size: int | None = None) -> None:
+    """Refuses what `load` could not load whatever it downloads: no such set, size or folder. Quick, and nothing is written.
+
+    Args:
+        name: as in `load`; so are all others.
+        data_dir: where data sets lie.
+        originals: a folder with original files.
+        image_size: a height and width.
+
+    Raises:
+        ValueError: no such name or size; the message says what there is.
+        OSError: no such folder.
+        DataError: TensorFlow Datasets knows no such set.
+    """
+    known = _check(name, image_size)
+    folder = data_folder(data_dir)
+    originals_folder(originals, known)
+    if name.startswith(TFDS) and not cache_folder(folder, known, image_size).exists():
+        from jcnn.data.prepare import require_known
+
+        require_known(known, folder)
+
+
+def _check(name: str, image_size: int | None) -> str:
+    """Refuses what has no meaning; the name that TensorFlow Datasets has for the set."""
+    if image_size is not None and (not isinstance(image_size, int) or isinstance(image_size, bool) or image_size < 1):
+        raise ValueError(f"image_size={image_size}: expected an integer, at least 1")
+    known = name.removeprefix(TFDS)
+    if known == name or not NAME.fullmatch(known):
+        check_name("dataset", name, (DIGITS, *NAMED), ", or tfds:NAME for another")
+    return known
 
 
 def _decoded(

@@ -1,6 +1,8 @@
 """Any image file as the pixels a network takes: colours, size and brightness made to fit."""
 
+import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,7 +15,14 @@ class PictureError(Exception):
     """A file that is no readable image; the message names it and says why."""
 
 
-def read_picture(path: Path, input_shape: tuple[int, ...]) -> tuple[UInt8[np.ndarray, "h w c"], bool]:
+class Picture(NamedTuple):
+    """An image file as a network takes it, and what was done to it or is strange about it, in a few words each."""
+
+    pixels: UInt8[np.ndarray, "h w c"]
+    notes: tuple[str, ...]
+
+
+def read_picture(path: Path, input_shape: tuple[int, ...]) -> Picture:
     """Reads an image file for a network.
 
     It is turned as its camera meant it, laid on white where it is transparent, made grey or RGB, padded to the shape's
@@ -25,26 +34,49 @@ def read_picture(path: Path, input_shape: tuple[int, ...]) -> tuple[UInt8[np.nda
         input_shape: (H, W, C) with C = 1, 3 or 4.
 
     Returns:
-        The pixels, uint8, and whether they were inverted.
+        The pixels, uint8, and notes: inverted; blank, the same value everywhere; the first of several frames or pages.
 
     Raises:
-        PictureError: missing, unreadable, no image, or far too large.
+        PictureError: missing, unreadable, no image, no regular file, or far too large.
     """
     height, width, channels = input_shape
+    pixels, frames = _read(path, channels)
+    notes = {
+        "inverted (bright border)": channels == 1 and float(_border(pixels).mean()) > 127,
+        "blank: one colour everywhere": bool((pixels == pixels[0, 0]).all()),
+        f"the first of {frames} frames": frames > 1,
+    }
+    said = tuple(note for note, holds in notes.items() if holds)
+    if "inverted (bright border)" in said:
+        pixels = 255 - pixels
+    return Picture(fit(pixels, height, width), said)
+
+
+def _read(path: Path, channels: int) -> tuple[UInt8[np.ndarray, "H W c"], int]:
+    """The pixels of a file's first frame, and how many frames it has."""
     try:
-        with Image.open(path) as file:
-            if file.width * file.height > MAX_PIXELS:
-                raise PictureError(f"{path} has {file.width}×{file.height} pixels: expected at most {MAX_PIXELS:,}")
-            pixels = _pixels(file, channels)
+        _require_regular(path)
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as file:  # Pillow thinks aloud about metadata
+            _require_moderate(file, path)
+            return _pixels(file, channels), getattr(file, "n_frames", 1)
+    except PictureError:
+        raise
     except UnidentifiedImageError:
         raise PictureError(f"{path} is no image that can be read: expected a file such as PNG, JPEG or GIF") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    except Exception as error:  # a damaged file brings up whatever its decoder stumbles over
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
         raise PictureError(f"{path} cannot be read: {reason}") from error
-    inverted = channels == 1 and float(_border(pixels).mean()) > 127
-    if inverted:
-        pixels = 255 - pixels
-    return fit(pixels, height, width), inverted
+
+
+def _require_regular(path: Path) -> None:
+    """A named pipe would be waited for, a device read without end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise PictureError(f"{path} is no regular file: expected an image that lies on the disk")
+
+
+def _require_moderate(file: Image.Image, path: Path) -> None:
+    if file.width * file.height > MAX_PIXELS:
+        raise PictureError(f"{path} has {file.width}×{file.height} pixels: expected at most {MAX_PIXELS:,}")
 
 
 def fit(pixels: UInt8[np.ndarray, "H W c"], height: int, width: int) -> UInt8[np.ndarray, "h w c"]:

@@ -60,6 +60,16 @@ def prepared(name: str, folder: Path, originals: Path | None, tell: Callable[[st
         return builder
 
 
+def require_known(name: str, folder: Path) -> None:
+    """Refuses a set that TensorFlow Datasets does not know and that is not prepared in the folder.
+
+    Raises:
+        DataError: no such set; the message says which name is near.
+    """
+    with told(f"{name} cannot be prepared in {folder}", "nothing was begun"), redirect_stdout(io.StringIO()):
+        _builder(name, folder)
+
+
 def _builder(name: str, folder: Path) -> Builder:
     if name in BUILDERS:
         return BUILDERS[name](data_dir=folder)
@@ -70,8 +80,8 @@ def _builder(name: str, folder: Path) -> Builder:
         return tfds.builder(name, data_dir=folder)
     except DatasetNotFoundError:
         close = difflib.get_close_matches(name, tfds.list_builders(with_community_datasets=False), n=3)
-        meant = f"; did you mean {', '.join(close)}?" if close else ""
-        raise DataError(f"TensorFlow Datasets {tfds.__version__} knows no data set {name!r}{meant}") from None
+        meant = f"did you mean {', '.join(close)}?" if close else "its sets: https://www.tensorflow.org/datasets/catalog"
+        raise DataError(f"TensorFlow Datasets {tfds.__version__} knows no data set {name!r}; {meant}") from None
 
 
 def _require_readable(builder: Builder) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import importlib.util
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -13,10 +14,22 @@ import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import uvicorn
 
 HOST, PORT = "127.0.0.1", 2718
 NEEDED = ("anywidget", "marimo")
+
+SESSIONS = 8
+"""Pages that may be open at once: each has a kernel of its own."""
+
+LINGER = 3
+"""Seconds for which the kernel of a closed page is kept, in case its connection comes back."""
+
+LARGEST = 2**20
+"""Bytes of one request or message; a sheet full of strokes takes a tenth of it."""
 
 
 def open_page(port: int, *, browser: bool, tell: Callable[[str], None]) -> NoReturn:
@@ -25,12 +38,14 @@ def open_page(port: int, *, browser: bool, tell: Callable[[str], None]) -> NoRet
     Args:
         port: where; 0: 2718, or a free one if that is taken.
         browser: open a browser at it.
-        tell: is told the address, once it answers.
+        tell: is told the address, once it answers; the token in it is said nowhere else.
 
     Raises:
-        ValueError: the optional packages are missing.
+        ValueError: no port, or the optional packages are missing.
         OSError: the port is taken or not allowed.
     """
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port={port}: expected 1 to 65535, or 0 for one that is free")
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         raise ValueError('the page needs marimo and anywidget: pip install "jcnn[explore]"')
     place = bound(port)
@@ -53,22 +68,41 @@ def bound(port: int) -> socket.socket:
     except OSError as error:
         if port or error.errno != errno.EADDRINUSE:
             place.close()
-            raise OSError(error.errno, f"port {port or PORT} cannot be had: {error.strerror}") from error
+            why = f"port {port or PORT} cannot be had: {error.strerror}; give another with --port, or none for one that is free"
+            raise OSError(error.errno, why) from error
         place.bind((HOST, 0))
     return place
 
 
-def _serve(place: socket.socket, browser: bool, tell: Callable[[str], None]) -> None:
+def settings(port: int, token: str, *, sessions: int = SESSIONS, linger: int = LINGER) -> "uvicorn.Config":
+    """The page at http://127.0.0.1:PORT/TOKEN/, nothing anywhere else, and nothing written down.
+
+    Args:
+        port: where it will be served.
+        token: the secret part of its address.
+        sessions: how many may be open at once.
+        linger: seconds after which a closed one's memory is freed.
+    """
     import marimo
     import uvicorn
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    from jcnn.explore.guard import Guard
+
+    root = str(Path(__file__).with_name("app.py"))
+    page = marimo.create_asgi_app(quiet=True, session_ttl=linger).with_app(path=f"/{token}", root=root).build()
+    guard = Guard(page, names=(HOST, "localhost"), port=port, token=token, sessions=sessions, linger=linger, largest=LARGEST)
+    return uvicorn.Config(
+        guard, log_level="error", access_log=False, proxy_headers=False, ws_max_size=LARGEST, timeout_graceful_shutdown=1
+    )
+
+
+def _serve(place: socket.socket, browser: bool, tell: Callable[[str], None]) -> None:
+    import uvicorn
 
     from jcnn.explore.trained import trained
 
-    address = f"http://{HOST}:{place.getsockname()[1]}"
-    page = marimo.create_asgi_app(quiet=True).with_app(path="", root=str(Path(__file__).with_name("app.py"))).build()
-    # Names of other machines that lead here (DNS rebinding) are refused.
-    page = TrustedHostMiddleware(page, [HOST, "localhost"])
+    port, token = place.getsockname()[1], secrets.token_urlsafe(32)
+    address = f"http://{HOST}:{port}/{token}/"
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -83,4 +117,4 @@ def _serve(place: socket.socket, browser: bool, tell: Callable[[str], None]) -> 
 
     # The network is trained while the reader looks at the first sections.
     threading.Thread(target=trained, daemon=True).start()
-    Server(uvicorn.Config(page, log_level="error", timeout_graceful_shutdown=1)).run([place])
+    Server(settings(port, token)).run([place])

@@ -22,21 +22,21 @@ def stored(folder: Path, image: Image.Image, name: str = "image.png", **options:
 def test_a_digit_comes_back_from_any_size(tmp_path: Path) -> None:
     for scale in (1, 3, 20):
         large = np.kron(DIGIT[..., 0], np.ones((scale, scale), np.uint8))
-        pixels, inverted = read_picture(stored(tmp_path, Image.fromarray(large)), GREY)
+        pixels, notes = read_picture(stored(tmp_path, Image.fromarray(large)), GREY)
         np.testing.assert_array_equal(pixels, DIGIT)
-        assert not inverted
+        assert notes == ()
 
 
 def test_ink_on_paper_is_inverted(tmp_path: Path) -> None:
-    pixels, inverted = read_picture(stored(tmp_path, Image.fromarray(255 - DIGIT[..., 0])), GREY)
+    pixels, notes = read_picture(stored(tmp_path, Image.fromarray(255 - DIGIT[..., 0])), GREY)
     np.testing.assert_array_equal(pixels, DIGIT)
-    assert inverted
+    assert notes == ("inverted (bright border)",)
 
 
 def test_a_colour_network_sees_colours_as_they_are(tmp_path: Path) -> None:
     image = Image.new("RGB", (64, 64), (250, 240, 10))
-    pixels, inverted = read_picture(stored(tmp_path, image), RGB)
-    assert not inverted
+    pixels, notes = read_picture(stored(tmp_path, image), RGB)
+    assert notes == ("blank: one colour everywhere",)
     np.testing.assert_array_equal(pixels, np.broadcast_to(np.array([250, 240, 10], np.uint8), RGB))
 
 

@@ -51,7 +51,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     ) as server:  # fmt: skip
         try:
             end = time.monotonic() + PATIENCE
-            while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+            while not (found := re.search(r"http://127\.0\.0\.1:\d+/\S+", log.read_text())):
                 assert server.poll() is None, log.read_text()
                 assert time.monotonic() < end, "the server does not start"
                 time.sleep(0.2)

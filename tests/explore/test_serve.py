@@ -25,7 +25,7 @@ def test_a_taken_port() -> None:
         other.bind((serve.HOST, 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(OSError, match=f"port {port} cannot be had"):
+        with pytest.raises(OSError, match=f"port {port} cannot be had: .*; give another with --port"):
             serve.bound(port)
 
 
