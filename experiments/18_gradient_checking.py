@@ -109,9 +109,9 @@ def run(config: Experiment) -> Result:
         pixels, dy = digits().images[:16].astype("float64"), np.ones((16, 4, 4, 1))
         pools = np.array([pixels, jcnn.max_pool_backward(dy, pixels, 2), pooled_difference(dy, pixels)])
         pool, pair = partial(jcnn.max_pool, window=2), np.array([[[[1.0], [1.0]], [[0.0], [0.0]]]])
-        tied = tuple(jcnn.check.compare(pool, pooled_difference, each).verdict for each in (pair, pixels))
+        of_two, of_digits = (jcnn.check.compare(pool, pooled_difference, each).verdict for each in (pair, pixels))
     losses, accuracy, reports = train(config)
-    return Result(errors, pools, tied, np.array(losses), np.array(accuracy), reports)
+    return Result(errors, pools, (of_two, of_digits), np.array(losses), np.array(accuracy), reports)
 
 
 def differences(precision: str, seeds: int) -> Float[np.ndarray, "2 sizes"]:

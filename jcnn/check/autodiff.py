@@ -1,8 +1,9 @@
 """Is autodiff itself right here? JAX's reverse mode is a witness like the others, and may be wrong.
 
 A compiler's fault, a derivative rule that somebody wrote, or a NaN in a branch that is not taken: each gives a gradient that
-is none. What reverse mode says is held against four others, none of which uses it:
+is none. What reverse mode says is held against five others, none of which uses it:
 
+    values              forward compiled, against forward run operation by operation
     the definition      for operations of ours, their sums written out in NumPy
     forward mode        ⟨J v, u⟩ = ⟨v, Jᵀ u⟩ along several directions v
     differences         of ⟨u, f(x + h v)⟩, extrapolated to h = 0, along the same directions
@@ -30,6 +31,7 @@ Array = np.ndarray
 
 DIRECTIONS = 3
 _CHUNK = 64
+_COMPILED = 1e-6
 
 
 class Trial(NamedTuple):
@@ -71,6 +73,18 @@ def try_autodiff(problem: Problem, function: Function, dy: jax.Array, known: Kno
             steady = [right._replace(unsteady=0.0) for right in expected]
             return Trial(f"jax.vjp in {precision} gives {witness.found}", (witness,), steady, found.rough)
     return Trial(None, (), expected, here)
+
+
+def miscompiled(problem: Problem) -> tuple[Witness, ...]:
+    """Whether forward as one compiled program gives other values than operation by operation, far beyond rounding."""
+    compiled, alone = (np.asarray(run(*problem.args)) for run in (jax.jit(problem.function), problem.function))
+    size = float(np.abs(alone).max(initial=0, where=np.isfinite(alone)))
+    with np.errstate(invalid="ignore"):
+        same = (np.abs(compiled - alone) <= _COMPILED * size) | (compiled == alone) | ~np.isfinite(alone)
+    if same.all():
+        return ()
+    found = f"forward gives {_off([compiled], [alone], ['y'])}"
+    return (Witness("autodiff: forward compiled against forward by operations", holds=False, found=found),)
 
 
 def random_directions(expected: Sequence[Expected], absent: Iterable[int], seed: int) -> list[list[Array]]:

@@ -1,6 +1,7 @@
 """A gradient by hand against JAX's, leaf by leaf, in float64, with witnesses against both."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -9,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jcnn.check import bounds
-from jcnn.check.autodiff import random_directions, try_autodiff
-from jcnn.check.derived import leaf_names, make_problem
+from jcnn.check.autodiff import miscompiled, random_directions, try_autodiff
+from jcnn.check.derived import Problem, leaf_names, make_problem
 from jcnn.check.explain import explained
 from jcnn.check.handed import Failure, gradients_of
 from jcnn.check.judge import judge
-from jcnn.check.known import known_call
+from jcnn.check.known import Known, known_call
 from jcnn.check.precision import double_precision
-from jcnn.check.report import Report, Row, Verdict, Worst, worst_verdict
+from jcnn.check.report import Report, Row, Verdict, Witness, Worst, worst_verdict
 from jcnn.check.slopes import function_of
 from jcnn.check.witnesses import witnesses_of
 
@@ -70,41 +71,60 @@ def compare(
             raise TypeError(f"forward gives {shape}: expected one floating-point array")
         dy = jnp.asarray(np.random.default_rng([seed, 1]).normal(size=shape.shape), held)
         subject = f"{_name(backward)} against jax.vjp of {_name(forward)}, {held}"
+        leaves = leaf_names(problem)
         try:
-            leaves = leaf_names(problem)
             got = gradients_of(backward, dy, given, options, problem, leaves)
         except Failure as failure:
             sentence = str(failure)
             row = Row("", "bug", leaves[0], np.nan, np.nan, np.nan, np.nan, remark=sentence)
             return Report(subject, "bug", sentence, None, (row,))
-        upstream = dy.astype(jnp.float64)
         known = known_call(forward, dy, given, options)
-        function = function_of(problem.function, problem.args, upstream)
-        trial = try_autodiff(problem, function, upstream, known, held, seed)
-        rows, coarsest = [], held
-        precisions = tuple(bounds.UNIT)[tuple(bounds.UNIT).index(held) :]
-        for name, right, leaf in zip(leaves, trial.expected, got, strict=True):
-            if leaf is None:
-                rows.append(Row("", "agrees", name, np.nan, np.nan, np.nan, np.nan, remark="not given, not compared"))
-                continue
-            judged = judge("", name, right, leaf, precisions, whole=True)
-            rows.append(judged.row)
-            coarsest = max(coarsest, judged.precision, key=precisions.index)
-        verdict = worst_verdict([row.verdict for row in rows])
-        absent = [number for number, leaf in enumerate(got) if leaf is None]
-        directions = random_directions(trial.expected, absent, seed)
-        called = witnesses_of(function, directions, trial.expected, got, held)
-        sentence, names = explained(verdict, rows, trial, got, coarsest, known)
-        return Report(
-            subject,
-            verdict,
-            sentence,
-            _worst(rows, verdict),
-            tuple(rows),
-            names,
-            witnesses=(*called, *trial.against),
-            autodiff="wrong" if trial.wrong else "right",
-        )
+        against = miscompiled(problem)
+        # A program that the compiler gets wrong is no reference: then every operation is run by itself.
+        with jax.disable_jit() if against else nullcontext():
+            return _held_against(problem, subject, dy, known, got, held, seed, against)
+
+
+def _held_against(
+    problem: Problem,
+    subject: str,
+    dy: jax.Array,
+    known: Known | None,
+    got: Sequence[np.ndarray | None],
+    held: str,
+    seed: int,
+    against: tuple[Witness, ...],
+) -> Report:
+    """The report on gradients that have the right shapes."""
+    upstream = dy.astype(jnp.float64)
+    function = function_of(problem.function, problem.args, upstream)
+    trial = try_autodiff(problem, function, upstream, known, held, seed)
+    if against:
+        trial = trial._replace(wrong=f"under jax.jit {against[0].found}", against=(*against, *trial.against))
+    rows, coarsest = [], held
+    precisions = tuple(bounds.UNIT)[tuple(bounds.UNIT).index(held) :]
+    for name, right, leaf in zip(leaf_names(problem), trial.expected, got, strict=True):
+        if leaf is None:
+            rows.append(Row("", "agrees", name, np.nan, np.nan, np.nan, np.nan, remark="not given, not compared"))
+            continue
+        judged = judge("", name, right, leaf, precisions, whole=True)
+        rows.append(judged.row)
+        coarsest = max(coarsest, judged.precision, key=precisions.index)
+    verdict = worst_verdict([row.verdict for row in rows])
+    absent = [number for number, leaf in enumerate(got) if leaf is None]
+    directions = random_directions(trial.expected, absent, seed)
+    called = witnesses_of(function, directions, trial.expected, got, held)
+    sentence, names = explained(verdict, rows, trial, got, coarsest, known)
+    return Report(
+        subject,
+        verdict,
+        sentence,
+        _worst(rows, verdict),
+        tuple(rows),
+        names,
+        witnesses=(*called, *trial.against),
+        autodiff="wrong" if trial.wrong else "right",
+    )
 
 
 def _rounded(arg: Any, dtype: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jcnn.check import bounds, cases, cases_layers, cases_made, formulas, reference
+from jcnn.check import bounds, cases, cases_features, cases_layers, cases_made, formulas, reference
 from jcnn.check.cases import Case
 from jcnn.check.ties import Ties, ties
 from jcnn.check.walking import RIGHT
@@ -149,7 +149,7 @@ def _maxout_choices(case: Case) -> list[Choices]:
 _MAXIMA: dict[str, tuple[Callable[[str], tuple[Case, ...]], Callable[[Case], list[Choices]]]] = {
     "max_pool": (cases.pool_cases, _max_choices),
     "global_max_pool": (cases.global_cases, _global_max_choices),
-    "maxout": (cases_layers.maxout_cases, _maxout_choices),
+    "maxout": (cases_features.maxout_cases, _maxout_choices),
 }
 """The operations that select: their cases, and the choices at ties."""
 
@@ -230,7 +230,7 @@ def _build(name: str) -> Kind:
         return Kind(name, leaves, function, made(), partial(_linear, function), linear=True)
     if base == "flatten":
         function = getattr(reference, name)
-        return Kind(name, leaf, function, cases_layers.flatten_cases(name), partial(_linear, function, frozen=("x",) * back))
+        return Kind(name, leaf, function, cases_features.flatten_cases(name), partial(_linear, function, frozen=("x",) * back))
     if base in _MAXIMA:
         function = getattr(reference, name)
         made, kinks = _MAXIMA[base]

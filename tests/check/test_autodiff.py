@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jcnn
-from jcnn.check import compare
+from jcnn.check import CATALOGUE, compare
 from jcnn.definition import conv_backward_definition
 from jcnn.faults import FAULTS, has
 from tests.draws import draws
@@ -125,6 +125,31 @@ def test_other_sources_of_a_wrong_autodiff(name: str) -> None:
     report = compare(forward, lambda dy, x: right(dy, x) + dy**2 + 1, x)
     assert (report.verdict, report.autodiff) == ("bug", "wrong")
     assert "Autodiff is wrong here as well" in str(report.diagnosis)
+
+
+def cropped_conv(x: jax.Array, w: jax.Array) -> jax.Array:
+    """A crop that XLA folds into the padding of the convolution, under jit and in every precision."""
+    cropped = jax.lax.pad(x, x.dtype.type(0), ((0, 0, 1), (0, 0, 0), (-1, 0, 0), (0, 0, 0)))
+    return jax.lax.conv_general_dilated(cropped, w, (1, 1), ((0, 0), (1, 1)), dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+@pytest.mark.skipif(not has(FAULTS[2]), reason="this XLA does not have the fault")
+def test_what_the_compiler_gets_wrong_is_no_reference() -> None:
+    def right(dy: Any, x: Any, w: Any) -> Any:
+        dx, dw, _ = conv_backward_definition(dy, x[:, :, 1:], w, padding=((0, 0), (1, 1)))
+        return np.pad(dx, ((0, 0), (0, 0), (1, 0), (0, 0))), dw
+
+    def wrong(dy: Any, x: Any, w: Any) -> Any:
+        dx, dw = right(dy, x, w)
+        return dx[:, ::-1], dw
+
+    x, w = normal(1, 4, 6, 2), normal(1, 2, 2, 3)
+    report = compare(cropped_conv, right, x, w)
+    assert (report.verdict, report.autodiff) == ("agrees", "wrong")
+    assert "the candidate is right: under jax.jit forward gives y off by" in str(report.diagnosis)
+    report = compare(cropped_conv, wrong, x, w)
+    assert (report.verdict, report.autodiff) == ("bug", "wrong")
+    assert "turned round along axis 1" in str(report.diagnosis)
 
 
 def test_a_cast_to_integers_is_no_fault() -> None:
@@ -251,7 +276,7 @@ def test_ties_of_ours_are_judged_by_the_definition() -> None:
     x = levels(2, 6, 5, 2, count=2)
 
     def all_rewarded(dy: Any, x: Any, **options: Any) -> Any:
-        mistake = next(mistake for mistake in jcnn.check.CATALOGUE if mistake.name == "ties all rewarded")
+        mistake = next(mistake for mistake in CATALOGUE if mistake.name == "ties all rewarded")
         return mistake.wrong["max_pool_backward"](dy, x, 3, **options)
 
     report = compare(partial(jcnn.max_pool, window=3, stride=2, padding=1), partial(all_rewarded, stride=2, padding=1), x)
