@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jcnn.check.derived import Problem
-from jcnn.check.outcome import told, to_numpy
+from jcnn.check.outcome import to_numpy, told
 
 Array = np.ndarray
 
