@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jcnn.check.derived import Problem
-from jcnn.check.outcome import to_numpy
+from jcnn.check.outcome import to_numpy, told
 
 Array = np.ndarray
 
@@ -31,9 +31,10 @@ def gradients_of(
     taken = mine[: _room(backward, len(mine))]
     try:
         output = backward(upstream, *taken, **options)
-    except Exception as error:
-        lines = str(error).strip().splitlines() or ["(no message)"]
-        raise Failure(f"It raises {type(error).__name__}: {lines[0]}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise Failure(f"It raises {told(error)}") from error
     for name, before, after in zip(problem.names, given, mine, strict=True):
         pairs = zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True)
         if any(isinstance(one, np.ndarray) and not np.array_equal(one, other, equal_nan=True) for one, other in pairs):
