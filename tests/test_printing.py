@@ -1,5 +1,7 @@
 """Names of others are shown as they are written, whatever is in them."""
 
+import io
+import sys
 import unicodedata
 from io import StringIO
 
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from jcnn import printing
+from jcnn import cli, printing
 from jcnn.printing import plain, visible
 from tests.draws import draws
 
@@ -66,3 +68,12 @@ def test_a_terminal_is_one(stderr: bool, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert printing.console(stderr=stderr).is_terminal
     assert not printing.console(stderr=not stderr).is_terminal
+
+
+def test_an_encoding_without_our_signs_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(said, encoding="ascii", write_through=True))
+    with pytest.raises(SystemExit) as end:
+        cli.main(["summary"])
+    assert end.value.code == 0
+    assert rb"12\xd712" in said.getvalue() or rb"8\xd78" in said.getvalue()
