@@ -1,5 +1,8 @@
 """Names of others are shown as they are written, whatever is in them."""
 
+import io
+import sys
+import unicodedata
 from io import StringIO
 
 import pytest
@@ -8,21 +11,22 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from jcnn import printing
+from jcnn import cli, printing
 from jcnn.printing import plain, visible
 from tests.draws import draws
 
+TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "B", "S"}
 STEERING = ["[/red]x", "[bold]", "\\[red]", "a\\", ":smile:", "\x1b[2J", "\a", "a\rb", "a\nb", "\u202eabc", "\u2028", "\x9b2J"]
 STEERING += ["\ud800"]  # half a character: of a file name that is not UTF-8
 
 
 @given(st.text(st.characters(exclude_categories=())))
 @draws(2)
-@example("\x1b[31mred\x1b[0m\a\b\x7f\x9b")
+@example("\x1b[31mred\x1b[0m\a\b\x7f\x9b \u061c\u200e\u202a\u202e\u2066\u2069\u2028\u2029")
 def test_what_is_visible_steers_nothing_and_can_be_encoded(text: str) -> None:
     shown = visible(text)
     shown.encode()
-    assert shown.isprintable() or not any(letter in shown for letter in "\x1b\a\b\r\n\t\x7f\x9b\u202e\u2066\u2028\u2029")
+    assert not {letter for letter in shown if unicodedata.bidirectional(letter) in TURNING or ord(letter) < 32}
     assert visible(shown) == shown
 
 
@@ -64,3 +68,12 @@ def test_a_terminal_is_one(stderr: bool, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert printing.console(stderr=stderr).is_terminal
     assert not printing.console(stderr=not stderr).is_terminal
+
+
+def test_an_encoding_without_our_signs_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(said, encoding="ascii", write_through=True))
+    with pytest.raises(SystemExit) as end:
+        cli.main(["summary"])
+    assert end.value.code == 0
+    assert rb"12\xd712" in said.getvalue() or rb"8\xd78" in said.getvalue()

@@ -67,7 +67,7 @@ DARK = Theme("dark", "#15171b", "#e9e6e0", "#a5a9b1", "#363a41", "#262a30", "#56
 @contextmanager
 def by_defaults(settings: Mapping[Any, Any] = MappingProxyType({})) -> Iterator[None]:
     """While inside, Matplotlib has its own defaults and these settings, whatever matplotlibrc or a style of the user says."""
-    own = {name: value for name, value in mpl.rcParamsDefault.items() if name not in UNTOUCHED}
+    own: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name not in UNTOUCHED}
     with mpl.rc_context({**own, **settings}):
         yield
 

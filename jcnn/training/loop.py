@@ -304,7 +304,6 @@ def _open(
     if not state and began:
         listed = ", ".join(f"{name}={value}" for name, value in began.items())
         tell(f"note: set from outside, and may change the result: {listed}; the report keeps it")
-    out.mkdir(parents=True, exist_ok=True)
     write_atomically(stored, to_text(config).encode())
     return state
 

@@ -1,6 +1,7 @@
 import base64
 import itertools
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pytest
@@ -67,7 +68,13 @@ def test_the_themes_differ_in_every_colour():
 
 def test_a_style_of_the_user_changes_nothing() -> None:
     expected = to_svg(learning_curves([{"split": "test", "epoch": 1, "loss": 1.0, "accuracy": 0.5}]))
-    style = {"text.usetex": True, "font.size": 30, "lines.linewidth": 9, "savefig.bbox": "tight", "svg.fonttype": "path"}
+    style: dict[Any, Any] = {
+        "text.usetex": True,
+        "font.size": 30,
+        "lines.linewidth": 9,
+        "savefig.bbox": "tight",
+        "svg.fonttype": "path",
+    }
     with mpl.rc_context(style):
         before = dict(mpl.rcParams)
         with by_defaults():

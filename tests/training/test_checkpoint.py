@@ -101,7 +101,7 @@ def test_only_damaged_files_are_an_error(tmp_path: Path) -> None:
 
 
 def test_no_file_is_no_checkpoint(tmp_path: Path) -> None:
-    assert checkpoint.load_newest(tmp_path / "none", pytest.fail, pytest.fail) is None
+    assert checkpoint.load_newest(tmp_path / "none", pytest.fail, lambda found: found) is None
 
 
 def test_only_the_newest_three_are_kept(tmp_path: Path) -> None:
@@ -321,6 +321,12 @@ def test_a_forgery_is_refused_by_name_and_the_one_before_used(kind: str, tmp_pat
     assert "is refused" in refused[0]
     assert len(refused[0]) < 1000
     assert most < 1_000_000 + 60 * len(content)
+
+
+@pytest.mark.parametrize("kind", ["fewer bytes than declared", "more bytes than declared"])
+def test_a_header_is_held_against_the_bytes_that_are_there(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"w\.npy holds 1[13] bytes: expected those of float32\[3\]"):
+        checkpoint.load(named(tmp_path, 2, FORGED[kind]()))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
