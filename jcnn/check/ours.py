@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,9 @@ from jcnn.check.judge import judge
 from jcnn.check.kinds import KINDS, Expected, as_leaves, kind_of
 from jcnn.check.precision import double_precision
 from jcnn.check.report import Row, Verdict, worst_verdict
+from jcnn.conv.fastest import Layer, Pass, fastest
 from jcnn.conv.operation import FORMULATIONS
+from jcnn.window import parse_window
 
 FACTORS = {"fft": 16.0, "winograd": 64.0}
 """How much more than a plain sum a formulation may amplify rounding; its function's `error_factor` goes before."""
@@ -56,7 +58,9 @@ class Cell(NamedTuple):
     remark: str = ""
 
 
-def check_cases(operation: str, formulation: str, dtype: str, cases: Sequence[Case]) -> Iterator[Cell]:
+def check_cases(
+    operation: str, formulation: str, dtype: str, cases: Sequence[Case], options: dict[str, str] | None = None
+) -> Iterator[Cell]:
     """The forward pass and both gradients of one of our operations in one dtype, compiled as one program.
 
     Args:
@@ -64,6 +68,7 @@ def check_cases(operation: str, formulation: str, dtype: str, cases: Sequence[Ca
         formulation: one of `jcnn.conv` for conv, else `""`.
         dtype: what to compute in.
         cases: arguments of the operation.
+        options: of the compiler, as `jax.jit` takes them.
 
     Yields:
         A cell for the forward pass and each gradient.
@@ -79,7 +84,7 @@ def check_cases(operation: str, formulation: str, dtype: str, cases: Sequence[Ca
             return [program(one) for (_, program, _), one in zip(taken, given, strict=True) if program]
 
         # Given as arguments: on constants the compiler would compute, not the kernels it chooses.
-        results = jax.device_get(jax.jit(every)([given for *_, given in taken]))
+        results = jax.device_get(jax.jit(every, compiler_options=options)([given for *_, given in taken]))
     gradients: dict[str, list[tuple[Case, tuple[Any, ...]]]] = {}
     for (case, *_), result in zip(taken, results, strict=True):
         for gradient, leaves in result.items():
@@ -186,6 +191,8 @@ def _rows(operation: str, formulation: str, gradient: str, case: Case, leaves: S
         case = case._replace(args={"dy": _upstream(operation, case), **seen})
     else:
         kind = kind_of(operation)
+    if formulation == "auto" and dtype == "float32" and _filters_minimally(case):
+        formulation = "winograd"
     factor = float(getattr(FORMULATIONS.get(formulation), "error_factor", FACTORS.get(formulation, 1.0)))
     rows = []
     for name, right, leaf in zip(kind.leaves, kind.expected(case), leaves, strict=True):
@@ -193,6 +200,15 @@ def _rows(operation: str, formulation: str, gradient: str, case: Case, leaves: S
             right = right._replace(terms=np.maximum(right.terms, _norms(name, case.args)))  # noqa: PLW2901
         rows.append(_row(case.name, name, right, np.asarray(leaf), dtype, kind.linear, factor))
     return rows
+
+
+def _filters_minimally(case: Case) -> bool:
+    """Whether `"auto"` may take minimal filtering for such a convolution in float32, in any of its passes."""
+    x, w = case.args["x"], case.args["w"]
+    options = dict(case.options)
+    groups = options.pop("groups", 1)
+    layer = Layer(parse_window(x.shape[1:-1], w.shape[:-2], **options), x.shape[-1], w.shape[-1], groups, winograd=True)
+    return any(fastest(what, layer) == "winograd" for what in get_args(Pass))
 
 
 def _norms(leaf: str, args: dict[str, Any]) -> float:

@@ -13,11 +13,14 @@ import jcnn
 from jcnn.check import KINDS, formulas, matrix, ours, reference
 from jcnn.check.cases import Case
 from jcnn.check.kinds import kind_of
+from jcnn.compilation import compiler_options
 from jcnn.conv import operation
 from jcnn.conv.operation import FORMULATIONS
 from tests.draws import draws
 from tests.geometries import geometries, pools
 from tests.references import Geometry, levels, normal
+from tests.ways import KINDS as WAYS
+from tests.ways import layers
 
 OPERATIONS = [kind for kind in KINDS if not kind.endswith("_backward")]
 JOBS = [(name, way) for name in OPERATIONS for way in ((*FORMULATIONS, "auto") if name == "conv" else ("",))]
@@ -67,14 +70,26 @@ def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, An
 @pytest.mark.parametrize(("name", "formulation"), JOBS)
 def test_no_false_alarm(name: str, formulation: str) -> None:
     @draws(len(JOBS))
-    @given(st.data(), st.sampled_from(matrix.DTYPES))
-    def agrees(data: st.DataObject, dtype: str) -> None:
+    @given(st.data(), st.sampled_from(matrix.DTYPES), st.sampled_from([None, compiler_options()]))
+    def agrees(data: st.DataObject, dtype: str, compiled: dict[str, str] | None) -> None:
         args, options = data.draw(st.composite(lambda draw: _arguments(draw, name))())
         case = Case("drawn", args, options, frozenset(), whole=False)
-        cells = list(ours.check_cases(name, formulation, dtype, [case]))
+        cells = list(ours.check_cases(name, formulation, dtype, [case], compiled))
         assert {cell.verdict for cell in cells} == {"agrees"}, cells
 
     agrees()
+
+
+@pytest.mark.parametrize("kind", WAYS)
+@given(data=st.data())
+@draws(parts=40)
+def test_no_false_alarm_by_any_way_of_auto(kind: str, data: st.DataObject) -> None:
+    layer = data.draw(layers(kind))
+    shape_of_x, shape_of_w, _ = layer.shapes
+    args = {"x": normal(*shape_of_x), "w": normal(*shape_of_w, seed=1), "b": normal(layer.c_out, seed=2)}
+    case = Case("drawn", args, layer.options, frozenset(), whole=False)
+    cells = list(ours.check_cases("conv", "auto", "float32", [case], compiler_options()))
+    assert {cell.verdict for cell in cells} == {"agrees"}, cells
 
 
 def test_the_matrix_agrees_and_a_wrong_formulation_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 The options of the compiler are those that training takes, and XLA's own: they decide which kernels it hands a convolution to.
 """
 
+import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec
 
 from jcnn import conv
 from jcnn.compilation import compiler_options
@@ -18,6 +21,7 @@ from tests import rounding
 from tests.draws import DRAWS
 from tests.references import normal
 
+Function = Callable[..., Any]
 WAYS = [(formulation, gradient) for formulation in ("lax", "auto") for gradient in ("autodiff", "manual")]
 SETTINGS = ("default", "training")
 NAMES = ("y", "dx", "dw", "∂dy", "∂x", "∂w")
@@ -75,6 +79,47 @@ def test_every_pass_is_the_definition(layer: Layer) -> None:
 
 def test_outside_of_jit_too() -> None:
     assert not wrong(OFTEN[0], "float32", ("eager",))
+
+
+def sharded(function: Function) -> Function:
+    """The examples over two devices."""
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    batch, shared = PartitionSpec("data"), PartitionSpec()
+    return jax.jit(jax.shard_map(function, mesh=mesh, in_specs=(batch, shared, batch), out_specs=batch))
+
+
+TRANSFORMS: dict[str, Callable[[Function], Function]] = {
+    "vmap": lambda f: jax.jit(lambda x, w, dy: jax.vmap(lambda x, dy: f(x[None], w, dy[None])[0], (0, 0))(x, dy)),
+    "scan": lambda f: jax.jit(lambda x, w, dy: jax.lax.scan(lambda _, w: (None, f(x, w, dy)), None, w[None])[1][0]),
+    "export": lambda f: lambda *given: jax.export.export(jax.jit(f))(*given).call(*given),
+    "shard_map": sharded,
+    "linear_transpose": lambda _: jax.jit(
+        lambda x, w, dy: jax.linear_transpose(lambda x: conv(x, w, **OFTEN[0].options), x)(dy)[0]
+    ),
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_under_every_transformation(transform: str) -> None:
+    (x, w, dy, _, _), exact, tolerances = expectations(OFTEN[0], "float32")
+    form = partial(conv, **OFTEN[0].options)
+    derive = TRANSFORMS[transform](lambda x, w, dy: jax.vjp(lambda x: form(x, w), x)[1](dy)[0])
+    dx = derive(*map(jnp.asarray, (x, w, dy)))
+    assert (np.abs(np.asarray(dx, np.float64) - exact[1]) <= tolerances[1]).all()
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nor_does_the_compiler_hand_negative_padding_to_the_kernel_at_fault(setting: str) -> None:
+    """It merges padding into convolutions, and swaps image and filter where the filter is larger: then it reads in reverse.
+
+    That goes to a general loop of its own, which reads nothing from outside.
+    """
+    options = compiler_options() if setting == "training" else None
+    given, _, _ = expectations(OFTEN[0], "float32")
+    program = jax.jit(lambda *given: {way: derivatives(OFTEN[0], way, *given) for way in WAYS}, compiler_options=options)
+    windows = re.findall(r"window=\{([^}]*)\}", program.lower(*given).compile().as_text() or "")
+    assert windows
+    assert not [window for window in windows if "-" in window and "rhs_reversal" not in window]
 
 
 @OF_ALL

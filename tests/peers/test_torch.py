@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jcnn
+from jcnn.compilation import compiler_options
+from tests import rounding
+from tests.geometries import pads
+from tests.references import normal
+from tests.ways import KINDS, layers
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here; `make test-peers` installs it")
 functional = torch.nn.functional
@@ -53,8 +59,10 @@ def assert_agree(ours: Sequence[Any], theirs: Sequence[Any]) -> None:
 def convolutions(draw: st.DrawFn, strides: int = 3) -> dict[str, Any]:
     rank = draw(st.sampled_from((1, 2, 3)))
     draw_each = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(rank))  # noqa: E731
-    window, stride, dilation, padding = draw_each(1, 3), draw_each(1, strides), draw_each(1, 2), draw_each(0, 2)
-    least = [max(1, d * (f - 1) + 1 - 2 * p) for f, d, p in zip(window, dilation, padding, strict=True)]
+    window, stride, dilation = draw_each(1, 3), draw_each(1, strides), draw_each(1, 2)
+    spans = [d * (f - 1) + 1 for f, d in zip(window, dilation, strict=True)]
+    padding = tuple(draw(pads(span)) for span in spans)
+    least = [max(1, span - lo - hi) for span, (lo, hi) in zip(spans, padding, strict=True)]
     sizes = tuple(draw(st.integers(low, low + ROOM[rank])) for low in least)
     groups = draw(st.sampled_from((1, 2, 3)))
     c_in, c_out = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
@@ -68,17 +76,50 @@ def convolutions(draw: st.DrawFn, strides: int = 3) -> dict[str, Any]:
     }
 
 
+def convolved(x: Any, w: Any, b: Any, *, padding: Sequence[tuple[int, int]], **options: Any) -> Any:
+    """Torch pads alike on both sides; its `pad` as it is told, beginning with the last axis."""
+    convolve = (functional.conv1d, functional.conv2d, functional.conv3d)[x.ndim - 3]
+    padded = functional.pad(channels_first(x), [edge for pair in reversed(padding) for edge in pair])
+    return convolve(padded, filters_first(w), b, **options)
+
+
 @settings(max_examples=DRAWS)
 @given(convolutions())
 def test_convolution(drawn: dict[str, Any]) -> None:
     x, w, b, options = drawn["x"], drawn["w"], drawn["b"], drawn["options"]
     tx, tw, tb = tensor(x), tensor(w), tensor(b)
-    convolve = (functional.conv1d, functional.conv2d, functional.conv3d)[x.ndim - 3]
-    ty = convolve(channels_first(tx), filters_first(tw), tb, **options)
+    ty = convolved(tx, tw, tb, **options)
     y = jcnn.conv(x, w, b, **options)
     dy = numbers(7, *y.shape)
     ty.backward(torch.tensor(np.ascontiguousarray(channels_first(dy))))
     assert_agree([y, *jcnn.conv_backward(dy, x, w, **options)], [channels_last(ty), tx.grad, tw.grad, tb.grad])
+
+
+@pytest.mark.parametrize("options", [None, compiler_options()], ids=["default", "training"])
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=3)
+@given(data=st.data())
+def test_every_way_of_auto(kind: str, options: Any, data: st.DataObject) -> None:
+    """In float32, for which there are more ways; PyTorch in float64."""
+    layer = data.draw(layers(kind))
+    x, w, dy = (normal(*shape, seed=seed).astype("float32") for seed, shape in enumerate(layer.shapes))
+    wide = [array.astype(np.float64) for array in (dy, x, w)]
+    tx, tw = tensor(wide[1]), tensor(wide[2])
+    moves = {name: value for name, value in layer.options.items() if name != "rounding"}
+    ty = convolved(tx, tw, None, **moves)
+    ty.backward(torch.tensor(np.ascontiguousarray(channels_first(wide[0]))))
+
+    def passes(x: jax.Array, w: jax.Array, dy: jax.Array) -> Any:
+        form: Any = partial(jcnn.conv, **layer.options, formulation="auto", gradient="manual")
+        y, pull = jax.vjp(form, x, w)
+        return y, *pull(dy)
+
+    ours = jax.jit(passes, compiler_options=options)(x, w, dy)
+    tolerances = rounding.direct(layer.options, *wide, unit=float(np.finfo("float32").eps))
+    if "winograd" in KINDS[kind].ways.values():
+        tolerances = tuple(map(np.maximum, tolerances, rounding.minimal(layer.groups, *wide, dtype="float32")))
+    for mine, theirs, tolerance in zip(ours, [channels_last(ty), tx.grad, tw.grad], tolerances, strict=True):
+        assert (np.abs(np.asarray(mine, np.float64) - np.asarray(theirs)) <= tolerance).all()
 
 
 @settings(max_examples=DRAWS)
@@ -86,17 +127,18 @@ def test_convolution(drawn: dict[str, Any]) -> None:
 def test_transposed_convolution(drawn: dict[str, Any]) -> None:
     w, options = drawn["w"], drawn["options"]
     y = jcnn.conv(drawn["x"], w, **options)
+    padding = options["padding"]
+    whole = {name: value for name, value in options.items() if name != "padding"}
     sizes = [
-        s * (o - 1) + d * (f - 1) + 1 - 2 * p
-        for o, f, s, d, p in zip(
-            y.shape[1:-1], w.shape, options["stride"], options["dilation"], options["padding"], strict=False
-        )
+        s * (o - 1) + d * (f - 1) + 1 - lo - hi
+        for o, f, s, d, (lo, hi) in zip(y.shape[1:-1], w.shape, options["stride"], options["dilation"], padding, strict=False)
     ]
     if min(sizes) < 1:
         return  # neither library makes an empty result
     ty, tw = tensor(np.asarray(y)), tensor(w)
     transpose = (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d)[y.ndim - 3]
-    tx = transpose(channels_first(ty), filters_first(tw), **options)
+    tx = transpose(channels_first(ty), filters_first(tw), **whole)
+    tx = tx[(..., *(slice(lo, lo + size) for (lo, _), size in zip(padding, sizes, strict=True)))]  # its padding is one a side
     x, pull = jax.vjp(lambda y, w: jcnn.conv_transpose(y, w, **options), y, jnp.asarray(w))
     dx = numbers(8, *x.shape)
     tx.backward(torch.tensor(np.ascontiguousarray(channels_first(dx))))
@@ -109,7 +151,7 @@ def test_pooling(drawn: dict[str, Any], ceil: bool, count_padding: bool) -> None
     """PyTorch pads by at most half a window, wants images no smaller than it, and averages without dilation."""
     x, window, stride = drawn["x"], drawn["w"].shape[:-2], drawn["options"]["stride"]
     rank = x.ndim - 2
-    padding = tuple(min(p, f // 2) for p, f in zip(drawn["options"]["padding"], window, strict=True))
+    padding = tuple(min(lo, f // 2) for (lo, _), f in zip(drawn["options"]["padding"], window, strict=True))
     if any(n < f for n, f in zip(x.shape[1:-1], window, strict=True)):
         return
     options = {"stride": stride, "padding": padding, "rounding": "ceil" if ceil else "floor"}
