@@ -224,15 +224,20 @@ SMOOTH: dict[str, Case] = {
 }
 
 
+WITHOUT_CANCELLATION = {"relu", "leaky_relu", "leaky_relu-0.3", "elu", "elu-1.7", "selu", "softplus"}
+
+
 @halves
-@pytest.mark.parametrize("case", SMOOTH.values(), ids=SMOOTH)
-def test_curves_are_rounded_once(case: Case, dtype: str) -> None:
-    """Terms are no larger than arguments, results and dy, and their products."""
+@pytest.mark.parametrize("name", SMOOTH)
+def test_curves_are_rounded_once(name: str, dtype: str) -> None:
+    """Terms are the results themselves, or where these may cancel no larger than arguments and results."""
+    case = SMOOTH[name]
     given, true = zip(*(rounded(a, dtype) for a in case.arguments), strict=True)
     dy, true_dy = rounded(normal(*jax.eval_shape(case.operation, *given).shape, seed=3), dtype)
     exact = jax.jit(partial(passes, case))(true_dy, *true)
     largest = max(float(jnp.abs(a).max()) for a in true)
-    terms = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.abs(leaf).max() + largest), exact)
+    whole = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.abs(leaf).max() + largest), exact)
+    terms = jax.tree.map(jnp.abs, exact) if name in WITHOUT_CANCELLATION else whole
     count = jax.tree.map(lambda leaf: jnp.full_like(leaf, ROUNDINGS), exact)
     assert_rounded_once(to_the_letter(case, dy, *given), exact, terms, count, dtype)
 
