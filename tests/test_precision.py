@@ -20,9 +20,11 @@ import jcnn
 from jcnn.check.bounds import UNIT, gamma
 from jcnn.conv.cook_toom import growth
 from jcnn.conv.operation import FORMULATIONS
+from tests.draws import DRAWS
 from tests.references import normal
 
-HALVES = ("float16", "bfloat16")
+# Both take the same way through the library; bfloat16, which rounds more coarsely, shows less of what is wrong.
+HALVES = ("float16", "bfloat16") if DRAWS > 40 else ("float16",)
 SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-126}  # XLA:CPU flushes what is subnormal in float32 too
 halves = pytest.mark.parametrize("dtype", HALVES)
 
@@ -173,7 +175,7 @@ SELECTED: dict[str, Case] = {
     **{
         f"max_pool-{form}-{name}": pool_case(jcnn.max_pool, PEAKS, backward=max_pool_backward, formulation=form, **options)
         for form in ("taps", "lax")
-        for name, options in (("overlapping", OVERLAPPING), ("strided", {"window": 5, "stride": 2, "padding": 2}))
+        for name, options in (("overlapping", OVERLAPPING), ("strided", {"window": 3, "stride": 2, "padding": 1}))
     },
     "global_max_pool": Case(jcnn.global_max_pool, (normal(2, 5, 5, 3),), jcnn.global_max_pool_backward),
     "maxout": Case(partial(jcnn.maxout, pieces=3), (normal(5, 6),), partial(jcnn.maxout_backward, pieces=3)),
@@ -222,15 +224,20 @@ SMOOTH: dict[str, Case] = {
 }
 
 
+WITHOUT_CANCELLATION = {"relu", "leaky_relu", "leaky_relu-0.3", "elu", "elu-1.7", "selu", "softplus"}
+
+
 @halves
-@pytest.mark.parametrize("case", SMOOTH.values(), ids=SMOOTH)
-def test_curves_are_rounded_once(case: Case, dtype: str) -> None:
-    """Terms are no larger than arguments, results and dy, and their products."""
+@pytest.mark.parametrize("name", SMOOTH)
+def test_curves_are_rounded_once(name: str, dtype: str) -> None:
+    """Terms are the results themselves, or where these may cancel no larger than arguments and results."""
+    case = SMOOTH[name]
     given, true = zip(*(rounded(a, dtype) for a in case.arguments), strict=True)
     dy, true_dy = rounded(normal(*jax.eval_shape(case.operation, *given).shape, seed=3), dtype)
     exact = jax.jit(partial(passes, case))(true_dy, *true)
     largest = max(float(jnp.abs(a).max()) for a in true)
-    terms = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.abs(leaf).max() + largest), exact)
+    whole = jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.abs(leaf).max() + largest), exact)
+    terms = jax.tree.map(jnp.abs, exact) if name in WITHOUT_CANCELLATION else whole
     count = jax.tree.map(lambda leaf: jnp.full_like(leaf, ROUNDINGS), exact)
     assert_rounded_once(to_the_letter(case, dy, *given), exact, terms, count, dtype)
 
@@ -244,6 +251,11 @@ ADVERSARIAL: dict[str, Case] = {
         jcnn.locally_connected, (np.ones((2048, 1, 1)), np.ones((1, 1, 1, 1)), np.ones((1, 1))), jcnn.locally_connected_backward
     ),
 }
+
+
+@pytest.mark.parametrize("case", [LINEAR["conv-auto-groups"], LINEAR["dense"]], ids=["conv", "dense"])
+def test_sums_in_bfloat16_are_rounded_once(case: Case) -> None:
+    test_sums_are_rounded_once(case, "bfloat16")
 
 
 @pytest.mark.parametrize("case", ADVERSARIAL.values(), ids=ADVERSARIAL)

@@ -70,11 +70,11 @@ def conv(
             the linear map as a matrix, for small images: all of these add up the very products of the sum;
             `"fft"`, the convolution theorem, with an error relative to the whole image; `"winograd"`, minimal filtering, with
             the error of `jcnn.conv.winograd.winograd_bound`, for stride 1 and dilation 1. These two take floats only.
-            `"native"`, oneDNN's kernels on the CPU, needs the package jcnn_native (`make native`); what is not float32 goes to
+            `"native"`, oneDNN's kernels on the CPU, needs the package jcnn_native (`make native`); float64 and integers go to
             `"lax"`. It has no forward mode.
-            `"auto"` is `"lax"`, also with neighbouring pixels folded into the channels, `"taps"` or, for float32, `"winograd"`,
-            whichever was measured the fastest for such filters on this backend; `gradient="manual"` then chooses among its
-            forms in the same way, and takes `"native"` where that was the fastest and is installed.
+            `"auto"` is `"lax"`, also with neighbouring pixels folded into the channels, `"taps"` or, where sums are in float32,
+            `"winograd"`, whichever was measured the fastest for such filters on this backend; `gradient="manual"` then chooses
+            among its forms in the same way, and takes `"native"` where that was the fastest and is installed.
             An infinity or NaN stays with the windows that see it, except that with `"winograd"` it reaches their whole tiles,
             with `"auto"` perhaps also the windows beside them, with `"toeplitz"` and `"fft"` the whole image.
         gradient: `"autodiff"`, or `"manual"` for the hand-derived rule of `conv_backward` (reverse mode only).

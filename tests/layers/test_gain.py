@@ -70,7 +70,7 @@ def test_every_activation_is_tested() -> None:
     assert public - {Activation} == {type(activation) for activation in ACTIVATIONS}
 
 
-LAYERS, WIDTH, SEEDS = 20, 256, 4
+LAYERS, WIDTH, SEEDS = 20, 256, 12 if DRAWS > 40 else 3
 FEW = [jcnn.Relu(), jcnn.Elu(1.0), jcnn.Gelu(), jcnn.Tanh(), jcnn.Maxout(2)]
 
 
