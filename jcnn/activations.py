@@ -133,7 +133,7 @@ def maxout_backward(dy: Float[AnyArray, "*n c_out"], x: Float[AnyArray, "*n c"],
     """dy at the first maximum of each group of channels, 0 elsewhere."""
     x = arguments.numeric("x", x)
     parts = _pieces(x, pieces)
-    dy = arguments.output_gradient(dy, parts.shape[:-1], x, "maxout")
+    dy = arguments.output_gradient(dy, parts.shape[:-1], x, "maxout", options=f"pieces={pieces}")
     return jnp.where(_first_maximum(parts), dy[..., None], jnp.zeros_like(parts)).reshape(x.shape)
 
 

@@ -250,8 +250,10 @@ def vector(name: str, value: Any, length: int, meaning: str) -> Array:
     return value
 
 
-def output_gradient(dy: Any, expected: tuple[int, ...], x: AnyArray, operation: str, of: str = "x") -> Array:
-    """`dy` as an array of the shape and dtype that `operation` gives for x, whose name is `of`.
+def output_gradient(
+    dy: Any, expected: tuple[int, ...], x: AnyArray, operation: str, of: str = "x", options: object = ""
+) -> Array:
+    """`dy` as an array of the shape and dtype that `operation` gives for x, whose name is `of`, and these `options`.
 
     Raises:
         TypeError: no array, or another dtype than x.
@@ -260,5 +262,6 @@ def output_gradient(dy: Any, expected: tuple[int, ...], x: AnyArray, operation: 
     dy = ordered("dy", dy)
     same_dtype(dy=dy, **{of: x})
     if dy.shape != expected:
-        raise ValueError(f"dy has shape {dy.shape}: expected {expected}, the shape of {operation}'s output")
+        given = f"{of} of shape {x.shape}{', ' if options else ''}{options}"
+        raise ValueError(f"dy has shape {dy.shape}: expected {expected}, the shape of {operation}'s output for {given}")
     return dy

@@ -60,7 +60,7 @@ def dense_backward(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.5.
     """
     x, w, _ = _parse(x, w, None)
-    dy = arguments.output_gradient(dy, (*x.shape[:-1], w.shape[-1]), x, "dense")
+    dy = arguments.output_gradient(dy, (*x.shape[:-1], w.shape[-1]), x, "dense", options=f"w of shape {w.shape}")
 
     def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
         rows = dy.reshape(-1, dy.shape[-1])
@@ -97,6 +97,6 @@ def _parse(x: AnyArray, w: AnyArray, b: AnyArray | None) -> tuple[Array, Array, 
         )
     arguments.not_empty("x", x)
     arguments.not_empty("w", w)
-    b = None if b is None else arguments.vector("b", b, w.shape[1], "one bias per output")
+    b = None if b is None else arguments.vector("b", b, w.shape[1], f"one bias per output of w, whose shape is {w.shape}")
     arguments.same_dtype(x=x, w=w, b=b)
     return x, w, b

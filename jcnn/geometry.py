@@ -393,7 +393,7 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
     Raises:
         GeometryError: a number out of range, a layer that does not fit, or `input_size` missing where it is needed.
     """
-    if not isinstance(layers, Iterable):
+    if not isinstance(layers, Iterable) or hasattr(layers, "dtype"):
         raise GeometryError(wrong("layers", layers, "a sequence of layers"))
     walks = [_walk(f"layers[{number}]", layer) for number, layer in enumerate(layers)]
     given = None if input_size is None else entries("input_size", input_size)
@@ -401,7 +401,10 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
     rank = common_rank("layers", values)
     scalar, rank = rank is None, rank or 1
     sizes = None if given is None else per_axis("input_size", given, rank)
-    axes = [_receptive_field(walks, axis, rank, sizes[axis] if sizes else None) for axis in range(rank)]
+    try:
+        axes = [_receptive_field(walks, axis, rank, sizes[axis] if sizes else None) for axis in range(rank)]
+    except GeometryError as error:
+        raise GeometryError(str(error) if sizes is None else f"input_size={shown(given)}: {error}") from None
     return tuple(
         ReceptiveField(fields[0].name, *(fields[0][1:] if scalar else zip(*(field[1:] for field in fields), strict=True)))
         for fields in zip(*axes, strict=True)

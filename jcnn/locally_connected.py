@@ -92,12 +92,9 @@ def locally_connected_backward(
         ValueError: as `locally_connected`, or dy has another shape than the output.
     """
     x, w, _, window = _parse(x, w, None, stride, padding, dilation)
-    dy = arguments.numeric("dy", dy, integers=True)
-    arguments.same_dtype(dy=dy, x=x)
     sizes, channels = x.shape[1:-1], x.shape[-1]
     expected = (x.shape[0], *window.output_shape(sizes), w.shape[-1])
-    if dy.shape != expected:
-        raise ValueError(f"dy has shape {dy.shape}: expected {expected}, the shape of locally_connected's output")
+    dy = arguments.output_gradient(dy, expected, x, "locally_connected", options=f"w of shape {w.shape}, {window}")
 
     def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
         outputs = dy.reshape(x.shape[0], -1, w.shape[-1])
@@ -134,14 +131,15 @@ def _parse(
             f"x has {x.shape[-1]} channels (shape {x.shape}), w {w.shape[-2]} (shape {w.shape}): expected the same"
         )
     window = parse_window(x.shape[1:-1], w.shape[rank:-2], stride=stride, padding=padding, dilation=dilation)
+    window.unroll("a smaller filter")
     outputs = window.output_shape(x.shape[1:-1])
     if w.shape[:rank] != outputs:
         raise ValueError(
-            f"w has filters for {w.shape[:rank]} positions (shape {w.shape}): expected {outputs}, as many as the window has"
+            f"w has filters for {w.shape[:rank]} positions (shape {w.shape}): expected {outputs}, as many as the window has: {window}"
         )
     if b is not None:
         b = arguments.numeric("b", b, integers=True)
         if b.shape != (*outputs, w.shape[-1]):
-            raise ValueError(f"b has shape {b.shape}: expected {(*outputs, w.shape[-1])}, one bias per position and filter")
+            raise ValueError(f"b has shape {b.shape}: expected {(*outputs, w.shape[-1])}, one bias per position and filter of w, whose shape is {w.shape}")
     arguments.same_dtype(x=x, w=w, b=b)
     return x, w, b, window

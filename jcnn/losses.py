@@ -146,7 +146,8 @@ def _parse(logits: AnyArray, labels: AnyArray) -> tuple[Array, Array, Array]:
         return _distributions(logits, labels)
     if labels.shape != logits.shape[:-1]:
         raise ValueError(
-            f"labels has shape {labels.shape}: expected {logits.shape[:-1]} class numbers or {logits.shape} distributions"
+            f"labels has shape {labels.shape}: expected {logits.shape[:-1]} class numbers or {logits.shape} distributions, "
+            f"for logits of shape {logits.shape}"
         )
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"labels has dtype {labels.dtype.name}: expected integers for class numbers")

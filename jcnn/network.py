@@ -56,7 +56,7 @@ def trace(network: Network, input_shape: Shape) -> tuple[Trace, ...]:
         except ValueError as error:
             sizes = " → ".join(str(size) for size in [input_shape, *(step.output_shape for step in steps)])
             raise NetworkError(
-                f"layer {number}, {layer!r}, does not fit its input {shape}: {error}; sizes so far: {sizes}"
+                f"layer {number}, {layer!r}, does not fit its input {shape}: {error}; sizes so far: input_shape {sizes}"
             ) from None
         steps.append(Trace(number, layer, shape, output))
         shape = output
@@ -215,14 +215,14 @@ def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, 
         raise NetworkError(f"{error} (x has shape {x.shape})") from None
     if not isinstance(params, tuple | list) or len(params) != len(steps):
         given = f"has {len(params)} entries" if isinstance(params, tuple | list) else f"is a {type(params).__name__}"
-        raise NetworkError(f"params {given}: expected {len(steps)}, one dict per layer, as init makes them")
+        raise NetworkError(f"params {given}: expected {len(steps)}, one dict per layer of network, as init makes them")
     return tuple(_parameters(step, layer_params, x) for step, layer_params in zip(steps, params, strict=True)), x
 
 
 def _parameters(step: Trace, given: Any, x: Array) -> dict[str, Array]:
     """The parameters of one layer, of the names, shapes and dtype that it takes."""
     where, shapes = f"params[{step.number - 1}]", step.layer.parameter_shapes(step.input_shape)
-    whose = f"layer {step.number}, {step.layer!r}, takes {', '.join(shapes) or 'none'} for its input {step.input_shape}"
+    whose = f"layer {step.number}, {step.layer!r}, takes {', '.join(shapes) or 'none'} for its input {step.input_shape}, x being of shape {x.shape}"
     if not isinstance(given, Mapping) or set(given) != set(shapes):
         has = f"has {', '.join(map(str, given)) or 'none'}" if isinstance(given, Mapping) else f"is {geometry.shown(given)}"
         raise NetworkError(f"{where} {has}: {whose}")

@@ -20,6 +20,8 @@ from jcnn.precision import rounded_once, wide
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
+_WHOLE_MAP = "for the whole map global_max_pool or global_avg_pool"
+
 
 def max_pool(
     x: Real[AnyArray, "n *s c"],
@@ -61,7 +63,7 @@ def max_pool(
     """
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
     # Nothing is rounded on the way forward, but autodiff's gradients of one pixel are added.
-    forward = partial(rounded_once, partial(_form(MAXIMUM, formulation), parsed))
+    forward = partial(rounded_once, partial(_form(MAXIMUM, formulation, parsed, gradient), parsed))
     back = partial(rounded_once, partial(_route, parsed, x.shape[1:-1]))
     return differentiable(forward, lambda dy, winner: (back(dy, winner),), gradient, lambda x: (_winner(parsed, x),))(x)
 
@@ -99,7 +101,8 @@ def max_pool_backward(
         ValueError: as `max_pool`, or dy has another shape than the output.
     """
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
-    dy = arguments.output_gradient(dy, _output_shape(x, parsed), x, "max_pool")
+    parsed.unroll(f"jax.vjp of max_pool with formulation='lax', {_WHOLE_MAP}")
+    dy = arguments.output_gradient(dy, _output_shape(x, parsed), x, "max_pool", options=parsed)
     return rounded_once(partial(_route, parsed, x.shape[1:-1]), dy, _winner(parsed, x))
 
 
@@ -137,7 +140,7 @@ def avg_pool(
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition" (subsampling).
     """
     x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
-    form = _form(SUM, formulation)
+    form = _form(SUM, formulation, parsed)
     return rounded_once(lambda x: form(parsed, x) / count, x)
 
 
@@ -174,7 +177,8 @@ def avg_pool_backward(
         ValueError: as `avg_pool`, or dy has another shape than the output.
     """
     x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
-    dy = arguments.output_gradient(dy, _output_shape(x, parsed), x, "avg_pool")
+    parsed.unroll(f"jax.vjp of avg_pool with formulation='lax', {_WHOLE_MAP}")
+    dy = arguments.output_gradient(dy, _output_shape(x, parsed), x, "avg_pool", options=parsed)
     sizes = x.shape[1:-1]
     return rounded_once(lambda dy: reduce(jnp.add, (parsed.place(dy / count, tap, sizes) for tap in parsed.taps())), dy)
 
@@ -223,8 +227,13 @@ def _output_shape(x: Array, window: Window) -> tuple[int, ...]:
     return (x.shape[0], *window.output_shape(x.shape[1:-1]), x.shape[-1])
 
 
-def _form(forms: dict[str, Form], formulation: str) -> Form:
-    return forms[choice("formulation", formulation, forms)]
+def _form(forms: dict[str, Form], formulation: str, window: Window, gradient: str = "autodiff") -> Form:
+    form = forms[choice("formulation", formulation, forms)]
+    if formulation == "taps":
+        window.unroll(f"formulation='lax', {_WHOLE_MAP}")
+    elif gradient == "manual":
+        window.unroll(f"gradient='autodiff', {_WHOLE_MAP}")
+    return form
 
 
 def _winner(window: Window, x: Array) -> Int[Array, "n *o c"]:

@@ -7,6 +7,7 @@ shifted, strided view of the input; `view` takes it, `place`, its adjoint, puts 
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ from jaxtyping import Int, Num
 
 from jcnn import geometry
 from jcnn.geometry import Padding, Rounding
+
+
+UNROLLED = 1024
+"""The most taps that a program is written out for, tap by tap: so many take it half a minute to compile."""
 
 
 class Window(NamedTuple):
@@ -33,6 +38,10 @@ class Window(NamedTuple):
     padding: tuple[tuple[int, int], ...]
     dilation: tuple[int, ...]
 
+    def __str__(self) -> str:
+        """The numbers, as messages give them."""
+        return f"F={self.size}, S={self.stride}, P={self.padding}, D={self.dilation}"
+
     def output_shape(self, input_shape: Sequence[int]) -> tuple[int, ...]:
         """(N + lo + hi − E)/S + 1 along every axis, rounded down."""
         return tuple(
@@ -43,6 +52,18 @@ class Window(NamedTuple):
     def taps(self) -> Iterator[tuple[int, ...]]:
         """Every filter position, row-major."""
         return itertools.product(*map(range, self.size))
+
+    def unroll(self, fix: str) -> None:
+        """Checks that the taps are few enough for a program that has operations of its own for each.
+
+        Raises:
+            GeometryError: they are more than `UNROLLED`; with what to do instead.
+        """
+        if (count := math.prod(self.size)) > UNROLLED:
+            raise geometry.GeometryError(
+                f"window={geometry.shown(self.size)}: {count:,} taps, of which each would be an operation of its own; "
+                f"expected at most {UNROLLED:,}, or {fix}"
+            )
 
     def pad(self, x: Num[Array, "n *s c"], value: float = 0) -> Num[Array, "n *p c"]:
         """x with `value` on its padding."""
@@ -125,7 +146,7 @@ def parse_window(
             raise geometry.GeometryError(f"spatial axis {axis}: {error}") from None
         resolved.append((lo, max(hi, (out - 1) * s + geometry.span(f, d) - n - lo)))
     padded = tuple(n + lo + hi for n, (lo, hi) in zip(input_shape, resolved, strict=True))
-    geometry.countable("the padded input", padded, fix="; less padding")
+    given = Window(sizes, strides, tuple(resolved), dilations)
+    geometry.countable("the padded input", padded, fix=f", less padding; {given}")
     # A stride or dilation beyond the input leads nowhere, whatever its size: nothing needs to be made for it.
-    strides, dilations = (tuple(map(min, steps, padded)) for steps in (strides, dilations))
-    return Window(sizes, strides, tuple(resolved), dilations)
+    return given._replace(stride=tuple(map(min, strides, padded)), dilation=tuple(map(min, dilations, padded)))

@@ -8,7 +8,7 @@ from jaxtyping import Num
 
 from jcnn import arguments, geometry
 from jcnn.conv.operation import check_filters
-from jcnn.conv.toeplitz import toeplitz, toeplitz_sparse
+from jcnn.conv.toeplitz import check_entries, toeplitz, toeplitz_sparse
 from jcnn.geometry import Padding, Rounding
 from jcnn.precision import rounded_once
 from jcnn.window import parse_window
@@ -88,13 +88,14 @@ def conv_matrix(
     shape = geometry.example_shape("input_shape", input_shape, (1, 2, 3))
     sparse = arguments.flag("sparse", sparse)
     *sizes, c_in = shape
-    groups = check_filters(w, len(sizes), groups)
+    groups = check_filters(w, len(sizes), groups, f"input_shape={shape}")
     if c_in != w.shape[-2] * groups:
         raise ValueError(
             f"input_shape={shape} has {c_in} channels, w {w.shape[-2]} in each of {groups} groups (shape {w.shape}): "
             f"expected C_in = {w.shape[-2] * groups}; w is (*F, C_in // groups, C_out)"
         )
     window = parse_window(sizes, w.shape[:-2], stride=stride, padding=padding, dilation=dilation, rounding=rounding)
+    check_entries(sizes, c_in, w.shape[-1], window, groups, sparse=sparse)
     if sparse:
         return toeplitz_sparse(w, sizes, window, groups)
     # Nothing is rounded on the way forward, but the gradients of all the places of one weight are added.

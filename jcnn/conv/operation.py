@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
 from jax import Array
@@ -17,7 +17,7 @@ from jcnn.conv.im2col import conv_im2col
 from jcnn.conv.lax import conv_lax
 from jcnn.conv.native import conv_native
 from jcnn.conv.taps import conv_taps
-from jcnn.conv.toeplitz import conv_toeplitz
+from jcnn.conv.toeplitz import check_entries, conv_toeplitz
 from jcnn.conv.winograd import conv_winograd
 from jcnn.geometry import Padding, Rounding
 from jcnn.precision import rounded_once
@@ -92,10 +92,15 @@ def conv(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1; Dumoulin & Visin 2016, section 2.
     """
     x, w, b, window, groups = parse(x, w, b, stride, padding, dilation, groups, rounding)
+    gradient = geometry.choice("gradient", gradient, get_args(Gradient))
+    formulation = geometry.choice("formulation", formulation, get_args(Formulation))
     # oneDNN has no forward mode, and neither has a manual rule.
     forms = {**FORMULATIONS, "native": conv_native, "auto": partial(conv_auto, native=gradient == "manual")}
-    form = forms[geometry.choice("formulation", formulation, forms)]
-    forward = partial(rounded_once, partial(_forward, form, window, groups))
+    if formulation in ("taps", "im2col"):
+        window.unroll("formulation='lax'")
+    if formulation == "toeplitz":
+        check_entries(x.shape[1:-1], x.shape[-1], w.shape[-1], window)
+    forward = partial(rounded_once, partial(_forward, forms[formulation], window, groups))
     backs = {"native": _backward_native, "auto": partial(_backward, auto=True)}
     back = partial(rounded_once, partial(backs.get(formulation, _backward), window, groups))
     return differentiable(forward, back, gradient)(x, w, b)
@@ -167,7 +172,7 @@ def conv_backward(
     """
     x, w, _, window, groups = parse(x, w, None, stride, padding, dilation, groups, rounding)
     expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
-    dy = arguments.output_gradient(dy, expected, x, "conv")
+    dy = arguments.output_gradient(dy, expected, x, "conv", options=f"w of shape {w.shape}, {window}")
     dx, dw, _ = rounded_once(partial(_backward, window, groups), dy, x, w, None)
     return dx, dw, backward.bias_gradient(dy)
 
@@ -181,28 +186,30 @@ def parse(
     dilation: int | Sequence[int],
     groups: int,
     rounding: Rounding,
+    name: str = "x",
 ) -> tuple[Array, Array, Array | None, Window, int]:
-    """The arguments of a convolution, checked, the geometry as a `Window`."""
-    x, w = arguments.numeric("x", x, integers=True), arguments.numeric("w", w, integers=True)
-    rank = arguments.spatial_rank("x", x)
-    groups = check_filters(w, rank, groups)
+    """The arguments of a convolution, checked, the geometry as a `Window`; x by the name that it has where it comes from."""
+    x, w = arguments.numeric(name, x, integers=True), arguments.numeric("w", w, integers=True)
+    rank = arguments.spatial_rank(name, x)
+    groups = check_filters(w, rank, groups, f"{name} of shape {x.shape}")
     if x.shape[-1] != w.shape[-2] * groups:
         raise ValueError(
-            f"x has {x.shape[-1]} channels (shape {x.shape}), w {w.shape[-2]} in each of {groups} groups (shape {w.shape}): "
+            f"{name} has {x.shape[-1]} channels (shape {x.shape}), w {w.shape[-2]} in each of {groups} groups (shape {w.shape}): "
             f"expected C_in = {w.shape[-2] * groups}; w is (*F, C_in // groups, C_out)"
         )
-    b = None if b is None else arguments.vector("b", b, w.shape[-1], "one bias per filter")
-    arguments.same_dtype(x=x, w=w, b=b)
+    b = None if b is None else arguments.vector("b", b, w.shape[-1], f"one bias per filter of w, whose shape is {w.shape}")
+    arguments.same_dtype(**{name: x, "w": w, "b": b})
     stride = geometry.per_axis("stride", stride, rank)
     window = parse_window(x.shape[1:-1], w.shape[:-2], stride=stride, padding=padding, dilation=dilation, rounding=rounding)
+    geometry.countable("the output", (*window.output_shape(x.shape[1:-1]), w.shape[-1]), fix=" for each example, less padding")
     return x, w, b, window, groups
 
 
-def check_filters(w: Array, rank: int, groups: int) -> int:
-    """`groups` as an int, with w a filter for `rank` spatial axes whose C_out it divides."""
+def check_filters(w: Array, rank: int, groups: int, given: str) -> int:
+    """`groups` as an int, with w a filter for `rank` spatial axes, those of what is `given`, whose C_out it divides."""
     if w.ndim != rank + 2:
         raise ValueError(
-            f"w has shape {w.shape}: expected (*F, C_in // groups, C_out) with {geometry.spatial_axes(rank)}, as the input has"
+            f"w has shape {w.shape}: expected (*F, C_in // groups, C_out) with {geometry.spatial_axes(rank)}, as {given} has"
         )
     arguments.not_empty("w", w)
     groups = geometry.integer("groups", groups, 1)

@@ -14,13 +14,32 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int, Num
 
+from jcnn import geometry
 from jcnn.precision import rounded_once, wide
 from jcnn.window import Window
 
 if TYPE_CHECKING:
     from jax.experimental.sparse import BCOO
 
+LARGEST = 2**27
+"""So many entries may be made, all of a dense matrix or those that are not zero of a sparse one: beyond them lies a hang."""
+
 Index = Int[np.ndarray, " meetings"]
+
+
+def check_entries(sizes: Sequence[int], c_in: int, c_out: int, window: Window, groups: int = 1, *, sparse: bool = False) -> None:
+    """Checks that the matrix is small enough to be made.
+
+    Raises:
+        GeometryError: it has more than `LARGEST` entries.
+    """
+    outputs = math.prod(window.output_shape(sizes)) * c_out
+    if sparse:
+        each = math.prod(window.size) * c_in // groups
+        geometry.countable("the list of entries of the convolution's matrix", (outputs, each), LARGEST, "; take a smaller image")
+    else:
+        fix = "; take a smaller image, formulation='lax', or for conv_matrix sparse=True"
+        geometry.countable("the matrix of the convolution", (outputs, math.prod(sizes) * c_in), LARGEST, fix)
 
 
 def conv_toeplitz(

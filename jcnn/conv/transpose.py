@@ -56,17 +56,21 @@ def conv_transpose(
     """
     y, w = arguments.numeric("y", y, integers=True), arguments.numeric("w", w, integers=True)
     rank = arguments.spatial_rank("y", y)
-    groups = check_filters(w, rank, groups)
+    groups = check_filters(w, rank, groups, f"y of shape {y.shape}")
     if y.shape[-1] != w.shape[-1]:
         raise ValueError(
             f"y has {y.shape[-1]} channels (shape {y.shape}), w {w.shape[-1]} filters (shape {w.shape}): expected the same; "
             f"conv_transpose takes the filter of the conv it is the adjoint of, (*F, C_in // groups, C_out)"
         )
-    b = None if b is None else arguments.vector("b", b, w.shape[-2] * groups, "one bias per channel of the result")
+    b = None if b is None else arguments.vector("b", b, w.shape[-2] * groups, f"one bias per channel of the result, with w of shape {w.shape} and groups={groups}")
     arguments.same_dtype(y=y, w=w, b=b)
     stride = geometry.per_axis("stride", stride, rank)
     sizes = _sizes(y.shape[1:-1], w.shape[:-2], stride, padding, dilation, output_size, output_padding)
-    window = parse_window(sizes, w.shape[:-2], stride=stride, padding=padding, dilation=dilation)
+    try:
+        window = parse_window(sizes, w.shape[:-2], stride=stride, padding=padding, dilation=dilation)
+        geometry.countable("the output", (*sizes, w.shape[-2] * groups), fix=" for each example")
+    except GeometryError as error:
+        raise GeometryError(f"output_size={sizes}, stride={stride}, dilation={dilation}: {error}") from None
     if window.output_shape(sizes) != y.shape[1:-1]:
         raise GeometryError(
             f"output_size={sizes}: conv maps it to {window.output_shape(sizes)}, not to y's {y.shape[1:-1]}; "
@@ -116,7 +120,7 @@ def conv_transpose_backward(
 
     Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", section 4.
     """
-    dx, w, _, window, groups = parse(dx, w, None, stride, padding, dilation, groups, "floor")
+    dx, w, _, window, groups = parse(dx, w, None, stride, padding, dilation, groups, "floor", "dx")
     y = arguments.numeric("y", y, integers=True)
     arguments.same_dtype(y=y, dx=dx)
     expected = (dx.shape[0], *window.output_shape(dx.shape[1:-1]), w.shape[-1])

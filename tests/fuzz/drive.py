@@ -112,7 +112,7 @@ def main() -> None:
     for outcome in outcomes(chosen):
         counts[outcome.word] += 1
         if outcome.word not in ("ok", "refused"):
-            print(*outcome, flush=True)  # noqa: T201
+            print(outcome.name, outcome.kinds, outcome.word, " ".join(outcome.why.split())[:300], flush=True)  # noqa: T201
     print(len(chosen), "calls in", round(time.monotonic() - start), "s:", dict(counts))  # noqa: T201
 
 

@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import Any
 
 MEMORY = 12 * 2**30
+SYMBOLS = {"stride": "S", "padding": "P", "dilation": "D", "window": "F", "n": "N", "f": "F", "network": "layer"}
+"""What stands for an argument in the messages of `jcnn.geometry`, and of a network."""
 RAISE = dis.opmap["RAISE_VARARGS"]
 
 
@@ -33,7 +35,7 @@ def outcome(name: str, kinds: dict[str, str]) -> tuple[str, str]:
         changed = {argument: {**VALUES, **TRACED}[kind](call.arguments[argument]) for argument, kind in kinds.items()}
         traced = {argument: changed.pop(argument) for argument, kind in kinds.items() if kind in TRACED}
         if traced:
-            _ = jax.make_jaxpr(lambda traced: call(**changed, **traced) and 0)(traced)
+            jax.make_jaxpr(lambda traced: (call(**changed, **traced), None)[1])(traced)
             return "ok", ""
         result = jax.block_until_ready(call(**changed))
     except Exception as error:  # noqa: BLE001 (whatever it is, it is what is asked about)
@@ -60,7 +62,7 @@ def judge(error: Exception, names: list[str]) -> tuple[str, str]:
         return "obscure", f"insides: {where}"
     if len(text) > 1000:
         return "obscure", f"{len(text)} characters: {where}"
-    if not any(re.search(rf"(?<!\w){name}(?!\w)", text) or (name == "network" and "layer " in text) for name in names):
+    if not any(re.search(rf"(?<!\w)({name}|{SYMBOLS.get(name, name)})(?!\w)", text) for name in names):
         return "obscure", f"{'/'.join(names)} not named: {where}"
     return "refused", text
 
