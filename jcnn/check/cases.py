@@ -181,6 +181,8 @@ def _pool_cases(kind: str) -> Iterator[Case]:
         average = kind.startswith("avg")
         values = geometry.values if geometry.values in {"zeros", "ties", "normal"} else "distinct"
         x = _drawn(geometry, "x", "whole" if average and values in {"distinct", "ties"} else values, shape)
+        if values == "normal" and not average and "padding" in geometry.options:
+            x = x - 1.5  # so that zeros would win wherever they were taken for pixels
         dy = _drawn(
             geometry,
             "dy",

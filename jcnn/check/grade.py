@@ -193,8 +193,6 @@ def _judgement(kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[
 
 
 def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Verdict, str, tuple[str, ...]]:
-    if sentence := _unlike_rounding(kind, graded):
-        return "bug", sentence, ()
     numbers = _numbers(kind, graded)
     outcomes, expected = [Outcome()] * len(kind.cases), expected_of(kind)
     wrong: list[set[int]] = [set() for _ in kind.cases]
@@ -212,6 +210,8 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])
     problem = next((entry.outcome.problem for entry in graded if entry.outcome.problem), None)
+    if deserved != "bug" and (sentence := _unlike_rounding(kind, graded)):
+        return "bug", sentence, ()
     if verdict == "rounding" and deserved != "bug":
         precision = _precision(graded)
         return verdict, _coarse(precision), (f"{precision} arithmetic",)

@@ -51,6 +51,22 @@ def _padded_dx(dy: Array, x: Array, w: Array, _: Any, options: dict[str, Any]) -
     return reference.input_gradient(dy, w, bare, options.get("groups", 1), sizes)
 
 
+def _cropped_dx(crop: Callable[[int], int]) -> Callable[..., Array]:
+    """Padded dx cropped by crop(F) in place of the padding, where there is any."""
+
+    def change(dy: Array, x: Array, w: Array, right: dict[str, Array], options: dict[str, Any]) -> Array:
+        window = _window(x, w, options)
+        grown, kept = _padded_dx(dy, x, w, right, options), [slice(None)]
+        for n, f, (lo, hi) in zip(x.shape[1:-1], window.size, window.padding, strict=True):
+            start = crop(f) if lo else 0
+            if start + n > n + lo + hi:
+                raise ValueError("more cropped than was padded")
+            kept.append(slice(start, start + n))
+        return grown[tuple(kept)]
+
+    return change
+
+
 def _seen_dx(dy: Array, x: Array, w: Array, right: dict[str, Array], options: dict[str, Any]) -> Array:
     """Only as far as windows reach."""
     window = _window(x, w, options)
@@ -112,6 +128,16 @@ MISTAKES = (
         "padding not cropped",
         "dx still has the size of the padded image: what fell on the padding is to be cropped off again.",
         _only("dx", _padded_dx),
+    ),
+    Mistake(
+        "dx cropped by one pixel",
+        "dx is cropped by one pixel on each side, whatever the padding is: what fell on the padding is as wide as the padding.",
+        _only("dx", _cropped_dx(lambda _: 1)),
+    ),
+    Mistake(
+        "dx cropped by half the filter",
+        "dx is cropped by half the filter (F // 2), as if the padding were always that: it is as wide as the padding given.",
+        _only("dx", _cropped_dx(lambda f: f // 2)),
     ),
     Mistake(
         "unseen pixels dropped",

@@ -108,7 +108,36 @@ def _stride_given_up(kind: str) -> Wrong:
     return wrong
 
 
+def _tiles(x: Array, size: Any, options: dict[str, Any]) -> tuple[Array, tuple[int, ...]]:
+    """The map cut into tiles in one reshape, (N, rows, columns, pixels, C), and the part of the map that is cut."""
+    if set(options) - {"stride"} or options.get("stride", size) != size or x.ndim != 4:
+        raise NotImplementedError("no tiles")
+    f, g = (size, size) if isinstance(size, int) else size
+    n, height, width, channels = x.shape
+    rows, columns = height // f, width // g
+    cut = x[:, : rows * f, : columns * g]
+    return cut.reshape(n, rows, columns, f * g, channels), cut.shape
+
+
+def _tiled(x: Array, size: Any, **options: Any) -> Array:
+    return _tiles(x, size, options)[0].max(3)
+
+
+def _tiled_backward(dy: Array, x: Array, size: Any, **options: Any) -> Array:
+    tiles, cut = _tiles(x, size, options)
+    taken = np.arange(tiles.shape[3])[:, None] == tiles.argmax(3)[:, :, :, None]
+    dx = np.zeros(x.shape)
+    dx[:, : cut[1], : cut[2]] = (taken * dy[:, :, :, None]).reshape(cut)
+    return dx
+
+
 MISTAKES = (
+    Mistake(
+        "tiles cut along the wrong axes",
+        "The map is reshaped to (N, rows, columns, F, F, C) at once, which cuts it into other pieces than tiles: "
+        "reshape to (N, rows, F, columns, F, C) and take the maximum over both axes of F.",
+        {"max_pool": _tiled, "max_pool_backward": _tiled_backward},
+    ),
     Mistake(
         "ties split",
         "Where several pixels of a window share the maximum, the gradient is split among them: a valid subgradient, but the "
