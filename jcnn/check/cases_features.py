@@ -1,6 +1,6 @@
 """The adversarial cases of what only picks or renames features: maxout and flattening."""
 
-from jcnn.check.cases import Case, values_of
+from jcnn.check.cases import Case, scaled, values_of
 
 
 def maxout_cases(kind: str) -> tuple[Case, ...]:
@@ -22,7 +22,7 @@ def maxout_cases(kind: str) -> tuple[Case, ...]:
         features = {"ties"} if values in {"zeros", "ties"} and pieces > 1 else set()
         features |= {"spatial axes before the channels"} if len(shape) > 2 else set()
         found.append(Case(title, {**gradient, "x": x, "pieces": pieces}, {}, frozenset(features), values != "normal"))
-    return tuple(found)
+    return (*found, *scaled(found[-1], *([name] for name in (*gradient, "x"))))
 
 
 def flatten_cases(kind: str) -> tuple[Case, ...]:
@@ -41,4 +41,4 @@ def flatten_cases(kind: str) -> tuple[Case, ...]:
         gradient = {"dy": dy} if kind.endswith("backward") else {}
         features = frozenset({"more than one example"} if shape[0] > 1 else set())
         found.append(Case(title, {**gradient, "x": x}, {}, features, values != "normal"))
-    return tuple(found)
+    return (*found, *scaled(found[-1], *([name] for name in (*gradient, "x"))))
