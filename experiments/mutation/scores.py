@@ -4,6 +4,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,7 +94,7 @@ def score(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
     """
     kind = kind_of(student.kind)
     restrictions = restrictions_of(student)
-    drawn = {restriction.name: _drawn_calls(student, restriction, draws) for restriction in restrictions}
+    drawn = cache(lambda restriction: _drawn_calls(student, restriction, draws))
     for mutant in mutants:
         function = compiled(mutant.source, student.function)
         seen: dict[int, _Seen] = {}
@@ -107,7 +108,7 @@ def score(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
                 continue
             # What makes no difference to more calls makes none to fewer.
             if any(other.includes(restriction) for other in same) or all(
-                _same(function, call, right) for call, right in drawn[restriction.name]
+                _same(function, call, right) for call, right in drawn(restriction)
             ):
                 same.append(restriction)
                 found[number] = found[number]._replace(equivalent=True)

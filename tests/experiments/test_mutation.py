@@ -1,7 +1,6 @@
 """The mutants: made as they should be, found by the cases, and the plain implementations they are made of are right."""
 
 import ast
-import zlib
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from tests.draws import DRAWS
 Array = np.ndarray
 BY_KIND = {kind: [student for student in STUDENTS if student.kind == kind] for kind in KINDS}
 # A few of each implementation by default, nearly all in the deep tests.
-SAMPLE = max(DRAWS // 8, 4)
+SAMPLE = max(DRAWS // 10, 4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -26,21 +25,20 @@ def test_every_mutant_is_found(kind: str) -> None:
     """A sample, the same every time; `experiments/mutation_scores.py` takes all."""
     assert len(BY_KIND[kind]) >= 2
     for student in BY_KIND[kind]:
-        mutants = mutants_of(student.function)
-        rng = np.random.default_rng(zlib.crc32(student.name.encode()))
-        chosen = [mutants[n] for n in rng.permutation(len(mutants))[:SAMPLE]]
-        missed = [f"{s.restriction}: {s.mutant.before} → {s.mutant.after}" for s in score(student, chosen, 40) if s.missed]
+        chosen = mutants_of(student.function, SAMPLE)
+        missed = [f"{s.restriction}: {s.mutant.before} → {s.mutant.after}" for s in score(student, chosen, 25) if s.missed]
         assert not missed, (student.name, missed)
 
 
 @pytest.mark.parametrize("student", STUDENTS, ids=lambda student: student.name)
 def test_right_implementations_agree_whatever_they_take(student: Student) -> None:
-    for restriction in restrictions_of(student):
+    restrictions = restrictions_of(student)
+    for restriction in restrictions if DRAWS > 100 else {restrictions[0], restrictions[-1]}:
         report = grade(restricted(student.function, student, restriction), student.kind)
         assert report.verdict == "agrees", (restriction.name, report)
 
 
-@pytest.mark.parametrize("student", STUDENTS, ids=lambda student: student.name)
+@pytest.mark.parametrize("student", [students[0] for students in BY_KIND.values()], ids=lambda student: student.name)
 def test_right_implementations_in_float32_are_rounding(student: Student) -> None:
     def candidate(*args: Any, **options: Any) -> Any:
         given = [a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype == np.float64 else a for a in args]
