@@ -6,7 +6,7 @@ from jaxtyping import Num
 
 from jcnn import arguments
 from jcnn.arguments import AnyArray
-from jcnn.precision import rounded_once
+from jcnn.precision import rounded_at_end, sum_dtype, wide
 
 
 def dense(
@@ -30,10 +30,10 @@ def dense(
     """
 
     def forward(x: Array, w: Array, b: Array | None) -> Array:
-        y = jnp.matmul(x, w)
-        return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
+        y = jnp.matmul(x, w, preferred_element_type=sum_dtype(x))
+        return y if b is None else y + wide(b).reshape((1,) * (y.ndim - 1) + (-1,))
 
-    return rounded_once(forward, *_parse(x, w, b))
+    return rounded_at_end(forward, *_parse(x, w, b))
 
 
 def dense_backward(
@@ -64,9 +64,11 @@ def dense_backward(
 
     def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
         rows = dy.reshape(-1, dy.shape[-1])
-        return jnp.matmul(dy, w.T), jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows), rows.sum(0)
+        dx = jnp.matmul(dy, w.T, preferred_element_type=sum_dtype(dy))
+        dw = jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows, preferred_element_type=sum_dtype(dy))
+        return dx, dw, wide(rows).sum(0)
 
-    return rounded_once(backward, dy, x, w)
+    return rounded_at_end(backward, dy, x, w)
 
 
 def flatten(x: Num[AnyArray, "n *s"]) -> Num[Array, "n m"]:

@@ -9,9 +9,27 @@ from jax import Array
 from jaxtyping import Num
 
 
+def sum_dtype(x: Num[Array, "..."]) -> jnp.dtype:
+    """The dtype that sums over x are taken in: at least float32 for floating point numbers, for integers their own."""
+    return jnp.dtype(jnp.float32) if jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize < 4 else x.dtype
+
+
 def wide(x: Num[Array, "..."]) -> Num[Array, "..."]:
-    """x in the dtype it is computed with: at least float32 for floating point numbers; integers stay what they are."""
-    return x.astype(jnp.float32) if jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize < 4 else x
+    """x in the dtype that its sums are taken in."""
+    return x.astype(sum_dtype(x))
+
+
+def rounded_at_end(function: Callable[..., Any], *arrays: Array | None) -> Any:
+    """`function(*arrays)`, which gives sums in at least float32, rounded to the dtype of the first array.
+
+    For products that a processor has units for: they take float16 and bfloat16 as they are, and sum in float32.
+
+    Args:
+        function: of as many arrays as given; returns an array or a pytree of them, or None.
+        *arrays: of one dtype; None passes through.
+    """
+    (dtype, *_) = [array.dtype for array in arrays if array is not None]
+    return jax.tree.map(lambda y: y.astype(dtype), function(*arrays))
 
 
 def rounded_once(function: Callable[..., Any], *arrays: Array | None) -> Any:
@@ -24,5 +42,4 @@ def rounded_once(function: Callable[..., Any], *arrays: Array | None) -> Any:
         function: of as many arrays as given; returns an array or a pytree of them.
         *arrays: of one dtype; None passes through. Other dtypes than float16 and bfloat16 stay what they are.
     """
-    (dtype, *_) = [array.dtype for array in arrays if array is not None]
-    return jax.tree.map(lambda y: y.astype(dtype), function(*jax.tree.map(wide, arrays)))
+    return rounded_at_end(lambda *given: function(*jax.tree.map(wide, given)), *arrays)

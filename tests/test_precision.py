@@ -7,6 +7,7 @@ normal number. The truth is the same operation in float64 on the same, already r
 tested elsewhere. Programs are compiled to the letter: XLA may otherwise leave out a rounding that would show.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -268,3 +269,18 @@ def test_partial_sums_beyond_float16_that_cancel(case: Case) -> None:
     for gradient in jax.tree.leaves((found["autodiff"], found["by hand"])):
         expected = 256 if gradient.shape == arguments[0].shape else 0
         np.testing.assert_array_equal(np.abs(gradient), expected)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_products_by_hand_take_half_precisions_as_they_are(platform: str) -> None:
+    """An accelerator has units that multiply them and sum in float32; a cast before the product would leave these idle."""
+    network = (jcnn.Conv(4, 3, padding="same"), jcnn.Conv(8, 1, stride=2), jcnn.Flatten())
+    params = jcnn.init(jax.random.key(0, impl="threefry2x32"), network, (6, 6, 2), jnp.bfloat16)
+    x, labels = jnp.ones((2, 6, 6, 2), jnp.bfloat16), jnp.zeros(2, jnp.int32)
+    ops = jcnn.Ops(gradient="manual")
+    step = jax.jit(lambda params: jcnn.value_and_grad(network, params, x, labels, ops=ops))
+    module = jax.export.export(step, platforms=[platform])(params).mlir_module()
+    products = re.findall(r"stablehlo\.(?:convolution|dot_general).*: \(tensor<(.*)>, tensor<(.*)>\) -> tensor<(.*)>", module)
+    kinds = {tuple(shape.rsplit("x", 1)[1] for shape in product) for product in products}
+    assert len(products) == 5  # two forward, two by the filters, one by the input
+    assert kinds == {("bf16", "bf16", "f32")}

@@ -10,6 +10,7 @@ from jcnn.conv.lax import conv_lax
 from jcnn.conv.native import conv_native, takes
 from jcnn.conv.taps import conv_taps
 from jcnn.conv.winograd import conv_winograd
+from jcnn.precision import sum_dtype
 from jcnn.window import Window
 
 
@@ -17,7 +18,7 @@ def conv_auto(
     x: Num[Array, "n *s c_in"], w: Num[Array, "*f c_group c_out"], window: Window, groups: int, *, native: bool = False
 ) -> Num[Array, "n *o c_out"]:
     """y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k] by the `fastest` formulation; `native`: whether oneDNN may be it."""
-    layer = Layer(window, x.shape[-1], w.shape[-1], groups, winograd=x.dtype == jnp.float32, native=native and takes(x, w))
+    layer = Layer(window, x.shape[-1], w.shape[-1], groups, winograd=sum_dtype(x) == jnp.float32, native=native and takes(x, w))
     layer = layer._replace(folded=fits(window.output_shape(x.shape[1:-1])[-1]))
     forms = {"lax": conv_lax, "taps": conv_taps, "winograd": conv_winograd, "native": conv_native, "folded": conv_folded}
     y = forms[fastest("forward", layer)](x, w, window, groups)

@@ -24,7 +24,7 @@ from jcnn.conv import filter_gradients, input_gradients, native
 from jcnn.conv.fastest import Layer, fastest
 from jcnn.conv.folded import conv_folded, fits
 from jcnn.conv.winograd import conv_winograd, filter_gradient_winograd
-from jcnn.precision import wide
+from jcnn.precision import sum_dtype, wide
 from jcnn.window import Window
 
 
@@ -49,7 +49,7 @@ def input_gradient(
             float32, minimal filtering and oneDNN.
     """
     layer = Layer(window, w.shape[-2] * groups, w.shape[-1], groups, phases=auto)
-    layer = layer._replace(winograd=auto and dy.dtype == jnp.float32, native=auto and native.takes(dy, w))
+    layer = layer._replace(winograd=auto and sum_dtype(dy) == jnp.float32, native=auto and native.takes(dy, w))
     way = fastest("dx", layer._replace(folded=auto and fits(input_shape[-1])))
     if way in (forms := {"winograd": conv_winograd, "folded": conv_folded}):
         return input_gradients.by_convolution(dy, w, window, groups, input_shape, forms[way])
@@ -63,7 +63,7 @@ def filter_gradient(
 ) -> Num[Array, "*f c_group c_out"]:
     """dw, in the form that is fastest here; arguments as `input_gradient`, x the input that the convolution saw."""
     layer = Layer(window, x.shape[-1], dy.shape[-1], groups)
-    layer = layer._replace(winograd=auto and dy.dtype == jnp.float32, native=auto and native.takes(dy, x))
+    layer = layer._replace(winograd=auto and sum_dtype(dy) == jnp.float32, native=auto and native.takes(dy, x))
     way = fastest("dw", layer._replace(folded=auto and fits(dy.shape[-2])))
     others = {"winograd": filter_gradient_winograd, "native": native.filter_gradient}
     form = others[way] if way in others else getattr(filter_gradients, way)
@@ -76,4 +76,4 @@ def bias_gradient(dy: Num[Array, "n *o c_out"]) -> Num[Array, " c_out"]:
     In two steps, since XLA's CPU backend makes a slow `reduce_window` of one sum over so many numbers.
     """
     per_position = lax.optimization_barrier(wide(dy).sum(0))
-    return per_position.sum(tuple(range(per_position.ndim - 1))).astype(dy.dtype)
+    return per_position.sum(tuple(range(per_position.ndim - 1)))

@@ -6,6 +6,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Num
 
+from jcnn.precision import sum_dtype
+
 FEW = 3
 """Up to so many channels, scaled images that are added are faster than a matrix product of such a thin matrix."""
 
@@ -25,7 +27,7 @@ def mix(x: Num[Array, "*p c_in"], w: Num[Array, "c_group c_out"], groups: int) -
 def between_channels(x: Num[Array, "*b p c_in"], y: Num[Array, "*b p c_out"], groups: int) -> Num[Array, "*b c_group c_out"]:
     """xᵀ @ y, the gradient of `mix` by w for an output gradient y: every channel of a group with the filters of that group."""
     if groups == 1:
-        return jnp.einsum("...pi,...po->...io", x, y)
+        return jnp.einsum("...pi,...po->...io", x, y, preferred_element_type=sum_dtype(x))
     split = [part.reshape(*part.shape[:-1], groups, -1) for part in (x, y)]
-    mixed = jnp.einsum("...pgi,...pgo->...igo", *split)
+    mixed = jnp.einsum("...pgi,...pgo->...igo", *split, preferred_element_type=sum_dtype(x))
     return mixed.reshape(*mixed.shape[:-2], -1)

@@ -44,7 +44,7 @@ def conv_fft(
     y = jnp.fft.irfftn(product.reshape(*image.shape[:-1], w.shape[-1]), circle, range(1, rank + 1))
 
     last = [s * (o - 1) + 1 for s, o in zip(window.stride, window.output_shape(x.shape[1:-1]), strict=True)]
-    return lax.slice(y, (0,) * y.ndim, (len(x), *last, w.shape[-1]), (1, *window.stride, 1)).astype(x.dtype)
+    return lax.slice(y, (0,) * y.ndim, (len(x), *last, w.shape[-1]), (1, *window.stride, 1))
 
 
 def good_size(n: int) -> int:

@@ -1,6 +1,6 @@
 """The gradient of a convolution by its filters, in the forms that differ in speed; `jcnn.conv.backward` has the derivation.
 
-They sum in the dtype of their arrays: float16 and bfloat16 come here as float32 (`precision.rounded_once`).
+Their sums over float16 and bfloat16 are float32.
 """
 
 import math
@@ -16,6 +16,7 @@ from jcnn.conv.channels import between_channels
 from jcnn.conv.folded import filter_gradient_folded
 from jcnn.conv.im2col import patches
 from jcnn.conv.lax import conv_lax
+from jcnn.precision import wide
 from jcnn.window import Window
 
 PARTS = 8
@@ -62,8 +63,8 @@ def by_patches(
     dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int
 ) -> Num[Array, "*f c_in c_out"]:
     """dw = patches(x)ᵀ @ dy, of one group: one product for all taps, at the price of an input copied once for every tap."""
-    rows = patches(x, window).reshape(-1, math.prod(window.size) * x.shape[-1])
-    return jnp.matmul(rows.T, dy.reshape(-1, dy.shape[-1])).reshape(*window.size, x.shape[-1] // groups, dy.shape[-1])
+    rows = patches(wide(x), window).reshape(-1, math.prod(window.size) * x.shape[-1])
+    return jnp.matmul(rows.T, wide(dy).reshape(-1, dy.shape[-1])).reshape(*window.size, x.shape[-1] // groups, dy.shape[-1])
 
 
 def by_folded_patches(
@@ -80,8 +81,8 @@ def by_sums(dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Wi
     No channels meet, so that there is nothing for a matrix product to do. The examples are added in `PARTS` stacks, entry by
     entry; what remains is a product with ones, for which XLA's CPU backend has a faster kernel than for a sum.
     """
-    padded, parts = window.pad(x), math.gcd(PARTS, dy.shape[0])
-    split = dy.reshape(*dy.shape[:-1], groups, -1)
+    padded, parts = window.pad(wide(x)), math.gcd(PARTS, dy.shape[0])
+    split = wide(dy).reshape(*dy.shape[:-1], groups, -1)
     each = dy.shape[0] // parts
 
     def at(tap: tuple[int, ...]) -> Array:

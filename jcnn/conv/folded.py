@@ -37,7 +37,8 @@ def conv_folded(
     """y from y' above, a convolution by `lax` of one group."""
     outputs = window.output_shape(x.shape[1:-1])[-1]
     # Held, or what reads the filters more than once would spread them each time.
-    y = conv_lax(_fold_input(x, window, outputs), lax.optimization_barrier(_spread(w, window)), _folded(window), groups)
+    spread = lax.optimization_barrier(_spread(wide(w), window))
+    y = conv_lax(_fold_input(wide(x), window, outputs), spread, _folded(window), groups)
     y = y.reshape(*y.shape[:-2], -1, w.shape[-1])
     return lax.slice_in_dim(y, 0, outputs, axis=y.ndim - 2)
 
@@ -68,7 +69,7 @@ def filter_gradient_folded(
     spread = spread.reshape(*first, -1, x.shape[-1], NEIGHBOURS, c_out)
     ends = [(s * t, s * t + geometry.span(f, d)) for t in range(NEIGHBOURS)]
     taps = (lax.slice_in_dim(spread[..., t, :], start, end, d, axis=len(first)) for t, (start, end) in enumerate(ends))
-    return reduce(jnp.add, taps).astype(dy.dtype)
+    return reduce(jnp.add, taps)
 
 
 def _seen(window: Window) -> int:

@@ -29,4 +29,4 @@ def conv_im2col(
     # A group's taps and channels lie side by side, in the order of the rows of its filters.
     rows = seen.reshape(*where, taps, groups, channels // groups).swapaxes(-2, -3).reshape(*where, taps * channels)
     columns = wide(w).reshape(math.prod(w.shape[:-1]), w.shape[-1])
-    return mix(rows, columns, groups).astype(x.dtype)
+    return mix(rows, columns, groups)

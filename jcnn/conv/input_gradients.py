@@ -55,6 +55,7 @@ def by_phases(
     Source: Shi et al. 2016, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
     neural network", appendix.
     """
+    dy, w = wide(dy), wide(w)
     rows = [-(-(n + lo) // s) for n, s, (lo, _) in zip(input_shape, window.stride, window.padding, strict=True)]
 
     def phase(first: tuple[int, ...]) -> Array:
@@ -81,7 +82,7 @@ def by_places(
     """dx = Σ_k place(dy · w[k]ᵀ, k), the sum as it is written."""
     back = jnp.flip(flip_and_swap(wide(w), groups), tuple(range(len(window.size))))
     terms = (window.place(mix(wide(dy), back[tap], groups), tap, input_shape) for tap in window.taps())
-    return reduce(jnp.add, terms).astype(dy.dtype)
+    return reduce(jnp.add, terms)
 
 
 def flip_and_swap(w: Num[Array, "*f c_group c_out"], groups: int) -> Num[Array, "*f o_group c_in"]:

@@ -10,6 +10,7 @@ from jax import Array, lax
 from jaxtyping import Num
 
 from jcnn import geometry
+from jcnn.precision import sum_dtype
 from jcnn.window import Window
 
 _LAYOUT = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
@@ -20,7 +21,7 @@ def conv_lax(
 ) -> Num[Array, "n *o c_out"]:
     """y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k], one call of `lax.conv_general_dilated`.
 
-    Safe to differentiate by JAX, any number of times. float16 and bfloat16 are summed in float32 and rounded once, at the end.
+    Safe to differentiate by JAX, any number of times. The sums of float16 and bfloat16 are float32.
     """
     x, window = pad_beyond(x, window)
     return lax.conv_general_dilated(
@@ -31,6 +32,7 @@ def conv_lax(
         rhs_dilation=window.dilation,
         dimension_numbers=_LAYOUT[len(window.size)],
         feature_group_count=groups,
+        preferred_element_type=sum_dtype(x),
     )
 
 

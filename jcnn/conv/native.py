@@ -5,11 +5,13 @@ from functools import cache, partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jax.custom_batching import custom_vmap
 from jaxtyping import Num
 
 from jcnn.conv.lax import conv_lax
+from jcnn.precision import sum_dtype, wide
 from jcnn.window import Window
 
 
@@ -44,7 +46,7 @@ def require() -> None:
 
 def takes(*arrays: Array) -> bool:
     """Whether oneDNN is here and computes with such arrays: float32, 1 to 3 spatial axes."""
-    return all(array.dtype == "float32" and 3 <= array.ndim <= 5 for array in arrays) and available()
+    return all(sum_dtype(array) == jnp.float32 and 3 <= array.ndim <= 5 for array in arrays) and available()
 
 
 def conv_native(
@@ -56,21 +58,21 @@ def conv_native(
         ValueError: jcnn_native cannot be had, or the backend is another than the CPU.
     """
     require()
-    return _forward(window, groups, x, w) if takes(x, w) else conv_lax(x, w, window, groups)
+    return _forward(window, groups, wide(x), wide(w)) if takes(x, w) else conv_lax(x, w, window, groups)
 
 
 def input_gradient(
     dy: Num[Array, "n *o c_out"], w: Num[Array, "*f c_group c_out"], window: Window, groups: int, input_shape: Sequence[int]
 ) -> Num[Array, "n *s c_in"]:
     """dx of arrays that it `takes`."""
-    return _input_gradient(window, groups, tuple(input_shape), dy, w)
+    return _input_gradient(window, groups, tuple(input_shape), wide(dy), wide(w))
 
 
 def filter_gradient(
     dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int
 ) -> Num[Array, "*f c_group c_out"]:
     """dw of arrays that it `takes`."""
-    return _filter_gradient(window, groups, dy, x)
+    return _filter_gradient(window, groups, wide(dy), wide(x))
 
 
 # The three passes are each other's gradients, since all come from ⟨dy, forward(x, w)⟩, which is linear in dy, x and w: they can

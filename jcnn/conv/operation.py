@@ -20,7 +20,7 @@ from jcnn.conv.taps import conv_taps
 from jcnn.conv.toeplitz import check_entries, conv_toeplitz
 from jcnn.conv.winograd import conv_winograd
 from jcnn.geometry import Padding, Rounding
-from jcnn.precision import rounded_once
+from jcnn.precision import rounded_at_end, wide
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
@@ -100,9 +100,9 @@ def conv(
         window.unroll("formulation='lax'")
     if formulation == "toeplitz":
         check_entries(x.shape[1:-1], x.shape[-1], w.shape[-1], window)
-    forward = partial(rounded_once, partial(_forward, forms[formulation], window, groups))
+    forward = partial(rounded_at_end, partial(_forward, forms[formulation], window, groups))
     backs = {"native": _backward_native, "auto": partial(_backward, auto=True)}
-    back = partial(rounded_once, partial(backs.get(formulation, _backward), window, groups))
+    back = partial(rounded_at_end, partial(backs.get(formulation, _backward), window, groups))
     return differentiable(forward, back, gradient)(x, w, b)
 
 
@@ -173,8 +173,12 @@ def conv_backward(
     x, w, _, window, groups = parse(x, w, None, stride, padding, dilation, groups, rounding)
     expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
     dy = arguments.output_gradient(dy, expected, x, "conv", options=f"w of shape {w.shape}, {window}")
-    dx, dw, _ = rounded_once(partial(_backward, window, groups), dy, x, w, None)
-    return dx, dw, backward.bias_gradient(dy)
+
+    def gradients(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+        dx, dw, _ = _backward(window, groups, dy, x, w, None)
+        return dx, dw, backward.bias_gradient(dy)
+
+    return rounded_at_end(gradients, dy, x, w)
 
 
 def parse(
@@ -220,7 +224,7 @@ def check_filters(w: Array, rank: int, groups: int, given: str) -> int:
 
 def _forward(formulation: Any, window: Window, groups: int, x: Array, w: Array, b: Array | None) -> Array:
     y = formulation(x, w, window, groups)
-    return y if b is None else y + b.reshape((1,) * (y.ndim - 1) + (-1,))
+    return y if b is None else y + wide(b).reshape((1,) * (y.ndim - 1) + (-1,))
 
 
 def _backward(

@@ -22,4 +22,4 @@ def conv_taps(
     """
     padded, filters = window.pad(wide(x)), wide(w)
     terms = (mix(window.view(padded, tap), filters[tap], groups) for tap in window.taps())
-    return reduce(jnp.add, terms).astype(x.dtype)
+    return reduce(jnp.add, terms)

@@ -27,7 +27,9 @@ LARGEST = 2**27
 Index = Int[np.ndarray, " meetings"]
 
 
-def check_entries(sizes: Sequence[int], c_in: int, c_out: int, window: Window, groups: int = 1, *, sparse: bool = False) -> None:
+def check_entries(
+    sizes: Sequence[int], c_in: int, c_out: int, window: Window, groups: int = 1, *, sparse: bool = False
+) -> None:
     """Checks that the matrix is small enough to be made.
 
     Raises:
@@ -36,7 +38,9 @@ def check_entries(sizes: Sequence[int], c_in: int, c_out: int, window: Window, g
     outputs = math.prod(window.output_shape(sizes)) * c_out
     if sparse:
         each = math.prod(window.size) * c_in // groups
-        geometry.countable("the list of entries of the convolution's matrix", (outputs, each), LARGEST, "; take a smaller image")
+        geometry.countable(
+            "the list of entries of the convolution's matrix", (outputs, each), LARGEST, "; take a smaller image"
+        )
     else:
         fix = "; take a smaller image, formulation='lax', or for conv_matrix sparse=True"
         geometry.countable("the matrix of the convolution", (outputs, math.prod(sizes) * c_in), LARGEST, fix)
@@ -52,9 +56,9 @@ def conv_toeplitz(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1.
     """
     count, *sizes, _ = x.shape
-    matrix = wide(toeplitz(w, sizes, window, groups))
+    matrix = toeplitz(wide(w), sizes, window, groups)
     y = wide(x).reshape(count, -1) @ matrix.T
-    return y.reshape(count, *window.output_shape(sizes), w.shape[-1]).astype(x.dtype)
+    return y.reshape(count, *window.output_shape(sizes), w.shape[-1])
 
 
 def toeplitz(

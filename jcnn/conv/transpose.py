@@ -11,7 +11,7 @@ from jcnn.conv.backward import bias_gradient, filter_gradient, input_gradient
 from jcnn.conv.lax import conv_lax
 from jcnn.conv.operation import check_filters, parse
 from jcnn.geometry import GeometryError, Padding
-from jcnn.precision import rounded_once
+from jcnn.precision import rounded_at_end, wide
 from jcnn.window import parse_window
 
 
@@ -62,7 +62,13 @@ def conv_transpose(
             f"y has {y.shape[-1]} channels (shape {y.shape}), w {w.shape[-1]} filters (shape {w.shape}): expected the same; "
             f"conv_transpose takes the filter of the conv it is the adjoint of, (*F, C_in // groups, C_out)"
         )
-    b = None if b is None else arguments.vector("b", b, w.shape[-2] * groups, f"one bias per channel of the result, with w of shape {w.shape} and groups={groups}")
+    b = (
+        None
+        if b is None
+        else arguments.vector(
+            "b", b, w.shape[-2] * groups, f"one bias per channel of the result, with w of shape {w.shape} and groups={groups}"
+        )
+    )
     arguments.same_dtype(y=y, w=w, b=b)
     stride = geometry.per_axis("stride", stride, rank)
     sizes = _sizes(y.shape[1:-1], w.shape[:-2], stride, padding, dilation, output_size, output_padding)
@@ -79,9 +85,9 @@ def conv_transpose(
 
     def forward(y: Array, w: Array, b: Array | None) -> Array:
         x = input_gradient(y, w, window, groups, sizes)
-        return x if b is None else x + b.reshape((1,) * (x.ndim - 1) + (-1,))
+        return x if b is None else x + wide(b).reshape((1,) * (x.ndim - 1) + (-1,))
 
-    return rounded_once(forward, y, w, b)
+    return rounded_at_end(forward, y, w, b)
 
 
 def conv_transpose_backward(
@@ -130,7 +136,7 @@ def conv_transpose_backward(
     def backward(dx: Array, y: Array, w: Array) -> tuple[Array, Array, Array]:
         return conv_lax(dx, w, window, groups), filter_gradient(y, dx, window, groups), bias_gradient(dx)
 
-    return rounded_once(backward, dx, y, w)
+    return rounded_at_end(backward, dx, y, w)
 
 
 def _sizes(

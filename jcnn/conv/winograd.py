@@ -81,7 +81,7 @@ def conv_winograd(
         # Outputs of one tile go beside each other, tile after tile.
         points = [jnp.stack(points[first : first + m], axis + 2) for first in range(0, len(points), m)]
     y = points[0].reshape(count, *(t * m for t, m in zip(tiles, tile, strict=True)), w.shape[-1])
-    return lax.slice(y, (0,) * y.ndim, (count, *outputs, w.shape[-1])).astype(x.dtype)
+    return lax.slice(y, (0,) * y.ndim, (count, *outputs, w.shape[-1]))
 
 
 @partial(jax.jit, static_argnames=("window", "groups", "tile"))
@@ -123,7 +123,7 @@ def filter_gradient_winograd(
     ]
     for axis, (_, of_filters, _) in reversed(list(enumerate(matrices))):
         points = _transform(_transposed(of_filters), points, math.prod(window.size[axis + 1 :]))
-    return jnp.stack(points).reshape(*window.size, *points[0].shape).astype(dy.dtype)
+    return jnp.stack(points).reshape(*window.size, *points[0].shape)
 
 
 def _transformed_input(image: Array, tiles: Sequence[int], tile: Sequence[int], matrices: Sequence[Transforms]) -> list[Array]:
