@@ -135,5 +135,6 @@ def _check_range(labels: np.ndarray, classes: int) -> None:
     wrong = np.argwhere((labels < 0) | (labels >= classes))
     if len(wrong):
         raise ValueError(
-            f"{arguments.entry('labels', wrong[0])} = {labels[tuple(wrong[0])]}: expected a class number from 0 to {classes - 1}, for logits of {classes} classes"
+            f"{arguments.entry('labels', wrong[0])} = {labels[tuple(wrong[0])]}: "
+            f"expected a class number from 0 to {classes - 1}, for logits of {classes} classes"
         )
