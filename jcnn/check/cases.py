@@ -219,7 +219,7 @@ def global_cases(kind: str) -> tuple[Case, ...]:
     ):
         x = values_of(values, shape, "x" + name)
         features = {"more than one example"} if shape[0] > 1 else set()
-        features |= {f"{len(shape) - 2} spatial axes"} if len(shape) != 4 else set()
+        features |= {geometry.spatial_axes(len(shape) - 2)} if len(shape) != 4 else set()
         features |= {"ties"} if values in {"zeros", "ties"} and "max" in kind else set()
         dy = values_of("normal" if values == "normal" else "whole", (shape[0], shape[-1]), "dy" + name)
         args = {"dy": dy, "x": x} if kind.endswith("backward") else {"x": x}

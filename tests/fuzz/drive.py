@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 QUICK = 5.0
 """Seconds of processor time after which a call counts as one that hangs."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which it is ended."""
 
 Case = tuple[str, dict[str, str]]
