@@ -21,9 +21,10 @@ native: $(READY)
 test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal --ignore tests/peers $(ARGS)
 
-# All formulations against the definition, and no false alarm of the checker, over 2,000 drawn geometries each.
+# All formulations against the definition, and no false alarm of the checker, over 2,000 drawn geometries each; bad input of
+# every kind in every argument of every public name.
 test-deep: $(READY)
-	JCNN_DRAWS=2000 $(BIN)/pytest -n auto tests/conv/test_agreement.py tests/check/test_matrix.py $(ARGS)
+	JCNN_DRAWS=2000 $(BIN)/pytest -n auto tests/conv/test_agreement.py tests/check/test_matrix.py tests/fuzz $(ARGS)
 
 # Gradients against PyTorch's, in a virtual environment of its own.
 test-peers: .venv-peers/ready

@@ -119,7 +119,7 @@ def warn_of_precision(name: str, given: str, taken: str) -> None:
 
 def _outside() -> int:
     """The level, for `warnings.warn` in whoever asks, of the first caller who is no module of ours."""
-    ours, level, frame = str(Path(__file__).parent), 1, sys._getframe(1)  # noqa: SLF001
+    ours, level, frame = str(Path(__file__).parent), 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(ours):
         level, frame = level + 1, frame.f_back
     return level

@@ -101,7 +101,7 @@ def counted(name: str, value: Sequence[Any], rank: int | None, expected: str) ->
 
 
 def spatial_axes(rank: int) -> str:
-    """ "1 spatial axis", "2 spatial axes"."""
+    """The words for so many: 1 spatial axis, 2 spatial axes."""
     return f"{rank} spatial {'axis' if rank == 1 else 'axes'}"
 
 
@@ -113,12 +113,8 @@ def entries(name: str, value: Any, minimum: int = 1, rank: int | None = None) ->
     """
     if not is_series(value):
         return integer(name, value, minimum)
-    counted(name, value, rank, "an int or one per spatial axis" if rank is None else f"an int or {_of_them(rank)}")
+    counted(name, value, rank, f"an int or {'some' if rank is None else rank} of them, one per spatial axis")
     return tuple(integer(f"{name}[{axis}]", entry, minimum) for axis, entry in enumerate(value))
-
-
-def _of_them(rank: int) -> str:
-    return f"{rank} of them, one per spatial axis"
 
 
 def per_axis(name: str, value: int | Sequence[int], rank: int, minimum: int = 1) -> tuple[int, ...]:

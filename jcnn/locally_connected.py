@@ -135,11 +135,15 @@ def _parse(
     outputs = window.output_shape(x.shape[1:-1])
     if w.shape[:rank] != outputs:
         raise ValueError(
-            f"w has filters for {w.shape[:rank]} positions (shape {w.shape}): expected {outputs}, as many as the window has: {window}"
+            f"w has filters for {w.shape[:rank]} positions (shape {w.shape}): expected {outputs}, as many as the window has "
+            f"on x of shape {x.shape}, {window}"
         )
     if b is not None:
         b = arguments.numeric("b", b, integers=True)
         if b.shape != (*outputs, w.shape[-1]):
-            raise ValueError(f"b has shape {b.shape}: expected {(*outputs, w.shape[-1])}, one bias per position and filter of w, whose shape is {w.shape}")
+            expected = (*outputs, w.shape[-1])
+            raise ValueError(
+                f"b has shape {b.shape}: expected {expected}, one bias per position and filter of w, whose shape is {w.shape}"
+            )
     arguments.same_dtype(x=x, w=w, b=b)
     return x, w, b, window

@@ -12,6 +12,7 @@ from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
 from jcnn.geometry import GeometryError
 from jcnn.layers import DEFAULT, Layer, Network, Ops, Shape
+from jcnn.layers.base import checked_ops
 from jcnn.losses import softmax_cross_entropy, softmax_cross_entropy_backward
 
 Params = tuple[dict[str, Array], ...]
@@ -203,8 +204,7 @@ def backprop(
 
 def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, Array]:
     """`params` and `x` as arrays, checked against the network, layer by layer."""
-    if not isinstance(ops, Ops):
-        raise TypeError(geometry.wrong("ops", ops, "a jcnn.Ops, such as jcnn.DEFAULT"))
+    checked_ops(ops)
     x = arguments.numeric("x", x)
     if x.ndim < 2:
         raise NetworkError(f"x has shape {x.shape}: expected a batch, (N, *S, C)")
@@ -222,7 +222,8 @@ def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, 
 def _parameters(step: Trace, given: Any, x: Array) -> dict[str, Array]:
     """The parameters of one layer, of the names, shapes and dtype that it takes."""
     where, shapes = f"params[{step.number - 1}]", step.layer.parameter_shapes(step.input_shape)
-    whose = f"layer {step.number}, {step.layer!r}, takes {', '.join(shapes) or 'none'} for its input {step.input_shape}, x being of shape {x.shape}"
+    takes = f"takes {', '.join(shapes) or 'none'} for its input {step.input_shape}"
+    whose = f"layer {step.number}, {step.layer!r}, {takes}, x being of shape {x.shape}"
     if not isinstance(given, Mapping) or set(given) != set(shapes):
         has = f"has {', '.join(map(str, given)) or 'none'}" if isinstance(given, Mapping) else f"is {geometry.shown(given)}"
         raise NetworkError(f"{where} {has}: {whose}")

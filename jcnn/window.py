@@ -18,7 +18,6 @@ from jaxtyping import Int, Num
 from jcnn import geometry
 from jcnn.geometry import Padding, Rounding
 
-
 UNROLLED = 1024
 """The most taps that a program is written out for, tap by tap: so many take it half a minute to compile."""
 

@@ -71,7 +71,7 @@ def test_parameters_of_float64_are_float32_and_said_to_be(dtype: Any) -> None:
 def test_an_integer_beyond_32_bits_is_an_error(large: int, name: str, call: Callable[[Any], Any]) -> None:
     x = np.zeros((2, 3, 4), np.int64)
     x[1, 2, 3] = large
-    with pytest.raises(ValueError, match=rf"{name}\[1, 2, 3\] = {large} does not fit into int32.*set jax_enable_x64, or convert"):
+    with pytest.raises(ValueError, match=rf"{name}\[1, 2, 3\] = {large} does not fit into int32.*set jax_enable_x64, or"):
         call(x)
 
 
@@ -182,9 +182,7 @@ def test_raw_and_typed_keys_are_the_same_key() -> None:
     np.testing.assert_array_equal(*drawn)
 
 
-@pytest.mark.parametrize(
-    "key", [0, None, jnp.ones(2), jax.random.split(jax.random.key(0), 2), np.zeros(3, np.uint32)], ids=str
-)
+@pytest.mark.parametrize("key", [0, None, jnp.ones(2), jax.random.split(jax.random.key(0), 2), np.zeros(3, np.uint32)], ids=str)
 def test_what_is_no_key_is_refused(key: Any) -> None:
-    with pytest.raises(TypeError, match="key=.*: expected one JAX random key"):
+    with pytest.raises(TypeError, match=r"key=.*: expected one JAX random key"):
         jcnn.init(key, (jcnn.Dense(2),), (3,))

@@ -8,7 +8,7 @@ import numpy as np
 
 from jcnn.check import reference, walking
 from jcnn.check.geometries import GEOMETRIES, Geometry
-from jcnn.geometry import span
+from jcnn.geometry import span, spatial_axes
 from jcnn.window import parse_window
 
 Array = np.ndarray
@@ -102,7 +102,7 @@ def _features(geometry: Geometry) -> frozenset[str]:
     if geometry.batch > 1:
         found.add("more than one example")
     if rank != 2:
-        found.add(f"{rank} spatial {'axis' if rank == 1 else 'axes'}")
+        found.add(spatial_axes(rank))
     if options.get("rounding") == "ceil":
         found.add('rounding="ceil"')
     if isinstance(options.get("padding"), str):
@@ -219,7 +219,7 @@ def global_cases(kind: str) -> tuple[Case, ...]:
     ):
         x = values_of(values, shape, "x" + name)
         features = {"more than one example"} if shape[0] > 1 else set()
-        features |= {f"{len(shape) - 2} spatial {'axis' if len(shape) == 3 else 'axes'}"} if len(shape) != 4 else set()
+        features |= {spatial_axes(len(shape) - 2)} if len(shape) != 4 else set()
         features |= {"ties"} if values in {"zeros", "ties"} and "max" in kind else set()
         features |= {"numbers that are not whole"} if values == "normal" else set()
         dy = values_of("normal" if values == "normal" else "whole", (shape[0], shape[-1]), "dy" + name)

@@ -130,7 +130,7 @@ def _without_other_ranks(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> 
     """A candidate made for images only is graded on images."""
     found: dict[str, list[int]] = {}
     for number, case in enumerate(cases):
-        for feature in ("1 spatial axis", "3 spatial axes", "1 spatial axes"):
+        for feature in ("1 spatial axis", "3 spatial axes"):
             if feature in case.features:
                 found.setdefault(feature, []).append(number)
     others = set().union(*found.values()) if found else set()

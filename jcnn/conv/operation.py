@@ -198,8 +198,8 @@ def parse(
     groups = check_filters(w, rank, groups, f"{name} of shape {x.shape}")
     if x.shape[-1] != w.shape[-2] * groups:
         raise ValueError(
-            f"{name} has {x.shape[-1]} channels (shape {x.shape}), w {w.shape[-2]} in each of {groups} groups (shape {w.shape}): "
-            f"expected C_in = {w.shape[-2] * groups}; w is (*F, C_in // groups, C_out)"
+            f"{name} has {x.shape[-1]} channels (shape {x.shape}), w {w.shape[-2]} in each of {groups} groups "
+            f"(shape {w.shape}): expected C_in = {w.shape[-2] * groups}; w is (*F, C_in // groups, C_out)"
         )
     b = None if b is None else arguments.vector("b", b, w.shape[-1], f"one bias per filter of w, whose shape is {w.shape}")
     arguments.same_dtype(**{name: x, "w": w, "b": b})

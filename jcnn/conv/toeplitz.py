@@ -36,14 +36,10 @@ def check_entries(
         GeometryError: it has more than `LARGEST` entries.
     """
     outputs = math.prod(window.output_shape(sizes)) * c_out
-    if sparse:
-        each = math.prod(window.size) * c_in // groups
-        geometry.countable(
-            "the list of entries of the convolution's matrix", (outputs, each), LARGEST, "; take a smaller image"
-        )
-    else:
-        fix = "; take a smaller image, formulation='lax', or for conv_matrix sparse=True"
-        geometry.countable("the matrix of the convolution", (outputs, math.prod(sizes) * c_in), LARGEST, fix)
+    each = math.prod(window.size) * c_in // groups if sparse else math.prod(sizes) * c_in
+    what = "the list of entries of the convolution's matrix" if sparse else "the matrix of the convolution"
+    fix = "" if sparse else ", formulation='lax', or for conv_matrix sparse=True"
+    geometry.countable(what, (outputs, each), LARGEST, f"; take a smaller input_shape or x{fix}")
 
 
 def conv_toeplitz(

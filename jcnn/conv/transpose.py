@@ -62,13 +62,8 @@ def conv_transpose(
             f"y has {y.shape[-1]} channels (shape {y.shape}), w {w.shape[-1]} filters (shape {w.shape}): expected the same; "
             f"conv_transpose takes the filter of the conv it is the adjoint of, (*F, C_in // groups, C_out)"
         )
-    b = (
-        None
-        if b is None
-        else arguments.vector(
-            "b", b, w.shape[-2] * groups, f"one bias per channel of the result, with w of shape {w.shape} and groups={groups}"
-        )
-    )
+    meaning = f"one bias per channel of the result, with w of shape {w.shape} and groups={groups}"
+    b = None if b is None else arguments.vector("b", b, w.shape[-2] * groups, meaning)
     arguments.same_dtype(y=y, w=w, b=b)
     stride = geometry.per_axis("stride", stride, rank)
     sizes = _sizes(y.shape[1:-1], w.shape[:-2], stride, padding, dilation, output_size, output_padding)

@@ -131,8 +131,9 @@ class Maxout(Activation):
         return keeping_gain_of_maximum(self.pieces)
 
     def output_shape(self, shape: Shape) -> Shape:
+        shape = geometry.example_shape("shape", shape)
         if shape[-1] % self.pieces:
-            raise GeometryError(f"pieces={self.pieces}: expected a divisor of the input's {shape[-1]} channels")
+            raise GeometryError(f"pieces={self.pieces}: expected a divisor of the input's {shape[-1]} channels (shape {shape})")
         return (*shape[:-1], shape[-1] // self.pieces)
 
 

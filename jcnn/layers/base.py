@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jcnn.conv.operation import Formulation
-from jcnn.geometry import choice
+from jcnn.geometry import choice, example_shape, wrong
 from jcnn.rules import Gradient
 
 Shape = tuple[int, ...]
@@ -45,6 +45,17 @@ class Ops:
 
 
 DEFAULT = Ops()
+
+
+def checked_ops(ops: Any) -> Ops:
+    """`ops`, if that is what it is.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(ops, Ops):
+        raise TypeError(wrong("ops", ops, "a jcnn.Ops, such as jcnn.DEFAULT"))
+    return ops
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,9 +82,19 @@ class Layer:
         ]
         return f"{self.name}({', '.join(shown)})"
 
+    def _parameters(self, params: Any) -> Mapping[str, Array]:
+        """`params`, if it has weights.
+
+        Raises:
+            TypeError: it has none.
+        """
+        if not isinstance(params, Mapping) or "w" not in params:
+            raise TypeError(wrong("params", params, f"a dict with 'w', as init makes it for {self!r}"))
+        return params
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of the layer's output for an input of this shape."""
-        return shape
+        return example_shape("shape", shape)
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         """The shape of each of the layer's parameters, by name."""

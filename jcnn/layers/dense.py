@@ -19,7 +19,7 @@ class Flatten(Layer):
     window: ClassVar[None] = None
 
     def output_shape(self, shape: Shape) -> Shape:
-        return (math.prod(shape),)
+        return (math.prod(geometry.example_shape("shape", shape)),)
 
     def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
         return flatten(x)
@@ -39,7 +39,7 @@ class Dense(Layer):
         self._keep(units=geometry.integer("units", self.units, 1), bias=arguments.flag("bias", self.bias))
 
     def output_shape(self, shape: Shape) -> Shape:
-        return (*shape[:-1], self.units)
+        return (*geometry.example_shape("shape", shape)[:-1], self.units)
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
         shapes: dict[str, Shape] = {"w": (shape[-1], self.units)}
@@ -52,8 +52,9 @@ class Dense(Layer):
         return math.prod(shape) * self.units
 
     def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+        params = self._parameters(params)
         return dense(x, params["w"], params.get("b"))
 
     def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        dx, dw, db = dense_backward(dy, x, params["w"])
+        dx, dw, db = dense_backward(dy, x, self._parameters(params)["w"])
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}

@@ -10,7 +10,7 @@ from jax import Array
 from jcnn import arguments, geometry
 from jcnn.conv import conv, conv_backward
 from jcnn.geometry import GeometryError, Padding, Rounding, Walk
-from jcnn.layers.base import DEFAULT, Fans, Layer, Ops, Shape, Sizes
+from jcnn.layers.base import DEFAULT, Fans, Layer, Ops, Shape, Sizes, checked_ops
 from jcnn.pool import (
     avg_pool,
     avg_pool_backward,
@@ -80,6 +80,7 @@ class Conv(Layer):
         return geometry.conv_multiply_adds(self.output_shape(shape)[:-1], window, shape[-1], self.filters, groups=self.groups)
 
     def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+        params, ops = self._parameters(params), checked_ops(ops)
         return conv(
             x,
             params["w"],
@@ -97,7 +98,7 @@ class Conv(Layer):
         dx, dw, db = conv_backward(
             dy,
             x,
-            params["w"],
+            self._parameters(params)["w"],
             stride=self.stride,
             padding=self.padding,
             dilation=self.dilation,
@@ -135,7 +136,7 @@ class MaxPool(_Pool):
     """Maximum pooling; arguments as `max_pool`."""
 
     def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        return max_pool(x, self.window, **self._geometry(), gradient=ops.gradient)
+        return max_pool(x, self.window, **self._geometry(), gradient=checked_ops(ops).gradient)
 
     def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
         return max_pool_backward(dy, x, self.window, **self._geometry()), {}

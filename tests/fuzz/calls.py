@@ -1,5 +1,7 @@
 """A valid call of every public name, by its arguments."""
 
+import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +17,8 @@ LABELS = np.array([0, 3, 1], np.int32)
 NETWORK = (jcnn.Conv(2, 3), jcnn.MaxPool(2), jcnn.Flatten(), jcnn.Dense(3))
 PARAMS = jax.tree.map(np.asarray, jcnn.init(jax.random.key(0), NETWORK, (6, 6, 4)))
 OPS = jcnn.Ops()
+LARGE = 10**6
+"""Networks of more parameters are described, and not made: that is work, and no fault."""
 
 WALK: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1}
 POOL: dict[str, Any] = {"window": 2, "stride": 2, "padding": 0, "dilation": 1, "rounding": "floor"}
@@ -41,7 +45,8 @@ def _used(layer: Callable[..., jcnn.Layer], shape: Sequence[int] = (6, 6, 4)) ->
         described = layer(**arguments)
         hash(described)
         network = (described,)
-        jcnn.summary(network, tuple(shape))
+        if jcnn.summary(network, tuple(shape)).parameters > LARGE:
+            return None
         params = jcnn.init(jax.random.key(0), network, tuple(shape))
         return jcnn.apply(network, params, np.full((1, *shape), 0.5, np.float32))
 
@@ -78,9 +83,7 @@ CALLS: dict[str, Call] = {
     "conv_backward": _function("conv_backward", dy=DY, x=X, w=W, **CONV),
     "convolve": _function("convolve", x=X, w=W, b=B, **CONV, formulation="lax", gradient="autodiff"),
     "conv_matrix": _function("conv_matrix", w=W, input_shape=(6, 6, 4), **CONV, sparse=False),
-    "conv_transpose": _function(
-        "conv_transpose", y=DY, w=W, b=B[:4], **WALK, groups=1, output_size=None, output_padding=0
-    ),
+    "conv_transpose": _function("conv_transpose", y=DY, w=W, b=B[:4], **WALK, groups=1, output_size=None, output_padding=0),
     "conv_transpose_backward": _function("conv_transpose_backward", dx=X, y=DY, w=W, **WALK, groups=1),
     "locally_connected": _function("locally_connected", x=X, w=OWN, b=OWN[:, :, 0, 0, 0], **WALK),
     "locally_connected_backward": _function("locally_connected_backward", dy=DY[..., :2], x=X, w=OWN, **WALK),
@@ -97,9 +100,7 @@ CALLS: dict[str, Call] = {
     "global_avg_pool": _function("global_avg_pool", x=X),
     "global_avg_pool_backward": _function("global_avg_pool_backward", dy=X[:, 0, 0], x=X),
     "softmax_cross_entropy": _function("softmax_cross_entropy", logits=ROWS, labels=LABELS),
-    "softmax_cross_entropy_backward": _function(
-        "softmax_cross_entropy_backward", dy=B[:3], logits=ROWS, labels=LABELS
-    ),
+    "softmax_cross_entropy_backward": _function("softmax_cross_entropy_backward", dy=B[:3], logits=ROWS, labels=LABELS),
     "mean_squared_error": _function("mean_squared_error", prediction=ROWS, target=ROWS),
     "mean_squared_error_backward": _function("mean_squared_error_backward", dy=B[:3], prediction=ROWS, target=ROWS),
     "output_size": _function("output_size", n=7, f=3, **WALK, rounding="floor"),
@@ -142,6 +143,20 @@ MORE: dict[str, Call] = {
 """The same names in other ways: by method, formulation, rank."""
 
 ALL: dict[str, Call] = {**CALLS, **MORE}
+
+
+def _drill(fault: Callable[[], Any]) -> Call:
+    return Call(lambda **_: fault(), x=X)
+
+
+DRILLS: dict[str, Call] = {
+    "obscure error": _drill(lambda: np.zeros(2).reshape(3)),
+    "unnamed argument": _drill(lambda: jcnn.flatten_backward(0, X)),
+    "infinite result": _drill(lambda: jcnn.relu(np.full(2, np.inf, np.float32))),
+    "abort": _drill(os.abort),
+    "hang": _drill(lambda: time.sleep(3600)),
+}
+"""What a worker must notice."""
 
 NO_CALLS = ("DEFAULT", "PRESETS", "GeometryError", "NetworkError", "PrecisionWarning")
 """Public names that are values and exceptions."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 QUICK = 5.0
 """Seconds of processor time after which a call counts as one that hangs."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which it is ended."""
 
 Case = tuple[str, dict[str, str]]
@@ -33,7 +33,8 @@ class Outcome(NamedTuple):
 class Worker:
     """A process that makes calls, started anew after it ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self.patience = patience
         self.process: subprocess.Popen[bytes] | None = None
 
     def ask(self, case: Case) -> Outcome:
@@ -52,7 +53,7 @@ class Worker:
         self.process.stdin.flush()
         if self._line(600) is None:
             return self._ended(case, "before the call")
-        answer = self._line(PATIENCE)
+        answer = self._line(self.patience)
         if answer is None:
             return self._ended(case, "in the call")
         word, why, seconds = json.loads(answer)
@@ -74,7 +75,7 @@ class Worker:
                 status = self.process.wait(1)
             except subprocess.TimeoutExpired:
                 self.stop()
-                return Outcome(*case, "hang", f"{PATIENCE:.0f} s and more, {when}")
+                return Outcome(*case, "hang", f"{self.patience:.0f} s and more, {when}")
         self.stop()
         return Outcome(*case, "abort", f"the process ended with {status}, {when}")
 

@@ -4,6 +4,7 @@ By default a part of all calls, the same every time; all of them where `JCNN_DRA
 """
 
 import random
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 import jcnn
 from tests.draws import DRAWS
-from tests.fuzz.calls import ALL, CALLS, NO_CALLS
-from tests.fuzz.drive import Case, Worker, cases, outcomes
+from tests.fuzz.calls import ALL, CALLS, DRILLS, NO_CALLS
+from tests.fuzz.drive import PATIENCE, Case, Worker, cases
 from tests.fuzz.values import TRACED, VALUES
 
 DEEP = DRAWS > 40
@@ -20,8 +21,15 @@ PART = 400
 FINE = ("ok", "refused")
 
 
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    worker.stop()
+
+
 def chosen() -> list[Case]:
-    """All calls, or a part of them in which every call and every kind occurs."""
+    """All calls, or a part of them."""
     everything = cases()
     return everything if DEEP else random.Random(14).sample(everything, PART)  # noqa: S311
 
@@ -36,13 +44,8 @@ def test_the_valid_calls_are_valid(name: str) -> None:
     ALL[name]()
 
 
-def test_one_argument_wrong() -> None:
-    assert [outcome for outcome in outcomes(chosen()) if outcome.word not in FINE] == []
-
-
-@pytest.fixture(scope="module")
-def worker() -> Worker:
-    return Worker()
+def test_one_argument_wrong(worker: Worker) -> None:
+    assert [outcome for case in chosen() if (outcome := worker.ask(case)).word not in FINE] == []
 
 
 @st.composite
@@ -60,11 +63,10 @@ def test_two_arguments_wrong(worker: Worker, case: Case) -> None:
     assert outcome.word in FINE, outcome
 
 
-def test_an_abort_a_hang_and_an_obscure_error_are_noticed() -> None:
-    """The judge itself: what it was made to find."""
-    from tests.fuzz import drive
-
+def test_what_it_was_made_to_find_is_noticed(worker: Worker) -> None:
     found = {}
-    for kind in ("abort", "hang", "obscure"):
-        found[kind] = drive.Worker().ask((f"drill: {kind}", {"x": "one"})).word
-    assert found == {"abort": "abort", "hang": "hang", "obscure": "obscure"}
+    for drill in DRILLS:
+        worker.patience = 2.0 if drill == "hang" else PATIENCE
+        found[drill] = worker.ask((drill, {"x": "one"})).word
+    worker.patience = PATIENCE
+    assert found == {**dict.fromkeys(DRILLS, "obscure"), "abort": "abort", "hang": "hang"}

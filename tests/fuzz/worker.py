@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Any
 
 MEMORY = 12 * 2**30
-SYMBOLS = {"stride": "S", "padding": "P", "dilation": "D", "window": "F", "n": "N", "f": "F", "network": "layer"}
+SYMBOLS = {"n": "N", "f": "F", "window": "F", "stride": "S", "padding": "P", "dilation": "D", "shape": "N"}
+SYMBOLS |= dict.fromkeys(("network", "filters", "units"), "layer")
 """What stands for an argument in the messages of `jcnn.geometry`, and of a network."""
 RAISE = dis.opmap["RAISE_VARARGS"]
 
@@ -27,10 +28,10 @@ def outcome(name: str, kinds: dict[str, str]) -> tuple[str, str]:
     """("ok" or "refused", …), or ("obscure", why)."""
     import jax
 
-    from tests.fuzz.calls import ALL
+    from tests.fuzz.calls import ALL, DRILLS
     from tests.fuzz.values import NOT_FINITE, TRACED, VALUES
 
-    call = ALL[name]
+    call = {**ALL, **DRILLS}[name]
     try:
         changed = {argument: {**VALUES, **TRACED}[kind](call.arguments[argument]) for argument, kind in kinds.items()}
         traced = {argument: changed.pop(argument) for argument, kind in kinds.items() if kind in TRACED}
@@ -87,6 +88,7 @@ def main() -> None:
 
     jax.config.update("jax_traceback_filtering", "off")  # or JAX hides that an error was raised inside of it
     warnings.simplefilter("ignore")
+    outcome("relu", {"x": "none"})  # all modules are there now, and no call is blamed for them
     for line in sys.stdin:
         name, kinds = json.loads(line)
         print("begin", flush=True)  # noqa: T201
