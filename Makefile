@@ -8,7 +8,7 @@ BIN := .venv/bin
 INSTALL := pip install -q --disable-pip-version-check
 READY := .venv/ready-$(or $(EXTRA),cpu)
 
-.PHONY: train native test test-deep test-peers lint bench experiments clean
+.PHONY: train native test test-deep test-peers lint bench mutations experiments clean
 
 train: $(READY)
 	$(BIN)/jcnn train $(ARGS)
@@ -21,9 +21,9 @@ native: $(READY)
 test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal --ignore tests/peers $(ARGS)
 
-# All formulations against the definition, and no false alarm of the checker, over 2,000 drawn geometries each.
+# All formulations against the definition, and no false alarm of the checker, over 2,000 drawn geometries each; and more mutants.
 test-deep: $(READY)
-	JCNN_DRAWS=2000 $(BIN)/pytest -n auto tests/conv/test_agreement.py tests/check/test_matrix.py $(ARGS)
+	JCNN_DRAWS=2000 $(BIN)/pytest -n auto tests/conv/test_agreement.py tests/check/test_matrix.py tests/check/test_roundoff.py tests/experiments/test_mutation.py $(ARGS)
 
 # Gradients against PyTorch's, in a virtual environment of its own.
 test-peers: .venv-peers/ready
@@ -40,6 +40,10 @@ bench: $(READY) .venv-peers/ready
 	$(BIN)/python experiments/benchmarks/digits.py
 	$(BIN)/python experiments/benchmarks/gradients.py
 	$(BIN)/python -m experiments.benchmarks.speed
+
+# Mechanical mistakes in plain implementations of every operation: are all found? Leaves docs/mutation_scores.md.
+mutations: $(READY)
+	$(BIN)/python experiments/mutation_scores.py $(ARGS)
 
 # The lecture: every experiment runs, and results/index.html shows them.
 experiments: $(READY)

@@ -15,11 +15,11 @@ from experiments.mutation.layers import LAYERS
 from experiments.mutation.mutants import Mutant, compiled
 from experiments.mutation.poolings import POOLINGS
 from experiments.mutation.student import RESTRICTIONS, Restriction, Student, has_windows
-from jcnn.check import bounds, grade
+from jcnn.check import bounds
 from jcnn.check.cases import Case
 from jcnn.check.judge import judge
 from jcnn.check.kinds import Expected, Kind, as_leaves, expected_of, kind_of
-from jcnn.check.report import VERDICTS, Verdict
+from jcnn.check.report import Verdict, worst_verdict
 from jcnn.check.roundoff import Output, unlike_rounding
 
 Array = np.ndarray
@@ -115,12 +115,6 @@ def score(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
         yield from found
 
 
-def graded(student: Student, mutant: Mutant, restriction: Restriction) -> Verdict:
-    """The verdict of the whole of `grade`, which is slower."""
-    function = compiled(mutant.source, student.function)
-    return grade(restricted(function, student, restriction), student.kind).verdict
-
-
 def restricted(function: Callable[..., Any], student: Student, restriction: Restriction) -> Callable[..., Any]:
     """A candidate that refuses what it was not written for."""
     names = [*(name for name in kind_of(student.kind).cases[0].args if name != "b"), "b"]
@@ -146,7 +140,7 @@ def _verdict(
         if number not in seen:
             seen[number] = _case(function, kind, case, expected)
         numbers.append(number)
-        worst = max(worst, seen[number].verdict, key=VERDICTS.index)
+        worst = worst_verdict([worst, seen[number].verdict])
         if worst == "bug":
             return worst
     for leaf, name in enumerate(kind.leaves) if worst != "agrees" else ():
@@ -167,7 +161,7 @@ def _case(function: Callable[..., Any], kind: Kind, case: Case, expected: tuple[
             return _Seen("bug", ())
         found = judge("", name, right, output.astype(np.float64), precisions, whole=kind.linear).row.verdict
         found = "rounding" if found == "agrees" and output.dtype != np.float64 else found
-        worst = max(worst, found, key=VERDICTS.index)
+        worst = worst_verdict([worst, found])
     return _Seen(worst, tuple(output.astype(np.float64) for output in outputs))
 
 
