@@ -100,7 +100,8 @@ def score(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
         seen: dict[int, _Seen] = {}
         found = []
         for restriction in restrictions:
-            verdict = _verdict(function, kind, student, restriction, seen)
+            enough: Verdict = "rounding" if mutant.precision else "bug"
+            verdict = _verdict(function, kind, student, restriction, seen, enough)
             found.append(Scored(student.name, kind.name, restriction.name, mutant, verdict, equivalent=False))
         same: list[Restriction] = []
         for number, restriction in reversed(list(enumerate(restrictions))):
@@ -129,9 +130,14 @@ def restricted(function: Callable[..., Any], student: Student, restriction: Rest
 
 
 def _verdict(
-    function: Callable[..., Any], kind: Kind, student: Student, restriction: Restriction, seen: dict[int, _Seen]
+    function: Callable[..., Any],
+    kind: Kind,
+    student: Student,
+    restriction: Restriction,
+    seen: dict[int, _Seen],
+    enough: Verdict = "bug",
 ) -> Verdict:
-    """As `grade` judges, but only until the first bug; `seen` keeps what single cases gave."""
+    """As `grade` judges, but only until a verdict that is enough; `seen` keeps what single cases gave."""
     worst: Verdict = "agrees"
     numbers = []
     for number, (case, expected) in enumerate(zip(kind.cases, expected_of(kind), strict=True)):
@@ -141,7 +147,7 @@ def _verdict(
             seen[number] = _case(function, kind, case, expected)
         numbers.append(number)
         worst = worst_verdict([worst, seen[number].verdict])
-        if worst == "bug":
+        if worst in {enough, "bug"}:
             return worst
     for leaf, name in enumerate(kind.leaves) if worst != "agrees" else ():
         outputs = [Output(kind.cases[n], expected_of(kind)[n][leaf], seen[n].outputs[leaf]) for n in numbers]
