@@ -8,7 +8,7 @@ BIN := .venv/bin
 INSTALL := pip install -q --disable-pip-version-check
 READY := .venv/ready-$(or $(EXTRA),cpu)
 
-.PHONY: train native test test-deep test-peers lint bench experiments clean
+.PHONY: train native test test-deep test-peers lint bench mutations experiments clean
 
 train: $(READY)
 	$(BIN)/jcnn train $(ARGS)
@@ -21,10 +21,12 @@ native: $(READY)
 test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal --ignore tests/peers $(ARGS)
 
-# All formulations against the definition, and no false alarm of the checker, over 2,000 drawn geometries each; bad input of
-# every kind in every argument of every public name.
+# What the suite only samples, at length: every formulation against the definition and no false alarm of the checker over 2,000
+# drawn geometries each, bad input of every kind for every public name, mutants, forged answers, twenty trainings at once.
+DEEP := conv check/test_matrix.py check/test_roundoff.py check/test_free_passes.py experiments/test_mutation.py fuzz \
+  test_precision.py training/test_simultaneous.py
 test-deep: $(READY)
-	JCNN_DRAWS=2000 $(BIN)/pytest -n auto tests/conv/test_agreement.py tests/check/test_matrix.py tests/fuzz $(ARGS)
+	JCNN_DRAWS=2000 $(BIN)/pytest -n auto $(addprefix tests/,$(DEEP)) $(ARGS)
 
 # Gradients against PyTorch's, in a virtual environment of its own.
 test-peers: .venv-peers/ready
@@ -41,6 +43,10 @@ bench: $(READY) .venv-peers/ready
 	$(BIN)/python experiments/benchmarks/digits.py
 	$(BIN)/python experiments/benchmarks/gradients.py
 	$(BIN)/python -m experiments.benchmarks.speed
+
+# Mechanical mistakes in plain implementations of every operation: are all found? Leaves docs/mutation_scores.md.
+mutations: $(READY)
+	$(BIN)/python experiments/mutation_scores.py $(ARGS)
 
 # The lecture: every experiment runs, and results/index.html shows them.
 experiments: $(READY)

@@ -29,7 +29,7 @@ from experiments.mutation.student import IMAGES, RESTRICTIONS
 from jcnn.check import KINDS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "mutation_scores.md"
-_SHARE = 40
+_SHARE = 200
 """Mutants that a worker takes at a time."""
 
 

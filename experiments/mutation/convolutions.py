@@ -199,7 +199,7 @@ def backward_by_columns(dy: Array, x: Array, w: Array, stride: int = 1, padding:
     dw = (windows.T @ flat).reshape(w.shape)
     parts = (flat @ w.reshape(-1, filters).T).reshape(n, rows, columns, f, g, channels)
     grown = np.zeros((n, height + 2 * padding, width + 2 * padding, channels))
-    np.add.at(grown, (slice(None), down, right), parts)
+    np.add.at(grown, (slice(None), down, right), parts)  # pyright: ignore[reportArgumentType] (NumPy's own type is too narrow)
     return grown[:, padding : padding + height, padding : padding + width], dw, flat.sum(0)
 
 

@@ -249,9 +249,14 @@ def _slices(node: ast.Slice) -> Iterator[Callable[[Any], Any]]:
     for field in ("lower", "upper", "step"):
         if getattr(node, field) is None:
             continue
-        yield lambda old, field=field: ast.Slice(**{**vars(old), field: None})
+        yield lambda old, field=field: _with_bound(old, field, None)
         for step in (1, -1) if not isinstance(getattr(node, field), ast.Constant) else ():
-            yield lambda old, field=field, step=step: ast.Slice(**{**vars(old), field: _plus(getattr(old, field), step)})
+            yield lambda old, field=field, step=step: _with_bound(old, field, _plus(getattr(old, field), step))
+
+
+def _with_bound(old: ast.Slice, field: str, bound: ast.expr | None) -> ast.Slice:
+    setattr(old, field, bound)
+    return old
 
 
 def _indices(node: ast.Subscript) -> Iterator[Callable[[Any], Any]]:
@@ -320,8 +325,7 @@ def _statements(node: ast.stmt) -> Iterator[tuple[Callable[[Any], Any], bool]]:
         if len(node.body) == 1 and isinstance(node.body[0], ast.For):
             yield _loops_exchanged, False
     if isinstance(node, ast.Return) and node.value is not None:
-        several = isinstance(node.value, ast.Tuple)
-        for number in range(len(node.value.elts) if several else 1):
+        for number in range(len(node.value.elts) if isinstance(node.value, ast.Tuple) else 1):
             for text in _TOUCHED:
                 yield (lambda old, number=number, text=text: _touched(old, number, text)), "float" in text
 

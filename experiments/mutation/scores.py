@@ -15,11 +15,11 @@ from experiments.mutation.layers import LAYERS
 from experiments.mutation.mutants import Mutant, compiled
 from experiments.mutation.poolings import POOLINGS
 from experiments.mutation.student import RESTRICTIONS, Restriction, Student, has_windows
-from jcnn.check import bounds, grade
+from jcnn.check import bounds
 from jcnn.check.cases import Case
 from jcnn.check.judge import judge
 from jcnn.check.kinds import Expected, Kind, as_leaves, expected_of, kind_of
-from jcnn.check.report import VERDICTS, Verdict
+from jcnn.check.report import Verdict, worst_verdict
 from jcnn.check.roundoff import Output, unlike_rounding
 
 Array = np.ndarray
@@ -100,7 +100,8 @@ def score(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
         seen: dict[int, _Seen] = {}
         found = []
         for restriction in restrictions:
-            verdict = _verdict(function, kind, student, restriction, seen)
+            enough: Verdict = "rounding" if mutant.precision else "bug"
+            verdict = _verdict(function, kind, student, restriction, seen, enough)
             found.append(Scored(student.name, kind.name, restriction.name, mutant, verdict, equivalent=False))
         same: list[Restriction] = []
         for number, restriction in reversed(list(enumerate(restrictions))):
@@ -113,12 +114,6 @@ def score(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
                 same.append(restriction)
                 found[number] = found[number]._replace(equivalent=True)
         yield from found
-
-
-def graded(student: Student, mutant: Mutant, restriction: Restriction) -> Verdict:
-    """The verdict of the whole of `grade`, which is slower."""
-    function = compiled(mutant.source, student.function)
-    return grade(restricted(function, student, restriction), student.kind).verdict
 
 
 def restricted(function: Callable[..., Any], student: Student, restriction: Restriction) -> Callable[..., Any]:
@@ -135,9 +130,14 @@ def restricted(function: Callable[..., Any], student: Student, restriction: Rest
 
 
 def _verdict(
-    function: Callable[..., Any], kind: Kind, student: Student, restriction: Restriction, seen: dict[int, _Seen]
+    function: Callable[..., Any],
+    kind: Kind,
+    student: Student,
+    restriction: Restriction,
+    seen: dict[int, _Seen],
+    enough: Verdict = "bug",
 ) -> Verdict:
-    """As `grade` judges, but only until the first bug; `seen` keeps what single cases gave."""
+    """As `grade` judges, but only until a verdict that is enough; `seen` keeps what single cases gave."""
     worst: Verdict = "agrees"
     numbers = []
     for number, (case, expected) in enumerate(zip(kind.cases, expected_of(kind), strict=True)):
@@ -146,8 +146,8 @@ def _verdict(
         if number not in seen:
             seen[number] = _case(function, kind, case, expected)
         numbers.append(number)
-        worst = max(worst, seen[number].verdict, key=VERDICTS.index)
-        if worst == "bug":
+        worst = worst_verdict([worst, seen[number].verdict])
+        if worst in {enough, "bug"}:
             return worst
     for leaf, name in enumerate(kind.leaves) if worst != "agrees" else ():
         outputs = [Output(kind.cases[n], expected_of(kind)[n][leaf], seen[n].outputs[leaf]) for n in numbers]
@@ -167,7 +167,7 @@ def _case(function: Callable[..., Any], kind: Kind, case: Case, expected: tuple[
             return _Seen("bug", ())
         found = judge("", name, right, output.astype(np.float64), precisions, whole=kind.linear).row.verdict
         found = "rounding" if found == "agrees" and output.dtype != np.float64 else found
-        worst = max(worst, found, key=VERDICTS.index)
+        worst = worst_verdict([worst, found])
     return _Seen(worst, tuple(output.astype(np.float64) for output in outputs))
 
 

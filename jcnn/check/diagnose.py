@@ -91,7 +91,9 @@ def _score(
 ) -> int:
     """In how many cases a wrong output is reproduced; −1 if in any case the mistake gives another one."""
     score = 0
-    for place, (outcome, right, at) in enumerate(zip(outcomes, expected, wrong, strict=True)):
+    # Where the output is wrong another mistake is soonest told apart.
+    for place in sorted(range(len(outcomes)), key=lambda place: leaf not in wrong[place]):
+        outcome, right, at = outcomes[place], expected[place], wrong[place]
         if leaf >= len(outcome.leaves) or (got := outcome.leaves[leaf]) is None:
             continue
         entry = made_at(place)

@@ -101,7 +101,8 @@ _PLAIN = (
     _normal("a tall image", (10, 4), (3, 2), (1, 2, 3), 1, bias=True),
     _normal("a wide image", (4, 10), (2, 3), (1, 3, 2), 1),
     _normal("one wide example", (4, 8), (2, 3), (1, 2, 3), 1, bias=True),
-    _normal("more examples than rows", (2, 3), (2, 2), (1, 2, 3), 4),
+    _normal("more examples and channels than pixels", (2, 3), (2, 2), (1, 4, 5), 4),
+    _normal("a filter taller than the image is wide", (6, 2), (4, 2), (1, 2, 3), 1),
     _normal("a 1×1 filter", (3, 4), (1, 1), (1, 3, 2), 2),
     _normal("a 5×5 filter", (6, 7), (5, 5), (1, 2, 2), 2),
 )
@@ -114,7 +115,7 @@ _STRIDES = (
     _normal("stride 2 of a 1×1 filter", (4, 5), (1, 1), (1, 2, 3), 2, {"stride": 2}),
     _normal("stride 3", (5, 8), (2, 2), (1, 2, 2), 2, {"stride": 3}, bias=True),
     _normal("stride 3 with a rest", (10, 8), (3, 2), (1, 1, 2), 2, {"stride": 3}),
-    _normal("stride 3 of a 5×5 filter", (9, 8), (5, 5), (1, 1, 2), 1, {"stride": 3}),
+    _normal("stride 3 of a 5×5 filter", (9, 10), (5, 5), (1, 1, 2), 1, {"stride": 3}),
     _normal("stride 5 on a square image", (8, 8), (2, 2), (1, 2, 1), 1, {"stride": 5}),
 )
 _PADDINGS = (
@@ -125,9 +126,10 @@ _PADDINGS = (
     _normal("padding 2 on a square image", (5, 5), (3, 3), (1, 2, 2), 2, {"padding": 2}),
     _normal("padding 2 of a 5×3 filter", (6, 3), (5, 3), (1, 1, 2), 2, {"padding": 2}),
     _normal("padding 3 of a 5×5 filter", (4, 4), (5, 5), (1, 2, 1), 1, {"padding": 3}),
+    _normal("padding 2, a filter larger than the image", (3, 3), (5, 5), (1, 2, 1), 1, {"padding": 2}),
     _normal("padding as large as the filter", (4, 3), (2, 2), (1, 2, 3), 2, {"padding": 2}),
     _normal("padding beyond the filter", (3, 4), (1, 1), (1, 2, 2), 2, {"padding": 1}),
-    _normal("padding far beyond the filter", (3, 2), (2, 2), (1, 1, 2), 1, {"padding": 4}),
+    _normal("padding far beyond the filter", (3, 3), (2, 2), (1, 1, 2), 1, {"padding": 4}),
 )
 _PADDINGS_AND_STRIDES = (
     _normal("padding 1, stride 1", (5, 3), (2, 3), (1, 2, 3), 2, {"padding": 1, "stride": 1}),
@@ -144,7 +146,9 @@ _PADDINGS_AND_STRIDES = (
 )
 _OTHER_OPTIONS = (
     _normal("dilation 2", (6, 7), (3, 2), (1, 2, 3), 2, {"dilation": 2}),
-    _normal("dilation 3 of a square filter", (6, 5), (2, 2), (1, 3, 2), 2, {"dilation": 3}),
+    _normal("dilation 3 of a square filter", (8, 7), (3, 3), (1, 2, 1), 2, {"dilation": 3}),
+    _normal("more dilation along the first axis", (8, 4), (3, 2), (1, 1, 2), 2, {"dilation": (3, 1)}),
+    _normal("more dilation along the second axis", (4, 8), (2, 3), (1, 1, 2), 2, {"dilation": (1, 3)}),
     _normal("dilation and stride", (8, 9), (3, 3), (1, 2, 1), 2, {"dilation": 2, "stride": 2}),
     _normal("dilation and padding", (5, 6), (3, 3), (1, 2, 3), 2, {"dilation": 2, "padding": 1}),
     _normal("dilation, stride 3 and padding", (7, 9), (3, 3), (1, 2, 2), 2, {"dilation": 2, "stride": 3, "padding": 2}),
@@ -153,13 +157,20 @@ _OTHER_OPTIONS = (
     _normal("two groups, stride and padding", (5, 6), (3, 3), (2, 4, 2), 2, {"groups": 2, "stride": 2, "padding": 1}),
     _normal("ceil", (6, 7), (3, 3), (1, 2, 3), 2, {"stride": 2, "rounding": "ceil"}),
     _normal("ceil with padding", (5, 6), (2, 2), (1, 2, 2), 2, {"stride": 3, "padding": 1, "rounding": "ceil"}),
-    _normal("other strides along other axes", (7, 6), (2, 3), (1, 2, 3), 2, {"stride": (3, 2)}),
+    _normal("a larger stride along the first axis", (8, 6), (2, 3), (1, 2, 3), 2, {"stride": (3, 1)}),
+    _normal("a larger stride along the second axis", (6, 8), (3, 2), (1, 2, 3), 2, {"stride": (1, 3)}),
     _normal("other paddings along other axes", (4, 5), (3, 4), (1, 2, 3), 2, {"padding": (1, 2)}),
     _normal("more padding along the first axis", (4, 5), (5, 2), (1, 2, 1), 2, {"padding": (3, 1), "stride": 1}),
     _normal("more padding along the second axis", (5, 4), (2, 5), (1, 1, 2), 2, {"padding": (1, 3), "stride": 1}),
     _normal("four paddings", (5, 4), (4, 4), (1, 2, 3), 2, {"padding": ((0, 1), (2, 3)), "stride": 1}),
     _normal("four paddings the other way round", (4, 5), (4, 4), (1, 2, 1), 2, {"padding": ((3, 2), (1, 0)), "stride": 1}),
+    _normal("four paddings, two of them none", (3, 3), (5, 5), (1, 1, 2), 2, {"padding": ((0, 4), (4, 0))}),
+    _normal("four paddings, the other two none", (3, 3), (5, 5), (1, 2, 1), 2, {"padding": ((4, 0), (0, 4))}),
+    _normal("same padding", (5, 6), (3, 4), (1, 2, 3), 2, {"padding": "same"}),
     _normal("same padding and stride", (7, 6), (3, 2), (1, 2, 3), 2, {"padding": "same", "stride": 2}),
+    _normal("same padding and strides", (5, 6), (4, 2), (1, 2, 4), 2, {"padding": "same", "stride": (3, 1)}),
+    _normal("same padding that is none", (6, 4), (2, 2), (1, 1, 2), 2, {"padding": "same", "stride": 2}),
+    _normal("same padding and dilation", (7, 8), (3, 3), (1, 1, 2), 2, {"padding": "same", "dilation": (1, 2)}),
 )
 _OTHER_RANKS = (
     _normal("one axis", (9,), (3,), (1, 2, 3), 2),
