@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jcnn import conv, conv_transpose
@@ -91,6 +91,8 @@ def arrays(geometry: Geometry, channels: tuple[int, int, int]) -> tuple[jax.Arra
 @pytest.mark.parametrize("gradient", ["autodiff", "manual"])
 @pytest.mark.parametrize("formulation", ["lax", "auto"])
 @given(geometry=geometries(), channels=CHANNELS)
+@example(geometry=Geometry((6, 8), (3, 1), (2, 3), ((0, 0), (0, 0)), (1, 1), "floor"), channels=(1, 2, 3))  # rests
+@example(geometry=Geometry((1, 2), (3, 5), (1, 1), ((1, 1), (2, 2)), (1, 1), "floor"), channels=(1, 2, 3))  # few outputs
 @draws(parts=4)
 def test_no_padding_is_negative(formulation: Any, gradient: Any, geometry: Geometry, channels: tuple[int, int, int]) -> None:
     x, w = arrays(geometry, channels)
