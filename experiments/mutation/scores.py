@@ -14,8 +14,9 @@ from experiments.mutation.draws import draw
 from experiments.mutation.layers import LAYERS
 from experiments.mutation.mutants import Mutant, compiled
 from experiments.mutation.poolings import POOLINGS
+from experiments.mutation.relatives import RELATIVES
 from experiments.mutation.student import RESTRICTIONS, Restriction, Student, has_windows
-from jcnn.check import bounds
+from jcnn.check import KINDS, bounds
 from jcnn.check.cases import Case
 from jcnn.check.judge import judge
 from jcnn.check.kinds import Expected, Kind, as_leaves, expected_of, kind_of
@@ -25,7 +26,7 @@ from jcnn.check.roundoff import Output, unlike_rounding
 Array = np.ndarray
 Call = tuple[dict[str, Any], dict[str, Any]]
 
-STUDENTS = (*CONVOLUTIONS, *POOLINGS, *LAYERS)
+STUDENTS = tuple(s for s in (*CONVOLUTIONS, *RELATIVES, *POOLINGS, *LAYERS) if s.kind in KINDS)
 """Every implementation that is mutated."""
 
 # A call of the right function takes milliseconds.
@@ -33,7 +34,7 @@ _SECONDS = 2.0
 # What two orders of the same sums differ by at the most, relative to the largest number.
 _TOLERANCE = 1e-10
 # Arguments of functions that are linear, or choose.
-_STRAIGHT = {"w", "y", "window"}
+_STRAIGHT = {"w", "y", "window", "pieces"}
 
 
 class Scored(NamedTuple):
