@@ -1,4 +1,4 @@
-"""The ways back of `convolve` and `conv_transpose`, filters that are not shared, maxout and flattening, as students write them."""
+"""The ways back of `convolve` and `conv_transpose`, filters that are not shared, maxout and flattening, as students write."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ def unshared_by_windows(x: Array, w: Array, b: Any = None, stride: int = 1, padd
     return y
 
 
-def unshared_by_taps(x: Array, w: Array, stride: int = 1) -> Array:
+def unshared_by_taps(x: Array, w: Array, *, stride: int = 1) -> Array:
     """A loop over the taps, without padding."""
     rows, columns, f, g = w.shape[:4]
     y = np.zeros((x.shape[0], rows, columns, w.shape[-1]))
