@@ -44,7 +44,7 @@ def conv_by_windows(x: Array, w: Array, b: Any = None, stride: int = 1, padding:
     return y if b is None else y + b
 
 
-def conv_by_columns(x: Array, w: Array, stride: int = 1, padding: int = 0) -> Array:
+def conv_by_columns(x: Array, w: Array, *, stride: int = 1, padding: int = 0) -> Array:
     """One matrix product of all windows as rows (im2col)."""
     n, height, width, channels = x.shape
     f, g, _, filters = w.shape
@@ -95,7 +95,7 @@ def conv_by_taps(
     return y if b is None else y + b
 
 
-def conv_along_any_axes(x: Array, w: Array, stride: int = 1, padding: int = 0) -> Array:
+def conv_along_any_axes(x: Array, w: Array, *, stride: int = 1, padding: int = 0) -> Array:
     """Lines, images and volumes."""
     rank = x.ndim - 2
     padded = np.pad(x, ((0, 0), *((padding, padding),) * rank, (0, 0)))
@@ -124,7 +124,7 @@ def convolve_by_loops(x: Array, w: Array, b: Any = None, stride: int = 1, paddin
     return y
 
 
-def convolve_by_flipping(x: Array, w: Array, stride: int = 1, padding: int = 0) -> Array:
+def convolve_by_flipping(x: Array, w: Array, *, stride: int = 1, padding: int = 0) -> Array:
     """The correlation with the filter turned round."""
     turned = w[::-1, ::-1]
     f, g = w.shape[:2]
@@ -291,7 +291,7 @@ def transpose_by_windows(y: Array, w: Array, b: Any = None, stride: int = 1, pad
     return x if b is None else x + b
 
 
-def transpose_by_loops(y: Array, w: Array, stride: int = 1, padding: int = 0, output_size: Any = None) -> Array:
+def transpose_by_loops(y: Array, w: Array, *, stride: int = 1, padding: int = 0, output_size: Any = None) -> Array:
     """Every product by itself, those that fall outside left out."""
     n, rows, columns, _ = y.shape
     f, g, channels, _ = w.shape
@@ -310,7 +310,7 @@ def transpose_by_loops(y: Array, w: Array, stride: int = 1, padding: int = 0, ou
     return x
 
 
-def transpose_pulled_apart(y: Array, w: Array, stride: int = 1) -> Array:
+def transpose_pulled_apart(y: Array, w: Array, *, stride: int = 1) -> Array:
     """A correlation of y, S − 1 zeros between its entries, with the filter turned round."""
     n, rows, columns, filters = y.shape
     f, g, channels, _ = w.shape

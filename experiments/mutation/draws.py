@@ -46,6 +46,14 @@ def _drawn(rng: np.random.Generator, student: Student, restriction: Restriction)
         labels = soft / soft.sum(-1, keepdims=True) if rng.random() < 0.5 else rng.integers(0, shape[-1], shape[:-1])
         dy = {"dy": _numbers(rng, shape[:-1])} if back else {}
         return {**dy, "logits": _logits(rng, shape), "labels": labels}, {}
+    if base == "flatten":
+        x = _numbers(rng, shape)
+        return ({"dy": _numbers(rng, (len(x), x[0].size)), "x": x} if back else {"x": x}), {}
+    if base == "maxout":
+        pieces = int(rng.integers(1, 5))
+        x = _numbers(rng, (*shape, pieces * int(rng.integers(1, 4))))
+        dy = {"dy": _numbers(rng, (*shape, x.shape[-1] // pieces))} if back else {}
+        return {**dy, "x": x, "pieces": pieces}, {}
     x = _logits(rng, shape)
     dy = {"dy": _numbers(rng, shape)} if back else {}
     return {**dy, "x": x}, {name: float(rng.choice([0.3, 0.1, 2.0])) for name in student.options if rng.random() < 0.5}
@@ -91,10 +99,15 @@ def _window_call(rng: np.random.Generator, student: Student, restriction: Restri
         alike = len(set(window)) == 1
         args = {"x": x, "window": window[0] if alike else window}
         return ({"dy": dy, **args} if kind.endswith("backward") else args), options
-    if kind == "conv_backward":
+    if kind.startswith("locally_connected"):
+        w = _numbers(rng, (*y.shape[1:-1], *w.shape))
+    if kind == "conv_transpose_backward":
+        return {"dx": x, "y": dy, "w": w}, options
+    if kind.endswith("backward"):
         return {"dy": dy, "x": x, "w": w}, options
     channels = x.shape[-1] if kind == "conv_transpose" else w.shape[-1]
-    b = {"b": _numbers(rng, (channels,))} if student.bias and rng.random() < 0.3 else {}
+    biases = y.shape[1:] if kind == "locally_connected" else (channels,)
+    b = {"b": _numbers(rng, biases)} if student.bias and rng.random() < 0.3 else {}
     if kind != "conv_transpose":
         return {"x": x, "w": w, **b}, options
     if "output_size" in given:

@@ -1,10 +1,11 @@
 """Which mutants the checker finds, among those that are not the same function written differently."""
 
+import functools
+import inspect
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from experiments.mutation.draws import draw
 from experiments.mutation.layers import LAYERS
 from experiments.mutation.mutants import Mutant, compiled
 from experiments.mutation.poolings import POOLINGS
+from experiments.mutation.relatives import RELATIVES
 from experiments.mutation.student import RESTRICTIONS, Restriction, Student, has_windows
-from jcnn.check import bounds
+from jcnn.check import KINDS, bounds
 from jcnn.check.cases import Case
 from jcnn.check.judge import judge
 from jcnn.check.kinds import Expected, Kind, as_leaves, expected_of, kind_of
@@ -25,7 +27,7 @@ from jcnn.check.roundoff import Output, unlike_rounding
 Array = np.ndarray
 Call = tuple[dict[str, Any], dict[str, Any]]
 
-STUDENTS = (*CONVOLUTIONS, *POOLINGS, *LAYERS)
+STUDENTS = tuple(s for s in (*CONVOLUTIONS, *RELATIVES, *POOLINGS, *LAYERS) if s.kind in KINDS)
 """Every implementation that is mutated."""
 
 # A call of the right function takes milliseconds.
@@ -33,7 +35,7 @@ _SECONDS = 2.0
 # What two orders of the same sums differ by at the most, relative to the largest number.
 _TOLERANCE = 1e-10
 # Arguments of functions that are linear, or choose.
-_STRAIGHT = {"w", "y", "window"}
+_STRAIGHT = {"w", "y", "window", "pieces"}
 
 
 class Scored(NamedTuple):
@@ -94,7 +96,7 @@ def score(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
     """
     kind = kind_of(student.kind)
     restrictions = restrictions_of(student)
-    drawn = cache(lambda restriction: _drawn_calls(student, restriction, draws))
+    drawn = functools.cache(lambda restriction: _drawn_calls(student, restriction, draws))
     for mutant in mutants:
         function = compiled(mutant.source, student.function)
         seen: dict[int, _Seen] = {}
@@ -116,17 +118,22 @@ def score(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
         yield from found
 
 
-def restricted(function: Callable[..., Any], student: Student, restriction: Restriction) -> Callable[..., Any]:
-    """A candidate that refuses what it was not written for."""
-    names = [*(name for name in kind_of(student.kind).cases[0].args if name != "b"), "b"]
+def refusing(student: Student, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A candidate with the implementation's parameters that refuses what it was not written for."""
+    names = list(inspect.signature(student.function).parameters)
 
+    @functools.wraps(student.function)
     def candidate(*args: Any, **options: Any) -> Any:
-        given = dict(zip(names, args, strict=False))
-        if not student.takes(given, options) or not restriction.allows(given, options):
+        if not student.takes(dict(zip(names, args, strict=False)), options):
             raise NotImplementedError("not asked for")
         return function(*args, **options)
 
     return candidate
+
+
+def verdict_of(student: Student, restriction: Restriction) -> Verdict:
+    """The verdict on the implementation itself."""
+    return _verdict(student.function, kind_of(student.kind), student, restriction, {})
 
 
 def _verdict(

@@ -77,7 +77,7 @@ class Restriction(NamedTuple):
         x = spatial(args)
         if x.ndim != 4 or (self.alone and len(x) > 1):
             return False
-        window = args["w"].shape if "w" in args else args["window"]
+        window = filter_sizes(args)
         return not self.square or (x.shape[1] == x.shape[2] and (isinstance(window, int) or window[0] == window[1]))
 
 
@@ -98,9 +98,16 @@ RESTRICTIONS = (
 
 def has_windows(kind: str) -> bool:
     """Whether the operation has spatial axes."""
-    return "conv" in kind or "pool" in kind
+    return any(name in kind for name in ("conv", "pool", "locally_connected"))
 
 
 def spatial(args: dict[str, Any]) -> Any:
     """The array whose spatial axes tell the rank."""
     return args["x"] if "x" in args else args["y"]
+
+
+def filter_sizes(args: dict[str, Any]) -> Any:
+    """The sizes of the filter or the window, which filters that are not shared have after those of the output."""
+    if "window" in args:
+        return args["window"]
+    return args["w"].shape[:-2][-(spatial(args).ndim - 2) :]
