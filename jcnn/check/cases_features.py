@@ -33,6 +33,8 @@ def flatten_cases(kind: str) -> tuple[Case, ...]:
         ("flat already", (2, 3), "whole"),
         ("one axis", (2, 3, 2), "whole"),
         ("maps that are not square", (2, 2, 3, 4), "whole"),
+        ("one example", (1, 3, 2, 2), "normal"),
+        ("tall maps", (3, 4, 1, 2), "whole"),
         ("three axes", (2, 2, 3, 2, 2), "normal"),
         ("as many examples as pixels", (4, 2, 2, 1), "normal"),
     ):

@@ -242,8 +242,10 @@ def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
     """What shows that errors of rounding's size are none, where nothing else is wrong."""
     if any(entry.outcome.problem for entry in graded):
         return None
-    if any(row.remark or row.verdict == "kink" for entry in graded for row in entry.rows):
+    if any(row.remark for entry in graded for row in entry.rows):
         return None
+    # What is another choice at a kink says nothing about rounding.
+    graded = [entry for entry in graded if all(row.verdict != "kink" for row in entry.rows)]
     wrong = {row.leaf for entry in graded if not entry.case.twin for row in entry.rows if row.verdict == "bug"}
     sentences = []
     for number, leaf in enumerate(kind.leaves):

@@ -9,7 +9,7 @@ from jcnn.check.kinds import Kind
 from jcnn.check.outcome import Outcome
 
 # Of images: examples, height, width, channels. Of all else: examples and numbers.
-_ON_IMAGES = ("conv", "max_pool", "avg_pool", "global_")
+_ON_IMAGES = ("conv", "locally_connected", "flatten", "max_pool", "avg_pool", "global_")
 _IMAGE_AXES, _OTHER_AXES = 4, 2
 _PLAIN_OPTIONS = ("stride", "padding")
 _SHOWN = 3
@@ -17,9 +17,9 @@ _SHOWN = 3
 
 def is_least(kind: Kind, case: Case) -> bool:
     """Whether every candidate must take a case: the usual number of axes, and stride and padding, if any, as one number."""
-    arrays = [value for value in case.args.values() if isinstance(value, np.ndarray)]
     sizes = [value for value in case.args.values() if not isinstance(value, np.ndarray)]
-    axes = max(array.ndim for array in arrays)
+    (first, *_) = case.args.values()
+    axes = case.args.get("x", first).ndim
     usual = axes == _IMAGE_AXES if kind.name.startswith(_ON_IMAGES) else axes <= _OTHER_AXES
     plain = all(name in _PLAIN_OPTIONS for name in case.options)
     return usual and plain and all(type(value) is int for value in (*sizes, *case.options.values()))
