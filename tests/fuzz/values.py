@@ -179,7 +179,7 @@ MADE: dict[str, Callable[[Any], Any]] = {
     "big-endian": like(">f4"),
     "array-of-nan": like(np.float32, np.nan),
     "array-of-infinity": like(np.float32, np.inf),
-    "masked": lambda valid: np.ma.masked_all(of_shape(valid), np.float32),
+    "masked": lambda valid: np.ma.masked_less(np.ones(of_shape(valid), np.float32), 2),
     "matrix": lambda valid: np.asmatrix(np.ones(of_shape(valid)[-2:], np.float32)),
     "read-only": lambda valid: np.broadcast_to(np.float32(1), of_shape(valid)),
     "reversed": lambda valid: np.ones(of_shape(valid), np.float32)[::-1],
