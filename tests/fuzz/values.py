@@ -209,5 +209,18 @@ TRACED: dict[str, Callable[[Any], Any]] = {
 }
 """What is handed to the call by `jax.make_jaxpr`, hence without its values."""
 
+DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "uint64", "bool", "complex64", "object", "U3")
+
+
+def made(kind: str, valid: Any) -> Any:
+    """The value of a kind: of those above, or ones of any shape and dtype, as in float32[2,3]."""
+    if kind in VALUES:
+        return VALUES[kind](valid)
+    if kind in TRACED:
+        return TRACED[kind](valid)
+    dtype, _, shape = kind.rstrip("]").partition("[")
+    return np.ones(tuple(map(int, filter(None, shape.split(",")))), dtype)
+
+
 NOT_FINITE = {"nan", "infinity", "array-of-nan", "array-of-infinity", "masked", "array-of-1e300", "array-of-float16"}
 """Kinds of which a result may be NaN or infinite."""
