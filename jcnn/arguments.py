@@ -195,16 +195,15 @@ def random_key(name: str, value: Any) -> Array:
     Raises:
         TypeError: anything else.
     """
-    typed = isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
-    raw = isinstance(value, jax.Array | np.ndarray) and value.dtype == np.uint32
-    if raw and value.ndim == 1 and not _gone(value):
+    key: Any = value
+    if isinstance(value, jax.Array | np.ndarray) and value.dtype == np.uint32 and value.ndim == 1 and not _gone(value):
         try:
-            return jax.random.wrap_key_data(jnp.asarray(value))
+            key = jax.random.wrap_key_data(jnp.asarray(value))
         except (TypeError, ValueError):
-            raw = False
-    if not typed or value.ndim != 0 or _gone(value):
-        raise TypeError(f"{name}={shown(value)}: expected one JAX random key, such as jax.random.key(0)")
-    return value
+            key = None
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0 and not _gone(key):
+        return key
+    raise TypeError(f"{name}={shown(value)}: expected one JAX random key, such as jax.random.key(0)")
 
 
 def same_dtype(**arrays: AnyArray | None) -> None:

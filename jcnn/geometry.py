@@ -12,11 +12,12 @@ import math
 import operator
 import reprlib
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args
 
 Rounding = Literal["floor", "ceil", "exact"]
 NamedPadding = Literal["valid", "same", "same_lower"]
 AxisPadding = int | tuple[int, int] | NamedPadding
+Word = TypeVar("Word", bound=str)
 Padding = int | Sequence[int] | Sequence[tuple[int, int]] | NamedPadding
 
 
@@ -54,14 +55,14 @@ def wrong(name: str, value: Any, expected: str) -> str:
     return f"{name}={shown(value)}: expected {expected}{static}"
 
 
-def choice(name: str, value: Any, options: Collection[str], error: type[ValueError] = ValueError) -> str:
+def choice(name: str, value: Word, options: Collection[str], error: type[ValueError] = ValueError) -> Word:
     """`value`, one of the words in `options`.
 
     Raises:
         error: it is none of them.
     """
     if isinstance(value, str) and value in options:
-        return str(value)
+        return value
     *others, last = map(repr, options)
     raise error(wrong(name, value, f"{'one of ' if len(others) > 2 else ''}{', '.join(others)} or {last}"))
 
@@ -137,12 +138,13 @@ def padding_entries(padding: Any, rank: int | None = None) -> AxisPadding | tupl
         if padding not in get_args(NamedPadding):
             names = ", ".join(map(repr, get_args(NamedPadding)))
             raise GeometryError(wrong("padding", padding, f"an int, one int or (lo, hi) per axis, or one of {names}"))
-        return cast(NamedPadding, str(padding))
+        return cast(NamedPadding, padding)
     if not is_series(padding):
         return integer("padding", padding, 0)
     expected = "entries, one int or (lo, hi) per spatial axis"
     counted("padding", padding, rank, expected if rank is None else f"{rank} {expected}")
-    return tuple(_axis_padding(f"padding[{axis}]", entry) for axis, entry in enumerate(padding))
+    given = tuple(_axis_padding(f"padding[{axis}]", entry) for axis, entry in enumerate(padding))
+    return cast(tuple[AxisPadding, ...], given)
 
 
 def padding_per_axis(padding: Padding, rank: int) -> tuple[AxisPadding, ...]:
@@ -171,7 +173,7 @@ def example_shape(name: str, value: Any, ranks: Sequence[int] = range(4)) -> tup
     """
     if not is_series(value) or len(value) - 1 not in ranks:
         axes = f" with {ranks[0]} to {ranks[-1]} spatial axes"
-        raise GeometryError(wrong(name, value, f"the shape of one example, (*S, C){axes}, such as (28, 28, 1)"))
+        raise GeometryError(wrong(name, value, f"(*S, C), the shape of one example{axes}, such as (28, 28, 1)"))
     return tuple(integer(f"{name}[{axis}]", size, 1) for axis, size in enumerate(value))
 
 

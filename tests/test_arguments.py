@@ -179,7 +179,7 @@ def test_what_must_be_known_while_tracing_is_said_to(argument: str, call: Callab
 def test_raw_and_typed_keys_are_the_same_key() -> None:
     network = (jcnn.Dense(2),)
     drawn = [jcnn.init(key, network, (3,))[0]["w"] for key in (jax.random.key(7), jax.random.PRNGKey(7))]
-    np.testing.assert_array_equal(*drawn)
+    np.testing.assert_array_equal(drawn[0], drawn[1])
 
 
 @pytest.mark.parametrize("key", [0, None, jnp.ones(2), jax.random.split(jax.random.key(0), 2), np.zeros(3, np.uint32)], ids=str)

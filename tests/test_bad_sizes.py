@@ -105,7 +105,7 @@ NETWORKS: dict[str, Case] = {
     "no-layers": (network(), NetworkError, ["network=()", "expected a tuple of at least one layer"]),
     "one-layer-bare": (lambda: jcnn.summary(Relu(), (4,)), NetworkError, ["network=Relu()", "expected a tuple"]),
     "shape-int": (network(Dense(2), shape=28), NetworkError, ["input_shape=28", "such as (28, 28, 1)"]),
-    "shape-empty": (network(Dense(2), shape=()), NetworkError, ["input_shape=()", "expected the shape of one example"]),
+    "shape-empty": (network(Dense(2), shape=()), NetworkError, ["input_shape=()", "the shape of one example"]),
     "shape-zero": (network(Dense(2), shape=(0, 4)), NetworkError, ["input_shape[0]=0", "expected"]),
     "shape-float": (network(Dense(2), shape=(4.0,)), NetworkError, ["input_shape[0]=4.0", "expected"]),
     "init-does-not-fit": (lambda: jcnn.init(KEY, (MaxPool(9),), (6, 6, 4)), NetworkError, ["layer 1, MaxPool(9)", "N=6, F=9"]),

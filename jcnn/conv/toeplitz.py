@@ -39,7 +39,7 @@ def check_entries(
     each = math.prod(window.size) * c_in // groups if sparse else math.prod(sizes) * c_in
     what = "the list of entries of the convolution's matrix" if sparse else "the matrix of the convolution"
     fix = "" if sparse else ", formulation='lax', or for conv_matrix sparse=True"
-    geometry.countable(what, (outputs, each), LARGEST, f"; take a smaller input_shape or x{fix}")
+    geometry.countable(what, (outputs, each), LARGEST, f" ({window}); take a smaller input_shape or x{fix}")
 
 
 def conv_toeplitz(

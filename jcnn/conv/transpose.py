@@ -126,7 +126,8 @@ def conv_transpose_backward(
     arguments.same_dtype(y=y, dx=dx)
     expected = (dx.shape[0], *window.output_shape(dx.shape[1:-1]), w.shape[-1])
     if y.shape != expected:
-        raise ValueError(f"y has shape {y.shape}: expected {expected}, what conv makes of dx's {dx.shape}")
+        given = f"what conv makes of dx's {dx.shape} with w of shape {w.shape}, {window}"
+        raise ValueError(f"y has shape {y.shape}: expected {expected}, {given}")
 
     def backward(dx: Array, y: Array, w: Array) -> tuple[Array, Array, Array]:
         return conv_lax(dx, w, window, groups), filter_gradient(y, dx, window, groups), bias_gradient(dx)

@@ -95,7 +95,7 @@ def test_differentiable_in_the_filters(sparse: bool) -> None:
     [
         ((5, 5, 3), {}, r"input_shape=\(5, 5, 3\) has 3 channels, w 2 in each of 1 groups"),
         ((5, 2), {}, r"w has shape \(3, 3, 2, 4\): expected"),
-        ((5,), {}, r"input_shape=\(5,\): expected \(\*S, C_in\)"),
+        ((5,), {}, r"input_shape=\(5,\): expected \(\*S, C\)"),
         ((5, 0, 2), {}, r"input_shape\[1\]=0: expected an integer of at least 1"),
         ((2, 5, 2), {}, r"F=3"),
         ((5, 5, 6), {"groups": 3}, r"groups=3: expected a divisor of C_out = 4"),

@@ -14,7 +14,7 @@ import jcnn
 from tests.draws import DRAWS
 from tests.fuzz.calls import ALL, CALLS, DRILLS, NO_CALLS
 from tests.fuzz.drive import PATIENCE, Case, Worker, cases
-from tests.fuzz.values import TRACED, VALUES
+from tests.fuzz.values import DTYPES, TRACED, VALUES
 
 DEEP = DRAWS > 40
 PART = 400
@@ -48,12 +48,16 @@ def test_one_argument_wrong(worker: Worker) -> None:
     assert [outcome for case in chosen() if (outcome := worker.ask(case)).word not in FINE] == []
 
 
+shapes = st.lists(st.integers(0, 4), max_size=7)
+arrays = st.builds(lambda dtype, shape: f"{dtype}[{','.join(map(str, shape))}]", st.sampled_from(DTYPES), shapes)
+
+
 @st.composite
 def two_wrong(draw: st.DrawFn) -> Case:
     """A call with two arguments replaced, or all it has."""
     name = draw(st.sampled_from([name for name, call in ALL.items() if call.arguments]))
     arguments = draw(st.permutations(list(ALL[name].arguments)))[:2]
-    return name, {argument: draw(st.sampled_from([*VALUES, *TRACED])) for argument in arguments}
+    return name, {argument: draw(st.sampled_from([*VALUES, *TRACED]) | arrays) for argument in arguments}
 
 
 @given(two_wrong())

@@ -179,7 +179,7 @@ MADE: dict[str, Callable[[Any], Any]] = {
     "big-endian": like(">f4"),
     "array-of-nan": like(np.float32, np.nan),
     "array-of-infinity": like(np.float32, np.inf),
-    "masked": lambda valid: np.ma.masked_all(of_shape(valid), np.float32),
+    "masked": lambda valid: np.ma.masked_less(np.ones(of_shape(valid), np.float32), 2),
     "matrix": lambda valid: np.asmatrix(np.ones(of_shape(valid)[-2:], np.float32)),
     "read-only": lambda valid: np.broadcast_to(np.float32(1), of_shape(valid)),
     "reversed": lambda valid: np.ones(of_shape(valid), np.float32)[::-1],
@@ -208,6 +208,19 @@ TRACED: dict[str, Callable[[Any], Any]] = {
     "traced-key": lambda _: jax.random.key(0),
 }
 """What is handed to the call by `jax.make_jaxpr`, hence without its values."""
+
+DTYPES = ("float16", "float32", "float64", "int8", "int32", "int64", "uint8", "uint64", "bool", "complex64", "object", "U3")
+
+
+def made(kind: str, valid: Any) -> Any:
+    """The value of a kind: of those above, or ones of any shape and dtype, as in float32[2,3]."""
+    if kind in VALUES:
+        return VALUES[kind](valid)
+    if kind in TRACED:
+        return TRACED[kind](valid)
+    dtype, _, shape = kind.rstrip("]").partition("[")
+    return np.ones(tuple(map(int, filter(None, shape.split(",")))), dtype)
+
 
 NOT_FINITE = {"nan", "infinity", "array-of-nan", "array-of-infinity", "masked", "array-of-1e300", "array-of-float16"}
 """Kinds of which a result may be NaN or infinite."""

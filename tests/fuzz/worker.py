@@ -18,7 +18,18 @@ from types import TracebackType
 from typing import Any
 
 MEMORY = 12 * 2**30
-SYMBOLS = {"n": "N", "f": "F", "window": "F", "stride": "S", "padding": "P", "dilation": "D", "shape": "N"}
+SYMBOLS = {
+    "x": "N",
+    "dx": "N",
+    "n": "N",
+    "w": "F",
+    "f": "F",
+    "window": "F",
+    "stride": "S",
+    "padding": "P",
+    "dilation": "D",
+    "shape": "N",
+}
 SYMBOLS |= dict.fromkeys(("network", "filters", "units"), "layer")
 """What stands for an argument in the messages of `jcnn.geometry`, and of a network."""
 RAISE = dis.opmap["RAISE_VARARGS"]
@@ -29,11 +40,11 @@ def outcome(name: str, kinds: dict[str, str]) -> tuple[str, str]:
     import jax
 
     from tests.fuzz.calls import ALL, DRILLS
-    from tests.fuzz.values import NOT_FINITE, TRACED, VALUES
+    from tests.fuzz.values import NOT_FINITE, TRACED, made
 
     call = {**ALL, **DRILLS}[name]
     try:
-        changed = {argument: {**VALUES, **TRACED}[kind](call.arguments[argument]) for argument, kind in kinds.items()}
+        changed = {argument: made(kind, call.arguments[argument]) for argument, kind in kinds.items()}
         traced = {argument: changed.pop(argument) for argument, kind in kinds.items() if kind in TRACED}
         if traced:
             jax.make_jaxpr(lambda traced: (call(**changed, **traced), None)[1])(traced)
