@@ -185,7 +185,7 @@ def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
     """What shows that errors of rounding's size are none, where nothing else is wrong."""
     if any(entry.outcome.problem for entry in graded):
         return None
-    if any(row.remark or row.verdict == "kink" for entry in graded for row in entry.rows):
+    if any(row.remark for entry in graded for row in entry.rows):
         return None
     wrong = {row.leaf for entry in graded if not entry.case.twin for row in entry.rows if row.verdict == "bug"}
     sentences = []
@@ -194,6 +194,7 @@ def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
             Output(entry.case, entry.expected[number], got)
             for entry in graded
             if (got := entry.outcome.leaves[number]) is not None
+            if entry.rows[number].verdict != "kink"
             if got.shape == entry.expected[number].value.shape
         ]
         sentence = unlike_rounding(leaf, outputs, whole=kind.linear)
