@@ -253,6 +253,7 @@ def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
             Output(entry.case, entry.expected[number], got)
             for entry in graded
             if (got := entry.outcome.leaves[number]) is not None
+            if entry.rows[number].verdict != "kink"
             if got.shape == entry.expected[number].value.shape
         ]
         sentence = unlike_rounding(leaf, outputs, whole=kind.linear)
