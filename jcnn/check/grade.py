@@ -244,8 +244,6 @@ def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
         return None
     if any(row.remark for entry in graded for row in entry.rows):
         return None
-    # What is another choice at a kink says nothing about rounding.
-    graded = [entry for entry in graded if all(row.verdict != "kink" for row in entry.rows)]
     wrong = {row.leaf for entry in graded if not entry.case.twin for row in entry.rows if row.verdict == "bug"}
     sentences = []
     for number, leaf in enumerate(kind.leaves):
@@ -253,7 +251,7 @@ def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
             Output(entry.case, entry.expected[number], got)
             for entry in graded
             if (got := entry.outcome.leaves[number]) is not None
-            if entry.rows[number].verdict != "kink"
+            if entry.rows[number].verdict != "kink"  # another choice at ties says nothing about rounding
             if got.shape == entry.expected[number].value.shape
         ]
         sentence = unlike_rounding(leaf, outputs, whole=kind.linear)
