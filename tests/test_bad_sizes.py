@@ -1,7 +1,7 @@
 """Sizes, networks and names that are refused: the exception, and its message with argument, value, what was expected."""
 
 # Wrong types are the point here.
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportCallIssue=false
 
 import re
 from collections.abc import Callable
@@ -161,7 +161,11 @@ DESCRIPTIONS: dict[str, Case] = {
     "dense-bias": (lambda: Dense(4, bias=None), TypeError, ["bias=None: expected True or False"]),
     "count-padding": (lambda: jcnn.AvgPool(2, count_padding="abc"), TypeError, ["count_padding='abc': expected True or False"]),
     "count-padding-call": (average(count_padding="abc"), TypeError, ["count_padding='abc': expected True or False"]),
-    "sparse": (lambda: jcnn.conv_matrix(np.ones((1, 1, 1)), (2, 1), sparse="no"), TypeError, ["sparse='no': expected True"]),
+    "sparse": (
+        lambda: jcnn.conv_matrix(np.ones((1, 1, 1)), (2, 1), sparse="no"),
+        TypeError,
+        ["sparse='no': expected True"],
+    ),
     "slope": (lambda: jcnn.LeakyRelu(None), TypeError, ["slope=None: expected a finite number"]),
     "slope-call": (lambda: jcnn.leaky_relu(X, None), TypeError, ["slope=None: expected a finite number"]),
     "slope-nan": (lambda: jcnn.leaky_relu_backward(X, X, np.nan), ValueError, ["slope=nan: expected a finite number"]),
