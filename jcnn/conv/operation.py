@@ -92,9 +92,9 @@ def conv(
     """
     x, w, b, window, groups = parse(x, w, b, stride, padding, dilation, groups, rounding)
     gradient = geometry.choice("gradient", gradient, get_args(Gradient))
-    formulation = geometry.choice("formulation", formulation, get_args(Formulation))
     # oneDNN has no forward mode, and neither has a manual rule.
     forms = {**FORMULATIONS, "native": conv_native, "auto": partial(conv_auto, native=gradient == "manual")}
+    formulation = geometry.choice("formulation", formulation, forms)
     if formulation in ("taps", "im2col"):
         window.unroll("formulation='lax'")
     if formulation == "toeplitz":
