@@ -182,7 +182,11 @@ def test_raw_and_typed_keys_are_the_same_key() -> None:
     np.testing.assert_array_equal(drawn[0], drawn[1])
 
 
-@pytest.mark.parametrize("key", [0, None, jnp.ones(2), jax.random.split(jax.random.key(0), 2), np.zeros(3, np.uint32)], ids=str)
+@pytest.mark.parametrize(
+    "key",
+    [0, None, jnp.ones(2), jax.random.split(jax.random.key(0), 2), np.zeros(3, np.uint32)],
+    ids=["int", "none", "floats", "two-keys", "three-words"],
+)
 def test_what_is_no_key_is_refused(key: Any) -> None:
     with pytest.raises(TypeError, match=r"key=.*: expected one JAX random key"):
         jcnn.init(key, (jcnn.Dense(2),), (3,))

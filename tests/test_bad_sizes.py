@@ -1,7 +1,7 @@
 """Sizes, networks and names that are refused: the exception, and its message with argument, value, what was expected."""
 
 # Wrong types are the point here.
-# pyright: reportArgumentType=false
+# pyright: reportArgumentType=false, reportCallIssue=false
 
 import re
 from collections.abc import Callable
@@ -124,8 +124,73 @@ NETWORKS: dict[str, Case] = {
     "split": (lambda: load("digits", "validation"), ValueError, ["split='validation'", "'train' or 'test'"]),
 }
 
+NET = (Conv(8, 3), Relu())
 
-CASES = SIZES | NETWORKS
+
+def applied(*params: Any, x: Any = X, ops: Any = jcnn.DEFAULT) -> Callable[[], Any]:
+    return lambda: jcnn.apply(NET, params, x, ops=ops)
+
+
+WHOLE, WITHOUT = {"w": np.ones((3, 3, 4, 8)), "b": np.ones(8)}, {"w": np.ones((3, 3, 4, 8))}
+
+PARAMETERS: dict[str, Case] = {
+    "missing": (applied(WITHOUT, {}), NetworkError, ["params[0] has w: layer 1, Conv(8, 3), takes w, b", "(6, 6, 4)"]),
+    "superfluous": (applied(WHOLE, WHOLE), NetworkError, ["params[1] has w, b: layer 2, Relu(), takes none"]),
+    "no-dict": (applied(None, {}), NetworkError, ["params[0] is None: layer 1"]),
+    "shape": (
+        applied({**WHOLE, "w": np.ones((3, 3, 5, 8))}, {}),
+        NetworkError,
+        ["params[0]['w'] has shape (3, 3, 5, 8): expected (3, 3, 4, 8)", "layer 1"],
+    ),
+    "integers": (applied({**WHOLE, "b": np.ones(8, int)}, {}), TypeError, ["params[0]['b'] has dtype int64"]),
+    "a-number": (lambda: jcnn.apply(NET, 7, X), NetworkError, ["params is a int: expected 2, one dict per layer"]),
+    "input": (applied(WHOLE, {}, x=X[0, 0, 0]), NetworkError, ["x has shape (4,): expected a batch"]),
+    "ops": (applied(WHOLE, {}, ops="lax"), TypeError, ["ops='lax': expected a jcnn.Ops"]),
+    "by-layer": (lambda: Conv(8, 3).apply({}, X), TypeError, ["params={}: expected a dict with 'w'", "Conv(8, 3)"]),
+}
+
+DESCRIPTIONS: dict[str, Case] = {
+    "window-word": (lambda: Conv(4, window="abc"), GeometryError, ["window='abc': expected an integer"]),
+    "window-none": (lambda: MaxPool(None), GeometryError, ["window=None: expected"]),
+    "window-four": (lambda: MaxPool((1, 1, 1, 1)), GeometryError, ["window=(1, 1, 1, 1)", "1 to 3 in all"]),
+    "axes": (lambda: Conv(4, (3, 3), stride=(1, 1, 1)), GeometryError, ["one number of spatial axes throughout, got [2, 3]"]),
+    "stride": (lambda: MaxPool(2, stride=0), GeometryError, ["stride=0: expected an integer of at least 1"]),
+    "padding": (lambda: Conv(4, 3, padding="full"), GeometryError, ["padding='full'", "one of 'valid'"]),
+    "rounding": (lambda: Conv(4, 3, rounding="up"), GeometryError, ["rounding='up': expected 'floor', 'ceil' or 'exact'"]),
+    "bias": (lambda: Conv(4, 3, bias="yes"), TypeError, ["bias='yes': expected True or False"]),
+    "dense-bias": (lambda: Dense(4, bias=None), TypeError, ["bias=None: expected True or False"]),
+    "count-padding": (lambda: jcnn.AvgPool(2, count_padding="abc"), TypeError, ["count_padding='abc': expected True or False"]),
+    "count-padding-call": (average(count_padding="abc"), TypeError, ["count_padding='abc': expected True or False"]),
+    "sparse": (
+        lambda: jcnn.conv_matrix(np.ones((1, 1, 1)), (2, 1), sparse="no"),
+        TypeError,
+        ["sparse='no': expected True"],
+    ),
+    "slope": (lambda: jcnn.LeakyRelu(None), TypeError, ["slope=None: expected a finite number"]),
+    "slope-call": (lambda: jcnn.leaky_relu(X, None), TypeError, ["slope=None: expected a finite number"]),
+    "slope-nan": (lambda: jcnn.leaky_relu_backward(X, X, np.nan), ValueError, ["slope=nan: expected a finite number"]),
+    "alpha": (lambda: jcnn.Elu(np.inf), ValueError, ["alpha=inf: expected a finite number"]),
+    "pieces": (lambda: jcnn.Maxout(0), GeometryError, ["pieces=0: expected an integer of at least 1"]),
+    "units-bool": (lambda: Dense(True), GeometryError, ["units=True: expected an integer"]),
+    "ops": (lambda: jcnn.Ops("laxx"), ValueError, ["formulation='laxx': expected one of 'lax'"]),
+    "ops-gradient": (lambda: jcnn.Ops(gradient=None), ValueError, ["gradient=None: expected 'autodiff' or 'manual'"]),
+    "preset-shape": (lambda: jcnn.small((28,), 10), GeometryError, ["input_shape=(28,)", "1 to 3 spatial axes"]),
+    "preset-classes": (lambda: jcnn.lecture((28, 28, 1), 0), GeometryError, ["classes=0: expected an integer"]),
+    "shape-word": (lambda: jcnn.summary((Relu(),), (28, 28, "a")), NetworkError, ["input_shape[2]='a': expected an integer"]),
+    "long": (lambda: Conv(4, "x" * 10**6), GeometryError, ["window='xxx", "...", "xxx': expected an integer"]),
+}
+
+
+def test_lists_and_numpy_numbers_describe_the_same_layer() -> None:
+    listed = Conv(np.int64(8), [3, 3], stride=[2, 1], padding=[[1, 1], 0], dilation=np.array(1), bias=np.bool_(True))
+    assert listed == Conv(8, (3, 3), stride=(2, 1), padding=((1, 1), 0))
+    assert hash(listed) == hash(Conv(8, (3, 3), stride=(2, 1), padding=((1, 1), 0)))
+    assert repr(listed) == "Conv(8, (3, 3), stride=(2, 1), padding=((1, 1), 0))"
+    assert hash(MaxPool([2, 2], padding=[1, 1])) == hash(MaxPool((2, 2), padding=(1, 1)))
+
+
+CASES = SIZES | NETWORKS | {f"params-{name}": case for name, case in PARAMETERS.items()}
+CASES |= {f"layer-{name}": case for name, case in DESCRIPTIONS.items()}
 
 
 @pytest.mark.parametrize(("call", "exception", "pieces"), CASES.values(), ids=CASES)

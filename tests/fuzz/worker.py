@@ -32,6 +32,8 @@ SYMBOLS = {
 }
 SYMBOLS |= dict.fromkeys(("network", "filters", "units"), "layer")
 """What stands for an argument in the messages of `jcnn.geometry`, and of a network."""
+MANY = 10**7
+"""A result of so many numbers was asked for, and takes its time."""
 RAISE = dis.opmap["RAISE_VARARGS"]
 
 
@@ -52,6 +54,8 @@ def outcome(name: str, kinds: dict[str, str]) -> tuple[str, str]:
         result = jax.block_until_ready(call(**changed))
     except Exception as error:  # noqa: BLE001 (whatever it is, it is what is asked about)
         return judge(error, list(kinds))
+    if (numbers := sum(leaf.size for leaf in jax.tree.leaves(result) if isinstance(leaf, jax.Array))) > MANY:
+        return "ok", f"{numbers:,} numbers"
     if not NOT_FINITE & set(kinds.values()) and (what := insane(result)):
         return "obscure", what
     return "ok", ""
