@@ -102,7 +102,9 @@ _PLAIN = (
     _normal("a wide image", (4, 10), (2, 3), (1, 3, 2), 1),
     _normal("one wide example", (4, 8), (2, 3), (1, 2, 3), 1, bias=True),
     _normal("more examples and channels than pixels", (2, 3), (2, 2), (1, 4, 5), 4),
+    _normal("more examples than positions", (3, 3), (2, 2), (1, 2, 2), 3),
     _normal("a filter taller than the image is wide", (6, 2), (4, 2), (1, 2, 3), 1),
+    _normal("a filter wider than the image is tall", (2, 6), (2, 4), (1, 3, 2), 1),
     _normal("a 1×1 filter", (3, 4), (1, 1), (1, 3, 2), 2),
     _normal("a 5×5 filter", (6, 7), (5, 5), (1, 2, 2), 2),
 )
@@ -126,7 +128,7 @@ _PADDINGS = (
     _normal("padding 2 on a square image", (5, 5), (3, 3), (1, 2, 2), 2, {"padding": 2}),
     _normal("padding 2 of a 5×3 filter", (6, 3), (5, 3), (1, 1, 2), 2, {"padding": 2}),
     _normal("padding 3 of a 5×5 filter", (4, 4), (5, 5), (1, 2, 1), 1, {"padding": 3}),
-    _normal("padding 2, a filter larger than the image", (3, 3), (5, 5), (1, 2, 1), 1, {"padding": 2}),
+    _normal("padding 1, a filter larger than the image", (3, 3), (5, 5), (1, 2, 1), 1, {"padding": 1}),
     _normal("padding as large as the filter", (4, 3), (2, 2), (1, 2, 3), 2, {"padding": 2}),
     _normal("padding beyond the filter", (3, 4), (1, 1), (1, 2, 2), 2, {"padding": 1}),
     _normal("padding far beyond the filter", (3, 3), (2, 2), (1, 1, 2), 1, {"padding": 4}),
@@ -142,10 +144,12 @@ _PADDINGS_AND_STRIDES = (
     _normal("padding 2, stride 2", (6, 5), (5, 4), (1, 1, 2), 2, {"padding": 2, "stride": 2}),
     _normal("padding 2, stride 3", (7, 8), (5, 5), (1, 2, 1), 2, {"padding": 2, "stride": 3}),
     _normal("padding 3, stride 2", (4, 5), (2, 2), (1, 2, 3), 1, {"padding": 3, "stride": 2}),
+    _normal("padding 4, stride 4", (3, 3), (3, 3), (1, 1, 2), 1, {"padding": 4, "stride": 4}),
     _normal("padding 3, stride 2 of a 5×5 filter", (5, 5), (5, 5), (1, 2, 1), 1, {"padding": 3, "stride": 2}),
 )
 _OTHER_OPTIONS = (
     _normal("dilation 2", (6, 7), (3, 2), (1, 2, 3), 2, {"dilation": 2}),
+    _normal("dilation 3 of a 2×2 filter", (6, 5), (2, 2), (1, 1, 2), 2, {"dilation": 3}),
     _normal("dilation 3 of a square filter", (8, 7), (3, 3), (1, 2, 1), 2, {"dilation": 3}),
     _normal("more dilation along the first axis", (8, 4), (3, 2), (1, 1, 2), 2, {"dilation": (3, 1)}),
     _normal("more dilation along the second axis", (4, 8), (2, 3), (1, 1, 2), 2, {"dilation": (1, 3)}),
@@ -168,8 +172,8 @@ _OTHER_OPTIONS = (
     _normal("four paddings, the other two none", (3, 3), (5, 5), (1, 2, 1), 2, {"padding": ((4, 0), (0, 4))}),
     _normal("same padding", (5, 6), (3, 4), (1, 2, 3), 2, {"padding": "same"}),
     _normal("same padding and stride", (7, 6), (3, 2), (1, 2, 3), 2, {"padding": "same", "stride": 2}),
-    _normal("same padding and strides", (5, 6), (4, 2), (1, 2, 4), 2, {"padding": "same", "stride": (3, 1)}),
-    _normal("same padding that is none", (6, 4), (2, 2), (1, 1, 2), 2, {"padding": "same", "stride": 2}),
+    _normal("same padding and strides", (5, 4), (3, 5), (1, 2, 4), 2, {"padding": "same", "stride": (3, 2)}),
+    _normal("same padding that is none", (6, 4), (1, 1), (1, 1, 2), 2, {"padding": "same", "stride": 2}),
     _normal("same padding and dilation", (7, 8), (3, 3), (1, 1, 2), 2, {"padding": "same", "dilation": (1, 2)}),
 )
 _OTHER_RANKS = (
