@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jcnn.geometry import is_traced, shown, wrong
+from jcnn.geometry import LIMIT, is_traced, shown, wrong
 
 AnyArray = Array | np.ndarray
 """What every operation takes."""
@@ -82,6 +82,8 @@ def _array(name: str, value: Any, dtypes: Sequence[str], fix: str = "", quiet: S
         if _gone(value):
             raise ValueError(f"{name} was deleted or donated: expected an array that still holds its numbers")
         return value
+    if value.size > LIMIT:
+        raise ValueError(f"{name} has shape {value.shape}, {value.size:,} elements: expected at most {LIMIT:,} at once")
     # JAX takes no array of the other byte order, and knows no subclass.
     value = np.asarray(value, value.dtype.newbyteorder("="))
     kept = jax.dtypes.canonicalize_dtype(value.dtype)

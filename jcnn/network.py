@@ -222,16 +222,19 @@ def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, 
 def _parameters(step: Trace, given: Any, x: Array) -> dict[str, Array]:
     """The parameters of one layer, of the names, shapes and dtype that it takes."""
     where, shapes = f"params[{step.number - 1}]", step.layer.parameter_shapes(step.input_shape)
-    takes = f"takes {', '.join(shapes) or 'none'} for its input {step.input_shape}"
-    whose = f"layer {step.number}, {step.layer!r}, {takes}, x being of shape {x.shape}"
+
+    def whose() -> str:
+        takes = f"takes {', '.join(shapes) or 'none'} for its input {step.input_shape}"
+        return f"layer {step.number}, {step.layer!r}, {takes}, x being of shape {x.shape}"
+
     if not isinstance(given, Mapping) or set(given) != set(shapes):
         has = f"has {', '.join(map(str, given)) or 'none'}" if isinstance(given, Mapping) else f"is {geometry.shown(given)}"
-        raise NetworkError(f"{where} {has}: {whose}")
+        raise NetworkError(f"{where} {has}: {whose()}")
     parameters = {}
     for name, shape in shapes.items():
         parameter = arguments.numeric(f"{where}[{name!r}]", given[name])
         if parameter.shape != shape:
-            raise NetworkError(f"{where}[{name!r}] has shape {parameter.shape}: expected {shape}; {whose}")
+            raise NetworkError(f"{where}[{name!r}] has shape {parameter.shape}: expected {shape}; {whose()}")
         arguments.same_dtype(x=x, **{f"{where}[{name!r}]": parameter})
         parameters[name] = parameter
     return parameters

@@ -130,3 +130,15 @@ def test_the_dilation_of_a_single_tap_is_of_no_consequence(formulation: Any) -> 
     np.testing.assert_array_equal(jcnn.conv(X, w, dilation=LIMIT, formulation=formulation), expected)
     for ours, plain in zip(jcnn.conv_backward(expected, X, w, dilation=LIMIT), jcnn.conv_backward(expected, X, w), strict=True):
         np.testing.assert_array_equal(ours, plain)
+
+
+def test_arrays_of_too_many_numbers_are_refused_before_they_are_copied() -> None:
+    huge = np.broadcast_to(np.float32(0), (10**4, 10**4, 10**4))
+    for call in (lambda: jcnn.relu(huge), lambda: jcnn.dense(np.ones((2, 3), np.float32), huge)):
+        with pytest.raises(ValueError, match=r"1,000,000,000,000 elements: expected at most 2,147,483,647"):
+            call()
+
+
+def test_too_many_patches_are_refused() -> None:
+    with pytest.raises(jcnn.GeometryError, match=r"the patches .* elements: expected at most .*; take formulation='lax'"):
+        jcnn.conv(np.ones((1, 3, 3, 1)), np.ones((3, 3, 1, 1)), padding=20000, formulation="im2col")

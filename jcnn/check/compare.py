@@ -19,6 +19,7 @@ from jcnn.check.known import Known, known_call
 from jcnn.check.precision import double_precision
 from jcnn.check.report import Report, Row, Verdict, Witness, Worst, worst_verdict
 from jcnn.check.slopes import function_of
+from jcnn.check.systematic import direction
 from jcnn.check.witnesses import witnesses_of
 
 
@@ -36,7 +37,8 @@ def compare(
 
     An element agrees if it is off by no more than rounding explains: 6n·u times the root mean square of its terms, n the number
     of outputs it sums over at the most (rounding errors of either sign partly cancel, Higham & Mary 2019), the mean square
-    measured with random signs for dy; plus what computing the same gradient in float32 loses, times 2⁻²⁹ · 32.
+    measured with random signs for dy; plus what computing the same gradient in float32 loses, times 2⁻²⁹ · 32. Even errors so
+    small are no rounding where they all point the same way: along the gradient itself, or to one side.
 
     JAX's gradient is a witness, not the judge: where the definition (for operations of ours), forward mode or differences speak
     against it, `autodiff` of the report is "wrong", they take its place, and the diagnosis says who is right.
@@ -108,7 +110,10 @@ def _held_against(
             rows.append(Row("", "agrees", name, np.nan, np.nan, np.nan, np.nan, remark="not given, not compared"))
             continue
         judged = judge("", name, right, leaf, precisions, whole=True)
-        rows.append(judged.row)
+        row = judged.row
+        if row.verdict in {"agrees", "rounding"} and (pointing := direction(name, right, leaf, precisions)):
+            row = row._replace(verdict="bug", remark=pointing)
+        rows.append(row)
         coarsest = max(coarsest, judged.precision, key=precisions.index)
     verdict = worst_verdict([row.verdict for row in rows])
     absent = [number for number, leaf in enumerate(got) if leaf is None]

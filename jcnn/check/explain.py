@@ -79,7 +79,7 @@ def _of_candidate(
     sentences = []
     for row, right, leaf in zip(rows, expected, got, strict=True):
         if row.verdict == "bug" and leaf is not None:
-            sentences.append(f"{row.leaf} {resemblance(right.value, leaf)}.")
+            sentences.append(row.remark or f"{row.leaf} {resemblance(right.value, leaf)}.")
     return " ".join(sentences), ()
 
 

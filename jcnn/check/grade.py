@@ -15,7 +15,7 @@ from jcnn.check.interrupts import interrupts
 from jcnn.check.isolated import MEMORY, TIMEOUT, Limits, Place, Run, run
 from jcnn.check.judge import judge
 from jcnn.check.kinds import Expected, Kind, expected_of, kind_of
-from jcnn.check.least import too_few
+from jcnn.check.least import LEFT_TO_OTHERS, too_few
 from jcnn.check.outcome import Outcome, ask, cleaned, name_of, perform, signature_of
 from jcnn.check.picture import picture
 from jcnn.check.precision import double_precision
@@ -127,10 +127,10 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
 
 
 def _without_other_ranks(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """A candidate made for images only is graded on images."""
+    """A candidate that raises wherever there is something of `LEFT_TO_OTHERS` is graded on the rest."""
     found: dict[str, list[int]] = {}
     for number, case in enumerate(cases):
-        for feature in ("1 spatial axis", "3 spatial axes"):
+        for feature in LEFT_TO_OTHERS:
             if feature in case.features:
                 found.setdefault(feature, []).append(number)
     others = set().union(*found.values()) if found else set()
@@ -223,7 +223,7 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
     failed = [any(row.verdict != "agrees" for row in entry.rows) for entry in graded]
     where = pattern([entry.case for entry in graded], failed)
     if problem:
-        return "bug", f"{problem} {where}" if not all(failed) else problem, ()
+        return "bug", f"{problem.rstrip('.')}. {where}" if not all(failed) else problem, ()
     shape = next((row.remark for entry in graded for row in entry.rows if row.remark), None)
     if shape:
         return "bug", f"{shape}. {where}", ()

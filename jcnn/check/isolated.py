@@ -23,10 +23,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jcnn import arguments
 from jcnn.check.candidate_process import pack
 from jcnn.check.cases import Case
 from jcnn.check.kinds import Kind
 from jcnn.check.outcome import MOST_NUMBERS, Outcome, ask, cleaned
+from jcnn.geometry import wrong
 
 TIMEOUT = 10.0
 """Seconds for each case."""
@@ -77,7 +79,7 @@ class Limits(NamedTuple):
     def check(self) -> None:
         """Raises a ValueError where one is no number above 0."""
         for name, value, unit in (("timeout", self.timeout, "seconds"), ("memory", self.memory, "GiB")):
-            if not (0 < value < math.inf):
+            if arguments.number(name, value) <= 0:
                 raise ValueError(f"{name}={value}: expected {unit} above 0")
 
 
@@ -99,6 +101,8 @@ class Place(NamedTuple):
         Raises:
             ValueError: it is neither, or there is no such file.
         """
+        if not isinstance(place, str):
+            raise TypeError(wrong("place", place, "package.module:function or path/to/file.py:function"))
         module, colon, function = place.rpartition(":")
         if not colon or not module or not function:
             raise ValueError(f"{place!r}: expected package.module:function or path/to/file.py:function")

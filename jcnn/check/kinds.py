@@ -279,7 +279,7 @@ def kind_of(name: str) -> Kind:
     Raises:
         ValueError: there is none.
     """
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         raise ValueError(f"kind={name!r}: expected one of {', '.join(KINDS)}")
     return _build(name)
 

@@ -8,6 +8,9 @@ from jcnn.check.cases import Case
 from jcnn.check.kinds import Kind
 from jcnn.check.outcome import Outcome
 
+LEFT_TO_OTHERS = ("1 spatial axis", "3 spatial axes", "spatial axes before the channels", "more axes", "soft labels")
+"""Features that a candidate need not know: it may be made for images, for one vector an example or for class numbers alone."""
+
 # Of images: examples, height, width, channels. Of all else: examples and numbers.
 _ON_IMAGES = ("conv", "locally_connected", "flatten", "max_pool", "avg_pool", "global_")
 _IMAGE_AXES, _OTHER_AXES = 4, 2
@@ -22,7 +25,12 @@ def is_least(kind: Kind, case: Case) -> bool:
     axes = case.args.get("x", first).ndim
     usual = axes == _IMAGE_AXES if kind.name.startswith(_ON_IMAGES) else axes <= _OTHER_AXES
     plain = all(name in _PLAIN_OPTIONS for name in case.options)
-    return usual and plain and all(type(value) is int for value in (*sizes, *case.options.values()))
+    return (
+        usual
+        and plain
+        and case.features.isdisjoint(LEFT_TO_OTHERS)
+        and all(type(value) is int for value in (*sizes, *case.options.values()))
+    )
 
 
 def too_few(kind: Kind, outcomes: Sequence[Outcome]) -> str | None:

@@ -202,5 +202,7 @@ def message_of(error: BaseException) -> str:
 
 def cleaned(text: str, longest: int = _LONGEST) -> str:
     """Text of a candidate as it may be printed: short, and without control characters or halves of characters."""
-    kept = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in {"Cc", "Cs"} else c for c in text[: longest + 1])
+    kept = "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in text[: longest + 1]
+    )
     return kept if len(kept) <= longest else kept[:longest] + "…"

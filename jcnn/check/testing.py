@@ -7,10 +7,11 @@ A function itself may be given too; it then runs in pytest's own process, which 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from jcnn.check.grade import grade, grade_file
 from jcnn.check.report import Report, Verdict
+from jcnn.geometry import choice
 
 
 def assert_grades(
@@ -31,6 +32,8 @@ def assert_grades(
         ValueError: as `grade` and `grade_file`.
         TypeError: as `grade`.
     """
+    for verdict in allow:
+        choice("allow", verdict, get_args(Verdict))
     __tracebackhide__ = True  # pytest shows the caller's line, not this one
     report = grade_file(candidate, kind) if isinstance(candidate, str) else grade(candidate, kind)
     if report.verdict not in allow:

@@ -1,5 +1,6 @@
 """The public convolution: arguments checked once, then handed to a formulation and a gradient rule."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal, get_args
@@ -98,6 +99,9 @@ def conv(
     formulation = geometry.choice("formulation", formulation, forms)
     if formulation in ("taps", "im2col"):
         window.unroll("formulation='lax'")
+    if formulation == "im2col":
+        patches = (x.shape[0], *window.output_shape(x.shape[1:-1]), math.prod(window.size), x.shape[-1])
+        geometry.countable(f"the patches of x and w, for {window},", patches, fix="; take formulation='lax'")
     if formulation == "toeplitz":
         check_entries(x.shape[1:-1], x.shape[-1], w.shape[-1], window)
     forward = partial(rounded_at_end, partial(_forward, forms[formulation], window, groups))

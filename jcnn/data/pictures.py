@@ -41,6 +41,10 @@ def read_picture(path: Path, input_shape: tuple[int, ...]) -> Picture:
     """
     height, width, channels = input_shape
     pixels, frames = _read(path, channels)
+    tall, wide = _framed(pixels, height / width)
+    if tall * wide > MAX_PIXELS:
+        size = f"{pixels.shape[1]}×{pixels.shape[0]}"
+        raise PictureError(f"{path} is too narrow: {size} pixels would be {wide}×{tall} in the proportions of {width}×{height}")
     notes = {
         "inverted (bright border)": channels == 1 and float(_border(pixels).mean()) > 127,
         "blank: one colour everywhere": bool((pixels == pixels[0, 0]).all()),
@@ -111,11 +115,17 @@ def _border(pixels: np.ndarray) -> np.ndarray:
 def _frame(pixels: np.ndarray, proportion: float, colour: np.ndarray) -> np.ndarray:
     """Pixels in the middle of the smallest frame of the given height over width."""
     height, width, _ = pixels.shape
-    tall, wide = max(height, round(width * proportion)), max(width, round(height / proportion))
+    tall, wide = _framed(pixels, proportion)
     framed = np.broadcast_to(colour, (tall, wide, pixels.shape[-1])).copy()
     top, left = (tall - height) // 2, (wide - width) // 2
     framed[top : top + height, left : left + width] = pixels
     return framed
+
+
+def _framed(pixels: np.ndarray, proportion: float) -> tuple[int, int]:
+    """Height and width of the smallest frame of the given height over width."""
+    height, width, _ = pixels.shape
+    return max(height, round(width * proportion)), max(width, round(height / proportion))
 
 
 def _filter(image: Image.Image, height: int, width: int) -> Image.Resampling:

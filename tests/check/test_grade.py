@@ -328,3 +328,38 @@ def test_a_candidate_that_answers_no_question() -> None:
     report = grade(Silent(), "relu")
     assert report.verdict == "bug"
     assert report.diagnosis == "It raises SystemExit: 0"
+
+
+def dense_of_vectors(dy: Array, x: Array, w: Array) -> Any:
+    return dy @ w.T, x.T @ dy, dy.sum(0)
+
+
+def cross_entropy_of_class_numbers(dy: Array, logits: Array, labels: Array) -> Array:
+    e = np.exp(logits - logits.max(-1, keepdims=True))
+    p = e / e.sum(-1, keepdims=True)
+    p[np.arange(len(labels)), labels] -= 1
+    return p * dy[:, None]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "kind", "left_out"),
+    [
+        (dense_of_vectors, "dense_backward", "spatial axes before the channels"),
+        (cross_entropy_of_class_numbers, "softmax_cross_entropy_backward", "soft labels"),
+    ],
+)
+def test_textbook_shapes_are_enough(candidate: Any, kind: str, left_out: str) -> None:
+    """One vector an example and one class number: the rest is left out, and the report says so."""
+    report = grade(candidate, kind)
+    assert report.verdict in {"agrees", "rounding"}
+    assert any(left_out in text for text in report.left_out)
+    assert grade(lambda *args: tuple(2 * leaf for leaf in np.atleast_1d(candidate(*args))), kind).verdict == "bug"
+
+
+def test_unusable_names_are_refused() -> None:
+    unusable: Any = ["relu"]
+    for kind in (unusable, {}, "reul"):
+        with pytest.raises(ValueError, match="kind="):
+            grade(np.abs, kind)
+    with pytest.raises(ValueError, match="allow='agress'"):
+        assert_grades(np.abs, "relu", allow=("agress",))  # pyright: ignore[reportArgumentType]

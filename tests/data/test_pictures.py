@@ -100,3 +100,10 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | str | Non
         path.write_bytes(content)
     with pytest.raises(PictureError, match=rf"{path.name}.*{message}"):
         read_picture(path, GREY)
+
+
+@pytest.mark.parametrize("size", [(20000, 1), (1, 20000)])
+def test_what_is_too_narrow_is_refused_before_it_is_framed(tmp_path: Path, size: tuple[int, int]) -> None:
+    """A frame in a network's proportions may be far larger than the image."""
+    with pytest.raises(PictureError, match=r"image\.png is too narrow: .* pixels would be 20000×20000"):
+        read_picture(stored(tmp_path, Image.new("L", size)), GREY)
