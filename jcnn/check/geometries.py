@@ -128,7 +128,7 @@ _PADDINGS = (
     _normal("padding 2 on a square image", (5, 5), (3, 3), (1, 2, 2), 2, {"padding": 2}),
     _normal("padding 2 of a 5×3 filter", (6, 3), (5, 3), (1, 1, 2), 2, {"padding": 2}),
     _normal("padding 3 of a 5×5 filter", (4, 4), (5, 5), (1, 2, 1), 1, {"padding": 3}),
-    _normal("padding 1, a filter larger than the image", (3, 3), (5, 5), (1, 2, 1), 1, {"padding": 1}),
+    _normal("padding 1, a filter larger than the image", (3, 3), (5, 5), (1, 2, 2), 1, {"padding": 1}),
     _normal("padding as large as the filter", (4, 3), (2, 2), (1, 2, 3), 2, {"padding": 2}),
     _normal("padding beyond the filter", (3, 4), (1, 1), (1, 2, 2), 2, {"padding": 1}),
     _normal("padding far beyond the filter", (3, 3), (2, 2), (1, 1, 2), 1, {"padding": 4}),
