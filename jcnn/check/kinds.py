@@ -221,6 +221,7 @@ _LINEAR: dict[str, tuple[tuple[str, ...], Callable[[], tuple[Case, ...]]]] = {
 """The operations that are linear in every array: their outputs and cases."""
 
 
+@lru_cache
 def _build(name: str) -> Kind:
     base, back = name.removesuffix("_backward"), name.endswith("_backward")
     leaf = ("dx",) if back else ("y",)
@@ -272,7 +273,6 @@ KINDS = (
 """Every name that `grade` takes."""
 
 
-@lru_cache
 def kind_of(name: str) -> Kind:
     """The kind of that name.
 
