@@ -43,6 +43,6 @@ def locally_connected_cases(kind: str) -> tuple[Case, ...]:
 
 
 def _twins(found: Sequence[Case]) -> list[Case]:
-    """Those of the first case of any numbers that needs no options."""
-    plain = next(case for case in found if not case.whole and not case.options)
+    """Those of a case that every candidate takes."""
+    plain = next(case for case in found if case.name == "any numbers, one square example")
     return scaled(plain, *([name] for name in plain.args))

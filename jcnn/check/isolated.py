@@ -5,7 +5,7 @@ cannot reach the verdict, which is found here, from numbers. What it sends is re
 text is checked before anything is made of it.
 
 It is no sandbox: the candidate runs with the rights of who grades it, and may read, write and import what they may, jcnn's own
-functions too.
+functions too; who attacks other processes can stop the grader's.
 """
 
 import inspect

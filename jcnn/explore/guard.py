@@ -70,6 +70,8 @@ class Guard:
             return _said(403, "this page answers to no other page")
         if not secrets.compare_digest(token.encode(), self._token.encode()):
             return _said(403, "open the whole address that `jcnn explore` printed: the long word in it is the key")
+        if scope["type"] == "websocket" and place not in STREAMS:
+            return _said(404, "this page has no other stream")  # marimo has, for editors; nobody counts those
         if "transfer-encoding" in headers or not size.isdecimal() or int(size) > self._largest:
             return _said(413, f"expected a request of at most {self._largest:,} bytes that says its size")
         if self._taken >= self._sessions and place in ("", *STREAMS):

@@ -61,16 +61,24 @@ def open_page(port: int, *, browser: bool, tell: Callable[[str], None]) -> NoRet
 
 def bound(port: int) -> socket.socket:
     """A socket of this machine at the port, or at any free one if 0 and the usual one is taken."""
-    place = socket.socket()
-    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        place.bind((HOST, port or PORT))
+        return _listening(port or PORT)
     except OSError as error:
         if port or error.errno != errno.EADDRINUSE:
-            place.close()
             why = f"port {port or PORT} cannot be had: {error.strerror}; give another with --port, or none for one that is free"
             raise OSError(error.errno, why) from error
-        place.bind((HOST, 0))
+    return _listening(0)
+
+
+def _listening(port: int) -> socket.socket:
+    place = socket.socket()
+    try:
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind((HOST, port))
+        place.listen()  # until somebody listens, several may be bound to one port
+    except OSError:
+        place.close()
+        raise
     return place
 
 

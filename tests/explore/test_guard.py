@@ -141,6 +141,12 @@ def test_strangers_are_refused(served: Served, path: str, headers: dict[str, str
     assert served.kernels() == 0
 
 
+@pytest.mark.parametrize("place", ["ws_sync?session_id=s_x", "terminal/ws", "lsp/pylsp"])
+def test_there_is_one_kind_of_stream(served: Served, place: str) -> None:
+    assert served.answer(f"/TOKEN/{place}", SOCKET).status == 404
+    assert served.kernels() == 0
+
+
 @pytest.mark.parametrize("place", ["api/kernel/set_ui_element_value", "sse?session_id=s_stranger", "api/status", "health"])
 @pytest.mark.parametrize("token", ["", "/WRONG"])
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])

@@ -36,3 +36,8 @@ def test_any_free_port_in_place_of_the_usual_one(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(serve, "PORT", other.getsockname()[1])
         with serve.bound(0) as place:
             assert place.getsockname()[1] not in (0, serve.PORT)
+
+
+def test_two_at_once_do_not_share_a_port() -> None:
+    with serve.bound(0) as one, serve.bound(0) as other:
+        assert one.getsockname() != other.getsockname()
