@@ -15,10 +15,13 @@ import numpy as np
 UNIT = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 """u, half the distance from 1 to the next number, finest first."""
 
+LARGEST = {"float64": 2.0**1023, "float32": 2.0**127, "float16": 2.0**15, "bfloat16": 2.0**127}
+"""Numbers above twice this are infinite."""
+
 _SMALLEST = {"float64": 2.0**-1074, "float32": 2.0**-149, "float16": 2.0**-24, "bfloat16": 2.0**-133}
 
 # What is off by more than this part of the terms is no longer called rounding, however long the sum.
-_LARGEST = {"float64": 1e-8, "float32": 1e-3, "float16": 5e-3, "bfloat16": 4e-2}
+_MOST = {"float64": 1e-8, "float32": 1e-3, "float16": 5e-3, "bfloat16": 4e-2}
 
 # Beside the n additions of a term: its factors may have been rounded when they were stored, then the product, then the result.
 _ROUNDINGS_BESIDE = 4
@@ -46,7 +49,7 @@ def bound(
         An array of the shape of `terms`.
     """
     total = np.asarray(count, np.float64) + _ROUNDINGS_BESIDE
-    part = np.minimum(factor * gamma(total, precision), min(factor, 4.0) * _LARGEST[precision])
+    part = np.minimum(factor * gamma(total, precision), min(factor, 4.0) * _MOST[precision])
     limit = part * terms + underflow(count, precision)
     return np.full(np.shape(limit), limit.max()) if whole and np.size(limit) else limit
 

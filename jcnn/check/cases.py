@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jcnn.check import reference, walking
-from jcnn.check.geometries import GEOMETRIES, Geometry
+from jcnn.check.combinations import INSTEAD, combined
+from jcnn.check.geometries import GEOMETRIES, LARGE, Geometry
 from jcnn.geometry import span, spatial_axes
 from jcnn.window import parse_window
 
@@ -44,6 +45,8 @@ def values_of(kind: str, shape: Sequence[int], name: str) -> Array:
     rng = np.random.default_rng([zlib.crc32(name.encode()), *shape])
     if kind == "normal":
         return rng.normal(size=shape)
+    if kind == "far below 0":
+        return far_below_zero(rng.normal(size=shape))
     if kind == "zeros":
         return np.zeros(shape)
     if kind == "ties":
@@ -61,16 +64,21 @@ def scaled(case: Case, *groups: Sequence[str]) -> list[Case]:
 
     Args:
         case: with any numbers.
-        *groups: names of arrays that are small together in a twin of their own; in the last all of them are tiny.
+        *groups: names of arrays that are small, and large, together in twins of their own; in another all of them are tiny.
     """
     everything = [name for group in groups for name in group]
     if not everything:
         return []
-    changes = [*((f"a small {' and '.join(group)}", 2.0**-12, group) for group in groups), ("all tiny", 2.0**-24, everything)]
+    changes = [
+        *((f"a large {' and '.join(group)}", LARGE, group) for group in groups),
+        *((f"a small {' and '.join(group)}", -12, group) for group in groups),
+        ("all tiny", -24, everything),
+    ]
     made = []
-    for title, scale, changed in changes:
+    for title, exponent, changed in changes:
+        scale = 2.0**exponent
         args = {name: value * scale if name in changed else value for name, value in case.args.items()}
-        name, features = f"any numbers, {title}", case.features | {"small numbers"}
+        name, features = f"any numbers, {title}", case.features | {"small numbers" if exponent < 0 else "large numbers"}
         made.append(case._replace(name=name, args=args, features=features, twin=case.name))
     return made
 
@@ -112,14 +120,15 @@ def _features(geometry: Geometry) -> frozenset[str]:
     if geometry.values == "normal":
         found.add("numbers that are not whole")
     if geometry.twin:
-        found.add("small numbers")
+        found.add("small numbers" if geometry.scale < 1 else "large numbers")
     return frozenset(found)
 
 
 def conv_cases(kind: str) -> tuple[Case, ...]:
-    """The cases of conv, convolve, conv_transpose and conv_backward."""
+    """The cases of conv, convolve, conv_transpose and conv_backward; of what has options of its own with these."""
     made_of = {"conv_backward": {"dy", "x", "w"}, "conv_transpose": {"dy", "w"}}.get(kind, {"x", "w"})
-    return tuple(_conv_case(kind, geometry) for geometry in GEOMETRIES if _differs(geometry, made_of))
+    together = combined(kind if kind in INSTEAD else "conv")
+    return tuple(_conv_case(kind, geometry) for geometry in (*GEOMETRIES, *together) if _differs(geometry, made_of))
 
 
 def _differs(geometry: Geometry, made_of: set[str]) -> bool:
@@ -165,13 +174,25 @@ def _drawn(geometry: Geometry, part: str, values: str, shape: Sequence[int]) -> 
     return scale * values_of(values, shape, part + (geometry.twin or geometry.name))
 
 
+def far_below_zero(x: Array) -> Array:
+    """Numbers near −2²⁴, with all their digits: there no maximum may start at or be padded with, say, −1e6."""
+    return (x - 8.0) * 2.0**21
+
+
+_FAR_BELOW_ZERO = {
+    "any numbers, padding 1 of a 2×2 filter",
+    "any numbers, one axis, padding 2",
+    "any numbers, a square filter on a square image",
+}
+
+
 def pool_cases(kind: str) -> tuple[Case, ...]:
     """The cases of pooling and its backward: windows that all see the input, maxima alone except where they shall tie."""
     return tuple(_pool_cases(kind))
 
 
 def _pool_cases(kind: str) -> Iterator[Case]:
-    for geometry in GEOMETRIES:
+    for geometry in (*GEOMETRIES, *combined("pool")):
         if "groups" in geometry.options or not _differs(geometry, {"dy", "x"} if kind.endswith("backward") else {"x"}):
             continue
         window = walking.walk(geometry.sizes, geometry.window, {"stride": None, **geometry.options})
@@ -195,6 +216,9 @@ def _pool_cases(kind: str) -> Iterator[Case]:
         args = {**gradient, "x": x, "window": size}
         exact = values != "normal" and not average
         yield Case(geometry.name, args, dict(geometry.options), features, exact, geometry.twin)
+        if not average and geometry.name in _FAR_BELOW_ZERO:
+            name, below = f"{geometry.name}, far below 0", {**args, "x": far_below_zero(x)}
+            yield Case(name, below, dict(geometry.options), features | {"large numbers"}, exact)
         if average and "padding" in features:
             counted = {**geometry.options, "count_padding": True}
             yield Case(f"{geometry.name}, counted", args, counted, features | {"count_padding"}, exact, geometry.twin)
@@ -215,16 +239,19 @@ def global_cases(kind: str) -> tuple[Case, ...]:
         ("any numbers, a tall map", (2, 5, 3, 4), "normal"),
         ("any numbers, square maps", (3, 3, 3, 3), "normal"),
         ("any numbers, one example", (1, 2, 4, 2), "normal"),
+        ("far below 0", (2, 3, 4, 3), "far below 0"),
         ("one large map", (2, 17, 19, 4), "normal"),
     ):
         x = values_of(values, shape, "x" + name)
+        normal = values in {"normal", "far below 0"}
         features = {"more than one example"} if shape[0] > 1 else set()
         features |= {spatial_axes(len(shape) - 2)} if len(shape) != 4 else set()
         features |= {"ties"} if values in {"zeros", "ties"} and "max" in kind else set()
-        features |= {"numbers that are not whole"} if values == "normal" else set()
-        dy = values_of("normal" if values == "normal" else "whole", (shape[0], shape[-1]), "dy" + name)
+        features |= {"numbers that are not whole"} if normal else set()
+        features |= {"large numbers"} if values == "far below 0" else set()
+        dy = values_of("normal" if normal else "whole", (shape[0], shape[-1]), "dy" + name)
         args = {"dy": dy, "x": x} if kind.endswith("backward") else {"x": x}
-        found.append(Case(name, args, {}, frozenset(features), values != "normal" and "max" in kind))
+        found.append(Case(name, args, {}, frozenset(features), not normal and "max" in kind))
         if name == "any numbers, a tall map":
             found += scaled(found[-1], *([name] for name in args))
     return tuple(found)

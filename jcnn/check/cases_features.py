@@ -14,14 +14,17 @@ def maxout_cases(kind: str) -> tuple[Case, ...]:
         ("a layer at every pixel", (2, 3, 2, 6), 2, "distinct"),
         ("zeros", (2, 6), 3, "zeros"),
         ("ties", (4, 3, 6), 3, "ties"),
+        ("far below 0", (4, 6), 2, "far below 0"),
         ("any numbers", (5, 12), 4, "normal"),
     ):
         x = values_of(values, shape, "x" + title)
-        dy = values_of("normal" if values == "normal" else "whole", (*shape[:-1], shape[-1] // pieces), "dy" + title)
+        normal = values in {"normal", "far below 0"}
+        dy = values_of("normal" if normal else "whole", (*shape[:-1], shape[-1] // pieces), "dy" + title)
         gradient = {"dy": dy} if kind.endswith("backward") else {}
         features = {"ties"} if values in {"zeros", "ties"} and pieces > 1 else set()
         features |= {"spatial axes before the channels"} if len(shape) > 2 else set()
-        found.append(Case(title, {**gradient, "x": x, "pieces": pieces}, {}, frozenset(features), values != "normal"))
+        features |= {"large numbers"} if values == "far below 0" else set()
+        found.append(Case(title, {**gradient, "x": x, "pieces": pieces}, {}, frozenset(features), not normal))
     return (*found, *scaled(found[-1], *([name] for name in (*gradient, "x"))))
 
 

@@ -21,6 +21,7 @@ def dense_cases(kind: str) -> tuple[Case, ...]:
         ("any numbers, all sizes alike", (4,), 4, 4, True, "normal"),
         ("any numbers, more outputs than inputs", (3,), 2, 6, False, "normal"),
         ("any numbers, at every pixel", (2, 3, 2), 3, 2, True, "normal"),
+        ("any numbers, many examples", (33,), 2, 3, True, "normal"),
         ("one large layer", (16,), 200, 30, True, "normal"),
     ):
         x = values_of(values, (*batch, c_in), "x" + name)
@@ -43,10 +44,17 @@ def _with_zeros(x: np.ndarray) -> np.ndarray:
     return np.where(np.arange(x.shape[-1]) == x.shape[-1] - 1, 0.0, x)
 
 
+_PARAMETERS = {
+    "leaky_relu": ("slope", {"another parameter": 0.2, "a slope above 1": 1.5, "a negative slope": -0.75}),
+    "elu": ("alpha", {"another parameter": 0.5, "an alpha above 1": 2.5}),
+}
+"""The parameter of an activation, and some values of it."""
+
+
 def activation_cases(kind: str) -> tuple[Case, ...]:
     """The cases of the activations."""
     base = kind.removesuffix("_backward")
-    parameter = {"leaky_relu": ("slope", 0.2), "elu": ("alpha", 0.5)}.get(base)
+    name, parameters = _PARAMETERS.get(base, ("", {}))
     signs = np.array([-2.0, -1.0, 1.0, 2.0, 3.0])
     found = []
     for title, x, options, features in (
@@ -57,16 +65,13 @@ def activation_cases(kind: str) -> tuple[Case, ...]:
         ("any numbers", values_of("normal", (3, 4, 2), title_seed := "x" + base), {}, {"more than two axes"}),
         ("any numbers, many", 3 * values_of("normal", (6, 9), title_seed), {}, {"more than one example"}),
         ("large numbers", np.array([[-800.0, -40.0, -20.0, 20.0, 40.0, 800.0]]), {}, {"large numbers"}),
-        (
-            "another parameter",
-            _with_zeros(values_of("normal", (4, 5), title_seed)),
-            dict([parameter] if parameter else []),
-            {"a parameter"},
+        ("numbers of millions", np.array([[-3e6, -2e6, 2e6, 3e6]]), {}, {"large numbers"}),
+        *(
+            (title, _with_zeros(values_of("normal", (4, 5), title_seed)), {name: value}, {"a parameter"})
+            for title, value in parameters.items()
         ),
     ):
-        if title == "another parameter" and not parameter:
-            continue
-        values = "normal" if title.startswith("any numbers") or title == "another parameter" else "whole"
+        values = "normal" if title.startswith("any numbers") or title in parameters else "whole"
         dy = {"dy": values_of(values, x.shape, "dy" + title)} if kind.endswith("backward") else {}
         found.append(Case(title, {**dy, "x": x}, options, frozenset(features), whole=False))
         if title == "any numbers, many":
@@ -86,6 +91,8 @@ def softmax_cases(kind: str) -> tuple[Case, ...]:
         ("any numbers", values_of("normal", (5, 4), "softmax")),
         ("as many examples as classes", values_of("normal", (3, 3), "softmax")),
         ("more axes", values_of("normal", (2, 3, 4), "softmax")),
+        ("maps of logits", values_of("normal", (2, 3, 2, 4), "softmax")),
+        ("many classes", values_of("normal", (3, 13), "softmax")),
         ("logits far apart", 4 * values_of("normal", (7, 10), "softmax")),
         ("logits of ±1000", np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, -1002.0]])),
     ):
@@ -103,6 +110,12 @@ def softmax_cases(kind: str) -> tuple[Case, ...]:
             name = "soft labels" if title == "any numbers" else f"soft labels, {title}"
             soft = formulas.softmax(rng.normal(size=x.shape))
             found.append(Case(name, {**dy, "logits": x, "labels": soft}, {}, features | {"soft labels"}, whole=False))
+        if entropy and title in {"any numbers", "maps of logits"}:
+            # No distributions: the gradient is dy · (p Σt − t), not dy · (p − t).
+            weights = rng.uniform(0.1, 2, x.shape)
+            names = features | {"soft labels", "labels of other sums than 1"}
+            name = f"soft labels of other sums than 1, {title}"
+            found.append(Case(name, {**dy, "logits": x, "labels": weights}, {}, names, whole=False))
     return tuple(found)
 
 

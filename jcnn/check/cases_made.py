@@ -24,7 +24,7 @@ def conv_transpose_backward_cases() -> tuple[Case, ...]:
 def locally_connected_cases(kind: str) -> tuple[Case, ...]:
     """The cases of `conv` without groups and ways of rounding, with filters and biases of its own for every position."""
     found = []
-    for case in conv_cases("conv"):
+    for case in conv_cases("locally_connected"):
         if case.twin or {"groups", "rounding"} & set(case.options):
             continue
         values = "whole" if case.whole else "normal"

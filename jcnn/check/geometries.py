@@ -39,6 +39,9 @@ class Geometry(NamedTuple):
     scaled: tuple[str, ...] = ()
 
 
+LARGE = 20
+"""The exponent of two by which a twin is larger: beyond a million."""
+
 _OF_WHOLE_NUMBERS = (
     Geometry("a single pixel", (1, 1), (1, 1)),
     Geometry("a 2×2 filter on 3×3 pixels", (3, 3), (2, 2)),
@@ -188,6 +191,16 @@ _OTHER_RANKS = (
 )
 
 
+# What is written for few channels, examples, pixels or taps.
+_SIZES = (
+    _normal("five examples", (4, 5), (2, 2), (1, 2, 3), 5),
+    _normal("more than four channels", (4, 3), (2, 3), (1, 7, 5), 2),
+    _normal("stride 4", (10, 9), (3, 3), (1, 2, 3), 2, {"stride": 4}),
+    _normal("padding 3, stride 2 of a 7×7 filter", (8, 9), (7, 7), (1, 3, 2), 1, {"padding": 3, "stride": 2}),
+    _normal("a map of many rows", (37, 3), (3, 2), (1, 2, 2), 1, {"stride": 2}),
+    _normal("a map of many columns", (3, 37), (2, 3), (1, 2, 2), 1, {"stride": 2}),
+)
+
 # Times a power of two every float of every precision keeps its digits: what then looks different is no rounding.
 _TWINS = tuple(
     _PLAIN[0]._replace(name=f"any numbers, {name}", twin=_PLAIN[0].name, scale=2.0**exponent, scaled=scaled)
@@ -196,6 +209,9 @@ _TWINS = tuple(
         ("a small w", -12, ("w",)),
         ("a small dy", -12, ("dy",)),
         ("all tiny", -24, ("x", "w", "dy")),
+        ("a large x", LARGE, ("x",)),
+        ("a large w", LARGE, ("w",)),
+        ("a large dy", LARGE, ("dy",)),
     )
 )
 
@@ -207,5 +223,6 @@ GEOMETRIES = (
     *_PADDINGS_AND_STRIDES,
     *_OTHER_OPTIONS,
     *_OTHER_RANKS,
+    *_SIZES,
     *_TWINS,
 )

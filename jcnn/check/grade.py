@@ -277,7 +277,9 @@ def _precision(graded: list[_Graded]) -> str:
     needed = max((entry.precision for entry in graded), key=_PRECISIONS.index)
     held = [leaf for entry in graded if not entry.case.whole for leaf in entry.outcome.leaves if leaf is not None]
     for precision in reversed(_PRECISIONS[_PRECISIONS.index(needed) :]):
-        if all(np.array_equal(leaf, leaf.astype(jnp.dtype(precision)).astype(np.float64)) for leaf in held):
+        with np.errstate(over="ignore"):
+            same = all(np.array_equal(leaf, leaf.astype(jnp.dtype(precision)).astype(np.float64)) for leaf in held)
+        if same:
             return precision
     return needed
 

@@ -40,6 +40,7 @@ def judge(
     kink = expected.low < expected.high
     verdict, precision = _verdict(expected, got, error, limits, tight)
     limit = limits[precision]
+    error = np.where(_overflown(expected, got, precision), 0.0, error)
     # At a kink another choice is no error, unless nothing else is wrong and the choice is what there is to show.
     chosen = _chosen(expected, got, limit) if verdict == "bug" else None
     excused = kink & chosen if chosen is not None else np.zeros_like(kink)
@@ -81,13 +82,19 @@ def _verdict(
     finest, *_ = limits
     kink = expected.low < expected.high
     for precision, limit in limits.items():
-        if (error <= np.where(kink, tight[precision], limit)).all():
+        close = error <= np.where(kink, tight[precision], limit)
+        if (close | _overflown(expected, got, precision)).all():
             return ("agrees" if precision == finest else "rounding"), precision
     for precision, limit in limits.items() if kink.any() else ():
         chosen = _chosen(expected, got, limit)
         if chosen is not None and ((error <= limit) | (kink & chosen)).all():
             return "kink", precision
     return "bug", finest
+
+
+def _overflown(expected: Expected, got: Array, precision: str) -> Array:
+    """Where there is no number because the precision has none that large."""
+    return ~np.isfinite(got) & expected.overflows(precision)
 
 
 def _chosen(expected: Expected, got: Array, limit: Array) -> Array | None:

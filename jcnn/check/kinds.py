@@ -36,6 +36,7 @@ class Expected(NamedTuple):
         unsteady: what else rounding can do, in units of u.
         together: whether values between low and high, right up to a limit for every element, are one valid choice; None where
             every element chooses by itself.
+        largest: the largest number that goes in, by size.
     """
 
     value: Array
@@ -45,6 +46,11 @@ class Expected(NamedTuple):
     high: Array
     unsteady: Array | float = 0.0
     together: Callable[[Array, Array], bool] | None = None
+    largest: float = 0.0
+
+    def overflows(self, precision: str) -> bool:
+        """Whether numbers that go in or sums on the way may be beyond the largest of a precision."""
+        return max(self.largest, float(self.terms.max(initial=0))) > bounds.LARGEST[precision]
 
     def bound(self, precision: str, *, whole: bool, factor: float = 1.0) -> Array:
         """The largest error that rounding explains."""
@@ -79,9 +85,16 @@ class Kind:
         """The right outputs of a case, their bounds and kinks."""
         values = as_leaves(self.reference(*case.args.values(), **case.options))
         choices = self.kinks(case) if self.kinks else [(value, value, None) for value in values]
+        largest = max(float(np.abs(value).max(initial=0)) for value in case.args.values() if isinstance(value, np.ndarray))
         return tuple(
             Expected(
-                value, np.broadcast_to(terms, value.shape), np.broadcast_to(count, value.shape), low, high, together=together
+                value,
+                np.broadcast_to(terms, value.shape),
+                np.broadcast_to(count, value.shape),
+                low,
+                high,
+                together=together,
+                largest=largest,
             )
             for value, (terms, count), (low, high, together) in zip(values, self.magnitude(case), choices, strict=True)
         )

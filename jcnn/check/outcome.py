@@ -111,6 +111,9 @@ def name_of(candidate: Callable[..., Any]) -> str:
         return "the candidate"
 
 
+_OPTIONS = ("stride", "padding", "dilation", "groups", "rounding", "output_size", "output_padding")
+
+
 def _not_taken(signature: inspect.Signature, case: "Case") -> str | None:
     """Why the candidate's signature has no place for the case."""
     try:
@@ -127,7 +130,14 @@ def _not_taken(signature: inspect.Signature, case: "Case") -> str | None:
         except TypeError:
             return None
         return "takes no b"
-    return None
+    # In the place of a bias that is not there, an option would get it.
+    return "takes no b" if "b" in case.args and _name_of(signature, len(case.args) - 1) in _OPTIONS else None
+
+
+def _name_of(signature: inspect.Signature, place: int) -> str:
+    """The name of the parameter that the positional argument at a place goes to."""
+    names = list(signature.parameters)
+    return names[place] if place < len(names) else ""
 
 
 def _accepts(signature: inspect.Signature, name: str) -> bool:

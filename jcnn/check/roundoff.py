@@ -132,12 +132,12 @@ def _side(outputs: Sequence[Output], *, whole: bool) -> str | None:
 
 
 def _absolute(outputs: Sequence[Output], *, whole: bool) -> bool:
-    """Whether a case times a power of two has a relatively larger error than the case itself."""
+    """Whether a case times a power of two below 1 has a relatively larger error than the case itself."""
     by_name = {output.case.name: output for output in outputs}
     for output in outputs:
         twin = by_name.get(output.case.twin or "")
         precision = _precision(twin, whole=whole) if twin else None
-        if twin is None or precision is None:
+        if twin is None or precision is None or output.expected.terms.max(initial=0) > twin.expected.terms.max(initial=0):
             continue
         relative = np.abs(twin.error).max(initial=0) / max(float(twin.expected.terms.max(initial=0)), _LEAST)
         # Sums in another order may differ by some times as much; and the smallest numbers of a precision have fewer digits.

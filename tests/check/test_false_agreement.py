@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from jcnn.check import grade
+from jcnn.check.kinds import as_leaves, kind_of
 
 Array = np.ndarray
 
@@ -119,3 +120,179 @@ def test_slow_homework_is_graded_in_seconds() -> None:
     start = time.process_time()
     assert grade(conv_backward, "conv_backward").verdict == "agrees"
     assert time.process_time() - start < 10
+
+
+def wrong_where(kind: str, condition: Callable[..., bool]) -> Callable[..., Any]:
+    """The right function, but for zeros where a condition on its arguments and options holds."""
+
+    def candidate(*args: Any, **options: Any) -> Any:
+        leaves = as_leaves(kind_of(kind).reference(*args, **options))
+        made = tuple(
+            leaf * 0 if condition(dict(zip((*kind_of(kind).cases[0].args, "b"), args, strict=False)), options) else leaf
+            for leaf in leaves
+        )
+        return made if len(made) > 1 else made[0]
+
+    return candidate
+
+
+def per_axis(options: dict[str, Any], name: str) -> bool:
+    return isinstance(options.get(name), tuple) and not per_side(options, name)
+
+
+def per_side(options: dict[str, Any], name: str) -> bool:
+    return isinstance(options.get(name), tuple) and isinstance(options[name][0], tuple)
+
+
+CONVOLUTIONS = ("conv", "conv_backward", "conv_transpose")
+TOGETHER: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] = {
+    "groups and dilation": lambda _, o: "groups" in o and "dilation" in o,
+    "groups and a named padding": lambda _, o: "groups" in o and isinstance(o.get("padding"), str),
+    "groups and a padding for every axis": lambda _, o: "groups" in o and per_axis(o, "padding"),
+    "groups and a stride for every axis": lambda _, o: "groups" in o and per_axis(o, "stride"),
+    "a stride and paddings for every side": lambda _, o: "stride" in o and per_side(o, "padding"),
+    "a stride and a padding for every axis": lambda _, o: per_axis(o, "stride") and per_axis(o, "padding"),
+    "dilation and paddings for every side": lambda _, o: "dilation" in o and per_side(o, "padding"),
+    "same, dilation and stride": lambda _, o: o.get("padding") == "same" and "dilation" in o and "stride" in o,
+    "same_lower and stride": lambda _, o: o.get("padding") == "same_lower" and "stride" in o,
+    "an even filter, dilation and stride": lambda a, o: a["w"].shape[0] % 2 == 0 and "dilation" in o and "stride" in o,
+    **{
+        f"{axes} axes and {name}": lambda a, o, axes=axes, takes=takes: a["w"].ndim == axes + 2 and takes(o)
+        for axes in (1, 3)
+        for name, takes in {
+            "dilation": lambda o: "dilation" in o,
+            "groups": lambda o: "groups" in o,
+            "a padding for every axis": lambda o: per_axis(o, "padding"),
+            "paddings for every side": lambda o: per_side(o, "padding"),
+            "a named padding": lambda o: isinstance(o.get("padding"), str),
+        }.items()
+    },
+}
+CEIL: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] = {
+    "groups": lambda _, o: "groups" in o,
+    "dilation": lambda _, o: "dilation" in o,
+    "a stride for every axis": lambda _, o: per_axis(o, "stride"),
+    "a padding for every axis": lambda _, o: per_axis(o, "padding"),
+}
+BIAS: dict[str, Callable[[dict[str, Any], dict[str, Any]], bool]] = {
+    "three axes": lambda a, _: a["w"].ndim == 5,
+    "ceil": lambda _, o: "rounding" in o,
+    "same_lower": lambda _, o: o.get("padding") == "same_lower",
+    "a padding for every axis": lambda _, o: per_axis(o, "padding"),
+    "groups and dilation": lambda _, o: "groups" in o and "dilation" in o,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "condition"),
+    [
+        *(pytest.param(kind, condition, id=f"{kind}: {name}") for kind in CONVOLUTIONS for name, condition in TOGETHER.items()),
+        *(
+            pytest.param(kind, lambda a, o, of=of: "rounding" in o and of(a, o), id=f"{kind}: ceil and {name}")
+            for kind in ("conv", "conv_backward")
+            for name, of in CEIL.items()
+        ),
+        *(
+            pytest.param("conv", lambda a, o, of=of: "b" in a and of(a, o), id=f"conv: a bias and {name}")
+            for name, of in BIAS.items()
+        ),
+        pytest.param("conv", lambda a, o: len(a["x"]) == 5, id="conv: five examples"),
+        pytest.param("conv", lambda a, o: a["x"].shape[-1] > 6, id="conv: seven channels"),
+        pytest.param("conv", lambda a, o: o.get("stride") == 4 and "padding" not in o, id="conv: stride 4"),
+        pytest.param("conv", lambda a, o: a["w"].shape[0] > 5, id="conv: 7×7"),
+        pytest.param("conv_backward", lambda a, o: a["x"].ndim == 4 and a["x"].shape[1] > 23, id="conv_backward: tall"),
+        pytest.param("dense_backward", lambda a, o: len(a["dy"]) > 16, id="dense_backward: many examples"),
+        pytest.param("softmax", lambda a, o: a["x"].shape[-1] > 10, id="softmax: many classes"),
+        pytest.param("softmax_cross_entropy", lambda a, o: a["logits"].ndim > 3, id="softmax_cross_entropy: maps"),
+    ],
+)
+def test_wrong_only_where_options_or_sizes_meet(kind: str, condition: Callable[..., bool]) -> None:
+    assert grade(wrong_where(kind, condition), kind).verdict == "bug"
+
+
+def clipped(kind: str, argument: int, low: float, high: float) -> Callable[..., Any]:
+    """The right function of an argument that is clipped."""
+
+    def candidate(*args: Any, **options: Any) -> Any:
+        given = list(args)
+        given[argument] = np.clip(given[argument], low, high)
+        return kind_of(kind).reference(*given, **options)
+
+    return candidate
+
+
+LINEAR = ("conv", "conv_backward", "conv_transpose", "locally_connected", "dense", "dense_backward", "avg_pool", "flatten")
+
+
+@pytest.mark.parametrize("most", [50.0, 1e5])
+@pytest.mark.parametrize("kind", [*LINEAR, "avg_pool_backward", "max_pool_backward", "maxout", "global_avg_pool", "relu"])
+def test_large_numbers_clipped(kind: str, most: float) -> None:
+    report = grade(clipped(kind, 0, -most, most), kind)
+    assert report.verdict == "bug"
+    assert "smaller" not in str(report.diagnosis)
+
+
+@pytest.mark.parametrize("start", [-999.0, -1e4, -1e6])
+@pytest.mark.parametrize("kind", ["max_pool", "max_pool_backward", "global_max_pool", "global_max_pool_backward", "maxout"])
+def test_maxima_that_start_too_high(kind: str, start: float) -> None:
+    assert grade(clipped(kind, int(kind.endswith("backward")), start, np.inf), kind).verdict == "bug"
+
+
+def test_maxima_padded_with_a_finite_number() -> None:
+    def max_pool(x: Array, window: Any, **options: Any) -> Array:
+        padding = options.get("padding", 0)
+        if not isinstance(padding, int) or options.get("rounding") == "ceil":
+            raise NotImplementedError
+        padded = np.pad(x, ((0, 0), *((padding, padding),) * (x.ndim - 2), (0, 0)), constant_values=-1e6)
+        return kind_of("max_pool").reference(padded, window, **{**options, "padding": 0})
+
+    assert grade(max_pool, "max_pool").verdict == "bug"
+
+
+def leaky_relu_by_maximum(x: Array, slope: float = 0.01) -> Array:
+    return np.maximum(x, slope * x)
+
+
+def leaky_relu_by_absolute_slope(x: Array, slope: float = 0.01) -> Array:
+    return np.where(x > 0, x, abs(slope) * x)
+
+
+def elu_up_to_1(x: Array, alpha: float = 1.0) -> Array:
+    return np.where(x > 0, x, min(alpha, 1.0) * np.expm1(np.minimum(x, 0)))
+
+
+def relu_up_to_a_million(x: Array) -> Array:
+    return np.where(x > 1e6, 0, np.maximum(x, 0))
+
+
+def softmax_cross_entropy_backward(dy: Array, logits: Array, labels: Array) -> Array:
+    p = kind_of("softmax").reference(logits)
+    t = labels if labels.ndim == logits.ndim else np.eye(logits.shape[-1])[labels]
+    return dy[..., None] * (p - t)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "kind"),
+    [
+        pytest.param(leaky_relu_by_maximum, "leaky_relu", id="maximum of x and slope · x"),
+        pytest.param(leaky_relu_by_absolute_slope, "leaky_relu", id="no negative slope"),
+        pytest.param(elu_up_to_1, "elu", id="alpha up to 1"),
+        pytest.param(relu_up_to_a_million, "relu", id="relu of millions"),
+        pytest.param(softmax_cross_entropy_backward, "softmax_cross_entropy_backward", id="p − t for labels of any sum"),
+    ],
+)
+def test_textbook_formulas_beyond_their_range(candidate: Callable[..., Any], kind: str) -> None:
+    assert grade(candidate, kind).verdict == "bug"
+
+
+@pytest.mark.parametrize("kind", ["conv", "mean_squared_error", "global_avg_pool", "relu"])
+def test_float16_that_overflows_is_rounding_in_float16(kind: str) -> None:
+    def candidate(*args: Any, **options: Any) -> Any:
+        with np.errstate(all="ignore"):
+            given = [arg.astype(np.float16).astype(float) for arg in args]
+            return np.float64(np.float16(kind_of(kind).reference(*given, **options)))
+
+    report = grade(candidate, kind)
+    assert (report.verdict, report.mistakes) == ("rounding", ("float16 arithmetic",))
+    lost = grade(lambda *args, **options: kind_of(kind).reference(*args, **options) * np.nan, kind)
+    assert lost.verdict == "bug"

@@ -363,3 +363,14 @@ def test_unusable_names_are_refused() -> None:
             grade(np.abs, kind)
     with pytest.raises(ValueError, match="allow='agress'"):
         assert_grades(np.abs, "relu", allow=("agress",))  # pyright: ignore[reportArgumentType]
+
+
+def test_an_option_where_a_bias_could_stand() -> None:
+    """Given by position, the bias would be taken for the stride."""
+
+    def conv(x: Array, w: Array, stride: int = 1, padding: int = 0) -> Array:
+        return kind_of("conv").reference(x, w, stride=stride, padding=padding)
+
+    report = grade(conv, "conv")
+    assert report.verdict == "agrees"
+    assert any("takes no b" in text for text in report.left_out)
