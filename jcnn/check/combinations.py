@@ -73,7 +73,7 @@ _LARGEST = 16
 
 
 def allowed(row: Mapping[str, str]) -> bool:
-    """Whether choices may meet: a filter for every channel leaves none without one, and along one axis a filter has one size."""
+    """Whether choices may meet: a filter for every channel leaves none without, and along one axis a filter has one size."""
     groups, channels = row.get("groups"), row.get("channels")
     if groups and channels and (groups, channels) not in _CHANNELS:
         return False
