@@ -73,9 +73,11 @@ _LARGEST = 16
 
 
 def allowed(row: Mapping[str, str]) -> bool:
-    """Whether choices may meet: a filter for every channel leaves none without a filter."""
+    """Whether choices may meet: a filter for every channel leaves none without, and along one axis a filter has one size."""
     groups, channels = row.get("groups"), row.get("channels")
-    return groups is None or channels is None or (groups, channels) in _CHANNELS
+    if groups and channels and (groups, channels) not in _CHANNELS:
+        return False
+    return row.get("axes") != "1" or " by " not in row.get("filter", "")
 
 
 def meetings(row: Mapping[str, str]) -> Iterator[tuple[Choice, ...]]:

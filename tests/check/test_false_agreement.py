@@ -141,7 +141,8 @@ def per_axis(options: dict[str, Any], name: str) -> bool:
 
 
 def per_side(options: dict[str, Any], name: str) -> bool:
-    return isinstance(options.get(name), tuple) and isinstance(options[name][0], tuple)
+    value: Any = options.get(name)
+    return isinstance(value, tuple) and any(isinstance(entry, tuple) for entry in value)
 
 
 CONVOLUTIONS = ("conv", "conv_backward", "conv_transpose")
