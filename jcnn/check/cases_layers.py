@@ -97,6 +97,7 @@ def softmax_cases(kind: str) -> tuple[Case, ...]:
         ("logits of ±1000", np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, -1002.0]])),
     ):
         features = frozenset({title} if title not in {"any numbers", "two classes"} else set())
+        features |= {"more axes"} if x.ndim > 2 else set()
         shape = x.shape[:-1] if entropy else x.shape
         values = "whole" if title in {"one class", "two classes", "equal logits", "logits of ±1000"} else "normal"
         dy = {"dy": values_of(values, shape, "dy" + title)} if kind.endswith("backward") else {}

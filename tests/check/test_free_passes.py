@@ -439,7 +439,7 @@ def test_a_file_in_a_test_of_a_course() -> None:
     ("limits", "message"),
     [
         pytest.param({"timeout": 0}, "timeout=0: expected seconds above 0", id="no time"),
-        pytest.param({"timeout": float("nan")}, "timeout=nan: expected seconds above 0", id="nan"),
+        pytest.param({"timeout": float("nan")}, "timeout=nan: expected a finite number", id="nan"),
         pytest.param({"memory": -1}, "memory=-1: expected GiB above 0", id="memory"),
     ],
 )
