@@ -131,7 +131,8 @@ def wrong_where(kind: str, condition: Callable[..., bool]) -> Callable[..., Any]
             leaf * 0 if condition(dict(zip((*kind_of(kind).cases[0].args, "b"), args, strict=False)), options) else leaf
             for leaf in leaves
         )
-        return made if len(made) > 1 else made[0]
+        first, *others = made
+        return made if others else first
 
     return candidate
 
