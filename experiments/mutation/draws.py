@@ -42,7 +42,8 @@ def _drawn(rng: np.random.Generator, student: Student, restriction: Restriction)
         dy = {"dy": _numbers(rng, shape[:-1])} if back else {}
         return {**dy, "prediction": _numbers(rng, shape), "target": _numbers(rng, shape)}, {}
     if base == "softmax_cross_entropy":
-        labels = rng.random(shape) if rng.random() < 0.5 else rng.integers(0, shape[-1], shape[:-1])
+        soft = rng.random(shape)
+        labels = soft / soft.sum(-1, keepdims=True) if rng.random() < 0.5 else rng.integers(0, shape[-1], shape[:-1])
         dy = {"dy": _numbers(rng, shape[:-1])} if back else {}
         return {**dy, "logits": _logits(rng, shape), "labels": labels}, {}
     if base == "flatten":

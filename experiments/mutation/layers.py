@@ -301,7 +301,7 @@ def cross_entropy_backward(dy: Array, logits: Array, labels: Array) -> Array:
     e = np.exp(logits - logits.max(axis=-1, keepdims=True))
     p = e / e.sum(axis=-1, keepdims=True)
     t = labels if labels.shape == logits.shape else np.eye(logits.shape[-1])[labels]
-    return dy[..., None] * (p * t.sum(axis=-1, keepdims=True) - t)
+    return dy[..., None] * (p - t)
 
 
 def cross_entropy_backward_by_rows(dy: Array, logits: Array, labels: Array) -> Array:
@@ -315,7 +315,7 @@ def cross_entropy_backward_by_rows(dy: Array, logits: Array, labels: Array) -> A
         if soft is None:
             dx[k, labels.ravel()[k]] -= 1
         else:
-            dx[k] = dx[k] * soft[k].sum() - soft[k]
+            dx[k] -= soft[k]
         dx[k] *= given[k]
     return dx.reshape(logits.shape)
 

@@ -111,12 +111,6 @@ def softmax_cases(kind: str) -> tuple[Case, ...]:
             name = "soft labels" if title == "any numbers" else f"soft labels, {title}"
             soft = formulas.softmax(rng.normal(size=x.shape))
             found.append(Case(name, {**dy, "logits": x, "labels": soft}, {}, features | {"soft labels"}, whole=False))
-        if entropy and title in {"any numbers", "maps of logits"}:
-            # No distributions: the gradient is dy · (p Σt − t), not dy · (p − t).
-            weights = rng.uniform(0.1, 2, x.shape)
-            names = features | {"soft labels", "labels of other sums than 1"}
-            name = f"soft labels of other sums than 1, {title}"
-            found.append(Case(name, {**dy, "logits": x, "labels": weights}, {}, names, whole=False))
     return tuple(found)
 
 
