@@ -357,8 +357,8 @@ def test_textbook_shapes_are_enough(candidate: Any, kind: str, left_out: str) ->
 
 
 def test_unusable_names_are_refused() -> None:
-    unusable: Any = ["relu"]
-    for kind in (unusable, {}, "reul"):
+    unusable: tuple[Any, ...] = (["relu"], {}, "reul")
+    for kind in unusable:
         with pytest.raises(ValueError, match="kind="):
             grade(np.abs, kind)
     with pytest.raises(ValueError, match="allow='agress'"):
