@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import readme
+import pages
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -202,18 +202,18 @@ def main(config: Agreement) -> None:
     full = []
     for dtype in DTYPES:
         for title, quantities in ((f"{dtype}, forward", ("y",)), (f"{dtype}, gradients", ("dx", "dw"))):
-            full += ["", f"**{title}**", "", readme.table(*cells(rows, dtype, quantities))]
+            full += ["", f"**{title}**", "", pages.table(*cells(rows, dtype, quantities))]
     explained = (
         "Worst error against the float64 definition, relative to Σ\\|x\\|\\|w\\| of the same entry; gradients are the worse of "
         "dx and dw,\nby autodiff of the formulation and by hand. In float64 at most "
         f"{config.tolerance:g} is claimed, of Winograd the bound that it states."
     )
     folded = "\n".join(["<details><summary>Case by case</summary>", *full, "", "</details>"])
-    text = "\n\n".join([explained, readme.table(header, lines), folded])
+    text = "\n\n".join([explained, pages.table(header, lines), folded])
     config.output.parent.mkdir(parents=True, exist_ok=True)
     config.output.write_text(text + "\n")
     check(rows)
-    readme.write_block("agreement", text)
+    pages.write_page("agreement", "Every formulation against the definition", text)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import readme
+import pages
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -91,7 +91,7 @@ def main(config: Experiment) -> None:
     total = f"{len({row.mistake for row in rows})} mistakes, made in every operation they apply to: {summary(rows)}"
     folded = f"<details><summary>Mistake by mistake</summary>\n\n{markdown(rows)}\n</details>"
     if config.kinds == KINDS:
-        readme.write_block("known mistakes", f"{total}\n\n{folded}")
+        pages.write_page("known_mistakes", "Known mistakes", f"{total}\n\n{folded}")
 
 
 if __name__ == "__main__":

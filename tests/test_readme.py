@@ -50,3 +50,13 @@ TABLE = " ".join(line for line in README.splitlines() if line.startswith("| `"))
 @pytest.mark.parametrize("place", re.findall(r"`([\w/]+(?:/|\.py))`", TABLE) + re.findall(r'src="([^"]+)"', README))
 def test_what_it_names_is_there(place: str) -> None:
     assert (ROOT / place).exists() or (ROOT / "jcnn" / place).exists()
+
+
+PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+LINKED = r'(?:src="|\]\()(?!https?://|#)([^")]+)'
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    missing = [link for link in re.findall(LINKED, page.read_text("utf-8")) if not (page.parent / link).exists()]
+    assert missing == []

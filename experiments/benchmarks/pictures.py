@@ -15,7 +15,7 @@ from jcnn.figures import to_png, to_svg
 from jcnn.figures.speed import Point, Span, roofline, speedups
 
 SHOWN = Path(__file__).parents[1] / "pictures"
-"""Where the README finds its pictures."""
+"""Where the docs find their pictures."""
 NAMES = {LAX: "plain lax", BEST: f"{TORCH} (its faster layout)"}
 
 
@@ -50,7 +50,7 @@ def write(drawn: dict[str, Figure], folder: Path) -> None:
 
 
 def write_shown(drawn: dict[str, Figure], folder: Path = SHOWN) -> None:
-    """Every picture as a small PNG of few colours, for the README."""
+    """Every picture as a small PNG of few colours, for the docs."""
     for name, figure in drawn.items():
         image = Image.open(io.BytesIO(to_png(figure, dpi=160)))
         image.convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(folder / f"{name}.png", optimize=True)

@@ -1,11 +1,11 @@
-"""The comparison as Markdown for the README: "N ×" says that ours is N times as fast, their time over ours."""
+"""The comparison as Markdown: "N ×" says that ours is N times as fast, their time over ours."""
 
 import statistics
 import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import readme
+from experiments import pages
 from experiments.benchmarks import comparison
 from experiments.benchmarks.comparison import BEST, Line
 from experiments.benchmarks.entries import EQUINOX, FLAX, LAX, NATIVE, OURS, OURS_LOOP, TORCH
@@ -15,10 +15,10 @@ from experiments.benchmarks.starts import COLD, STEPS, WARM, Starts
 
 COMMAND = "python -m experiments.benchmarks.speed"
 PICTURE = (
-    '<img src="experiments/pictures/speed_shapes.png" width="800" '
+    '<img src="../experiments/pictures/speed_shapes.png" width="800" '
     'alt="How many times as fast ours is as plain lax and as PyTorch, forward and backward, for every shape of a convolution">'
     "\n\n"
-    "[The roofline of the same run: GFLOP/s of every pass against its FLOP per byte](experiments/pictures/speed_roofline.png)"
+    "[The roofline of the same run: GFLOP/s of each pass against its FLOP per byte](../experiments/pictures/speed_roofline.png)"
 )
 PACKAGES = ("jax", "flax", "equinox", "torch")
 
@@ -84,7 +84,7 @@ def _steps(measurements: Sequence[Measurement]) -> list[str]:
         used. The floor is the time in which the machine does as much arithmetic in a large matrix product:
         {top / 1e9:.0f} GFLOP/s, measured in the same run."""
     )
-    return [words, readme.table(header, rows)]
+    return [words, pages.table(header, rows)]
 
 
 def _operations(measurements: Sequence[Measurement]) -> list[str]:
@@ -110,7 +110,7 @@ def _operations(measurements: Sequence[Measurement]) -> list[str]:
         f"""**Operations** (`{COMMAND} --only conv`, `--only pool`): the geometric mean over the shapes, the least and the
         greatest of them."""
     )
-    return [words, readme.table(["what", "shapes", "plain `lax`", f"{TORCH}, its fastest"], rows)]
+    return [words, pages.table(["what", "shapes", "plain `lax`", f"{TORCH}, its fastest"], rows)]
 
 
 def _starts(starts: Starts | None) -> list[str]:
@@ -131,7 +131,7 @@ def _starts(starts: Starts | None) -> list[str]:
         disk what it compiled, for the next start."""
     )
     header = ["who", "first step after", "import", "build, compile", "a step", "peak memory", "of it since the import"]
-    return [words, readme.table(header, rows)]
+    return [words, pages.table(header, rows)]
 
 
 def _race(race: Race | None) -> list[str]:
@@ -156,7 +156,7 @@ def _race(race: Race | None) -> list[str]:
         {EVALUATE_EVERY} steps, import and compilation included. The same first weights, batches and learning rates for all;
         other ones in every repeat. A ratio is of the same repeat."""
     )
-    return [words, readme.table(["who", "seconds", "ours is", "steps", "reached"], rows)]
+    return [words, pages.table(["who", "seconds", "ours is", "steps", "reached"], rows)]
 
 
 def _shapes(measurements: Sequence[Measurement]) -> list[str]:
@@ -178,10 +178,10 @@ def _shapes(measurements: Sequence[Measurement]) -> list[str]:
     if rows:
         parts += [
             "Forward + backward: batch×height×width, channels, window, /stride.",
-            readme.table(["convolution", "ours", *passes, *over], rows),
+            pages.table(["convolution", "ours", *passes, *over], rows),
         ]
     if pools:
-        parts += ["Backward:", readme.table(["max-pooling", "ours", *over], pools)]
+        parts += ["Backward:", pages.table(["max-pooling", "ours", *over], pools)]
     return [*parts, "</details>"]
 
 
@@ -220,7 +220,7 @@ def _spread(values: Sequence[float], form: str, unit: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    """The words in lines as long as the README's."""
+    """The words in lines as long as a text's."""
     together = " ".join(text.split()).replace(" ×", "\u00a0×").replace(" %", "\u00a0%")
     return textwrap.fill(together, 128, break_long_words=False, break_on_hyphens=False)
 

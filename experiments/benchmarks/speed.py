@@ -1,7 +1,7 @@
 """How fast jcnn is beside plain `lax`, Flax NNX, Equinox and PyTorch, on the CPU: operations, training steps, starts, a race.
 
 `make bench` runs it; alone: `python -m experiments.benchmarks.speed`. All contenders run as processes of their own and take
-turns, so every ratio is of one run; all compute the same numbers, which is checked. A full run puts its tables into the README.
+turns, so every ratio is of one run; all compute the same numbers, which is checked. A full run writes docs/speed.md.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import tyro
 from rich.console import Console
 
-from experiments import readme
+from experiments import pages
 from experiments.benchmarks import goals, pictures, race, report, shapes, starts, tables
 from experiments.benchmarks.cases import Case, from_json, to_json
 from experiments.benchmarks.entries import Entry, choose
@@ -49,8 +49,8 @@ class Benchmark:
     """A folder with MNIST's original files, or with mnist/ in it; by default $JCNN_ORIGINALS, else they are downloaded."""
     quick: bool = False
     """Tiny cases, one round, no race: whether the program runs, not how fast."""
-    readme: bool = True
-    """Put the tables and the picture of a full run into README.md."""
+    page: bool = True
+    """Write the tables and the picture of a full run to docs/speed.md."""
     peers: Path = Path(".venv-peers/bin/python")
     """The interpreter that has Flax, Equinox and PyTorch."""
     output: Path = Path("results/speed.json")
@@ -238,7 +238,7 @@ def machine() -> dict[str, Any]:
 
 
 def is_full(config: Benchmark) -> bool:
-    """Whether nothing was left out, so that the README may tell of it."""
+    """Whether nothing was left out, so that docs/speed.md may tell of it."""
     return config.only == "all" and not (config.cases or config.contenders or config.quick)
 
 
@@ -266,8 +266,8 @@ def main(config: Benchmark) -> None:
     check(result)
     text = report.block(result.measurements, result.starts, result.race, values["versions"], values["machine"])
     config.output.with_suffix(".md").write_text(text + "\n")
-    if config.readme and is_full(config):
-        readme.write_block("speed", text)
+    if config.page and is_full(config):
+        pages.write_page("speed", "Speed beside other libraries", text)
         pictures.write_shown(drawn)
 
 

@@ -1,4 +1,4 @@
-"""Starts, race, pictures and the README's block: on tiny cases, without the peers."""
+"""Starts, race, pictures and the page of docs: on tiny cases, without the peers."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import readme
+from experiments import pages
 from experiments.benchmarks import goals, pictures, race, report, shapes, speed, starts
 from experiments.benchmarks.cases import Case
 from experiments.benchmarks.contenders.protocol import peak_memory
@@ -154,17 +154,16 @@ def test_pictures_of_little() -> None:
     assert Image.open(io.BytesIO(to_png(roof, 50))).size[0] > 100
 
 
-def test_the_block_is_put_into_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readme, "README", tmp_path / "README.md")
-    readme.README.write_text("before\n<!-- speed -->\nold\n<!-- /speed -->\nafter\n")
+def test_the_page_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "DOCS", tmp_path / "docs")
     versions = {"python": "3.11", "ours": {"jax": "0.10.2"}, "pytorch": {"torch": "2.13.0+cpu"}}
     text = report.block(MEASUREMENTS, STARTS, RACE, versions, {"cores": 2, "processor": "some processor"})
-    readme.write_block("speed", text)
-    written = readme.README.read_text()
-    assert written.startswith("before\n<!-- speed -->\nOn 2 cores of some processor, Python 3.11, jax 0.10.2, torch 2.13.0")
+    pages.write_page("speed", "Speed", text)
+    written = (tmp_path / "docs" / "speed.md").read_text()
+    assert written.startswith("# Speed\n\nOn 2 cores of some processor, Python 3.11, jax 0.10.2, torch 2.13.0")
     assert "**N\u00a0×**" in written
-    assert f'src="experiments/pictures/{next(iter(pictures.draw(MEASUREMENTS)))}.png"' in written
-    assert written.endswith("</details>\n<!-- /speed -->\nafter\n")
+    assert f'src="../experiments/pictures/{next(iter(pictures.draw(MEASUREMENTS)))}.png"' in written
+    assert written.endswith("</details>\n")
     for line in (
         "| convolution, forward + backward | 24 | **2.00 ×** (2.0 … 2.0) | **3.00 ×** (3.0 … 3.0) |",
         "| PyTorch eager | 1.60 s (1.60 … 1.60) | 1.00 s | 0.50 s | 0.10 s | 400 MB (400 … 400) | 200 MB |",
@@ -196,7 +195,7 @@ SELECTIONS = {"quick": True, "only": "conv", "cases": "5×5", "contenders": ("ou
     ("options", "full"),
     [({}, True), *(({name: value}, False) for name, value in SELECTIONS.items())],
 )
-def test_only_a_full_run_is_told_of_in_the_readme(options, full) -> None:
+def test_only_a_full_run_is_told_of_in_the_docs(options, full) -> None:
     assert speed.is_full(speed.Benchmark(**options)) is full
 
 
