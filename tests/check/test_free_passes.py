@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jcnn import cli
-from jcnn.check import assert_grades, grade_file, isolated
+from jcnn.check import answers, assert_grades, grade_file
 from jcnn.check.candidate_process import pack
 from jcnn.check.kinds import KINDS, kind_of
 from jcnn.check.least import is_least
@@ -235,14 +235,14 @@ def test_whatever_comes_is_an_answer_or_a_sentence(header: dict[str, object], bo
     for inbox in (bytearray(message), bytearray(message[cut:]), bytearray(body)):
         came = len(inbox)
         try:
-            found = isolated._parse(inbox, most=1)
+            found = answers.parse(inbox, most=1)
             if found is None:
                 continue
             assert sum(leaf.nbytes for leaf in found[1] if leaf is not None) < came
-            signature = isolated._signature(found[0])
+            signature = answers.signature_of(found[0])
             assert signature is None or isinstance(signature, inspect.Signature)
-            outcome = isolated._outcome(*found, number=0, kind=kind_of("relu"))
-        except isolated._EndError:
+            outcome = answers.outcome_of(*found, number=0, kind=kind_of("relu"))
+        except answers.EndError:
             continue
         assert outcome.problem or outcome.declined or outcome.leaves[0] is not None
 
