@@ -115,3 +115,12 @@ def test_layers_of_any_kind_give_what_the_activation_can(activation: Any, layer:
     expected = mean_square(activation, activation.gain) if isinstance(activation, BOUNDED) else 1.0
     # The mean square of some hundred inputs scatters by a tenth.
     assert float(jnp.square(inner).mean()) == pytest.approx(expected, rel=0.2)
+
+
+def test_the_squared_gains_that_init_tells_are_these() -> None:
+    told = " ".join(str(init.__doc__).split())
+    gelu, elu, softplus, tanh, sigmoid = (
+        layer.gain**2 for layer in (jcnn.Gelu(), jcnn.Elu(), jcnn.Softplus(), jcnn.Tanh(), jcnn.Sigmoid())
+    )
+    assert f"{gelu:.2f} for gelu, {elu:.2f} for elu, {softplus:.2f} for softplus" in told
+    assert f"g² = {tanh:.2f} and {sigmoid:.2f}" in told
