@@ -224,9 +224,8 @@ def spatial_rank(name: str, x: Array) -> int:
         ValueError: another rank, or an empty axis.
     """
     if not 3 <= x.ndim <= 5:
-        raise ValueError(
-            f"{name} has shape {x.shape}: expected (N, *S, C) with 1 to 3 spatial axes; {name}[None] adds a batch axis"
-        )
+        hint = f"; {name}[None] adds a batch axis" if x.ndim < 3 else ""
+        raise ValueError(f"{name} has shape {x.shape}: expected (N, *S, C) with 1 to 3 spatial axes{hint}")
     not_empty(name, x)
     return x.ndim - 2
 

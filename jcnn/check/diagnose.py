@@ -143,7 +143,7 @@ def pattern(cases: Sequence[Case], failed: Sequence[bool]) -> str:
     always = frozenset.intersection(*bad)
     alone = sorted(always - frozenset().union(*good))
     if alone:
-        return f"It fails exactly where there is {' and '.join(alone)}."
+        return f"It fails in exactly the cases with {' and '.join(alone)}."
     if always:
-        return f"It fails only where there is {' and '.join(sorted(always))}, though not always there."
+        return f"It fails only in cases with {' and '.join(sorted(always))}, and not in all of them."
     return f"It fails in {len(bad)} of {len(cases)} cases."

@@ -160,7 +160,7 @@ def test_where_it_fails_is_said_when_the_mistake_is_new() -> None:
     def candidate(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
         return reference.conv(x, w, b, **options) + (options.get("groups", 1) > 1)
 
-    assert "exactly where there is groups" in str(grade(candidate, "conv").diagnosis)
+    assert "It fails in exactly the cases with groups." in str(grade(candidate, "conv").diagnosis)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
