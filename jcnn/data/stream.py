@@ -7,7 +7,7 @@ So a step sees the very batch that it would see with all images on the device. T
 computed with and the one that is gathered; images mapped from a file are read for them and let go of again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,7 @@ def stream(
     *,
     seed: int,
     batch_size: int,
-) -> Iterator[Chunk]:
+) -> Generator[Chunk]:
     """The chunk of every range of steps, in order; the next one is gathered in the background.
 
     The arrays of a chunk are overwritten once the chunk after it is asked for: by then the device must have done with them.

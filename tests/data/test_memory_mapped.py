@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def resident_bytes() -> int:
 @pytest.mark.parametrize(
     ("mode", "mapped"), [("r", True), ("r+", False), ("c", False), (None, False)], ids=["read", "write", "copy", "loaded"]
 )
-def test_only_a_mapping_for_reading_is_one(stored: Path, mode: str | None, mapped: bool) -> None:
+def test_only_a_mapping_for_reading_is_one(stored: Path, mode: Literal["r", "r+", "c"] | None, mapped: bool) -> None:
     images = np.load(stored, mmap_mode=mode)
     assert is_mapped(images) is mapped
     assert is_mapped(images[3:, ::2]) is mapped
