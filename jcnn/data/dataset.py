@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from jcnn.data.memory_mapped import blocks
+
 
 class DataError(Exception):
     """Images that cannot be had, or must not be trusted; the message says which, why, and what to do."""
@@ -13,7 +15,9 @@ class DataError(Exception):
 
 def fingerprint(images: UInt8[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"]) -> str:
     """SHA-256 of the pixels followed by the labels, row-major, in hexadecimal."""
-    digest = hashlib.sha256(np.ascontiguousarray(images).data)
+    digest = hashlib.sha256()
+    for part in blocks(images):
+        digest.update(np.ascontiguousarray(part).data)
     digest.update(np.ascontiguousarray(labels).data)
     return digest.hexdigest()
 
