@@ -46,10 +46,11 @@ def held(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
 def _acquire(path: Path, tell: Callable[[str], None]) -> int:
     for attempt in range(ATTEMPTS):
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except FileNotFoundError:  # who held it before has removed the folder since the line above
+        # Who held it before has removed the folder since: before it was opened, or while `mkdir` looked at what is there.
+        except (FileNotFoundError, FileExistsError):
             if attempt < ATTEMPTS - 1:
                 continue
             raise

@@ -108,6 +108,30 @@ def test_one_of_many_wins_at_every_moment(tmp_path: Path) -> None:
     assert errors == []
 
 
+def test_a_folder_removed_while_it_is_looked_at_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    looked = Path.is_dir
+
+    def removed_before(path: Path) -> bool:
+        monkeypatch.setattr(Path, "is_dir", looked)
+        out.rmdir()
+        return looked(path)
+
+    monkeypatch.setattr(Path, "is_dir", removed_before)
+    with lock.held(out, pytest.fail):
+        assert (out / ".lock").is_file()
+    assert Path.is_dir is looked
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.write_text("a file")
+    with pytest.raises(FileExistsError) as told, lock.held(out, pytest.fail):
+        pass
+    assert told.value.filename == str(out)
+
+
 def test_a_link_to_nowhere_in_place_of_the_lock_is_named(tmp_path: Path) -> None:
     (tmp_path / ".lock").symlink_to("nowhere/else")
     with pytest.raises(FileNotFoundError) as told, lock.held(tmp_path, pytest.fail):
