@@ -12,7 +12,8 @@ from jcnn import Conv, Dense, Flatten, MaxPool, Ops, Relu, value_and_grad
 from jcnn.data import load
 from jcnn.data.batches import batch_indices, epoch_order, to_input
 from jcnn.training.config import Config
-from jcnn.training.step import State, initial_state, make_run_steps, schedule
+from jcnn.training.optimizers import schedule
+from jcnn.training.step import State, initial_state, make_run_steps
 
 NETWORK = (Conv(4, 3), Relu(), MaxPool(2), Flatten(), Dense(10))
 PLAIN = Config(batch_size=16, momentum=0.0, weight_decay=0.0, warmup=0.0, schedule="constant", augment=False, dtype="float64")
