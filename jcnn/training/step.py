@@ -84,6 +84,12 @@ def all_finite(params: Params) -> Bool[Array, ""]:
     return reduce(jnp.logical_and, [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params)], jnp.ones((), bool))
 
 
+def updated(state: State, gradient: Params, transformation: optax.GradientTransformation) -> State:
+    """The state after one update by this gradient."""
+    updates, memory = transformation.update(gradient, state.optimizer, state.params)
+    return State(cast(Params, optax.apply_updates(state.params, updates)), memory)
+
+
 def make_step(network: Network, transformation: optax.GradientTransformation, ops: Ops) -> Callable[..., StepDone]:
     """One step of mini-batch SGD on a batch that is there: forward, backward, update.
 
@@ -103,8 +109,7 @@ def make_step(network: Network, transformation: optax.GradientTransformation, op
 
     def step(state: State, x: Array, labels: Array) -> StepDone:
         (loss, correct), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params, x, labels)
-        updates, memory = transformation.update(gradient, state.optimizer, state.params)
-        return StepDone(State(cast(Params, optax.apply_updates(state.params, updates)), memory), loss, correct)
+        return StepDone(updated(state, gradient, transformation), loss, correct)
 
     return step
 
