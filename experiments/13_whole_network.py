@@ -6,10 +6,8 @@ classes grows from the pixels to the pooled maps, to the hidden units and to the
 the pixels. That is learned: at the random start the scores have no more of it than the pixels.
 """
 
-import tempfile
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -25,7 +23,6 @@ from experiments.topic import Check, Topic
 from jcnn.figures import Theme, feature_maps
 from jcnn.layers import Network
 from jcnn.network import Params
-from jcnn.training import Config, train
 
 
 @dataclass(frozen=True)
@@ -73,9 +70,8 @@ STAGES = ("pixels", "first maps", "second maps", "pooled maps", "hidden units", 
 
 def run(config: Experiment) -> Result:
     """Trains the network, follows one image through it, and measures every stage."""
-    with tempfile.TemporaryDirectory() as folder:
-        recipe = Config(epochs=config.epochs, seed=config.seed)
-        trained = train(recipe, Path(folder) / "run", console=Console(quiet=True))
+    network, recipe = jcnn.small((8, 8, 1), 10), jcnn.Recipe(epochs=config.epochs, seed=config.seed)
+    trained = jcnn.fit(network, digits(), recipe=recipe, console=Console(quiet=True))
     images, labels = as_input(digits("test").images), digits("test").labels
     start = jcnn.init(jax.random.key(config.seed), trained.network, images.shape[1:], "float32")
     forward = jax.jit(partial(stages))

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import jcnn
+from experiments.fitting import first_weights
 from experiments.material import as_input, digits
 from experiments.topic import Check, Topic
 from jcnn.compilation import compiler_options
@@ -98,10 +99,8 @@ def run(config: Experiment) -> Result:
 
 
 def drawn(seed: int) -> Params:
-    """First weights by He's rule, biases 0; by NumPy, which compiles nothing."""
-    shapes = jax.eval_shape(lambda: jcnn.init(jax.random.key(0), NETWORK, (8, 8, 1), jnp.float32))
-    draw, rule = np.random.default_rng(seed).normal, lambda shape: np.sqrt(2 / np.prod(shape[:-1])) * (len(shape) > 1)
-    return jax.tree.map(lambda leaf: (rule(leaf.shape) * draw(size=leaf.shape)).astype("float32"), shapes)
+    """First weights."""
+    return first_weights(NETWORK, np.random.default_rng(seed))
 
 
 def sampled(seed: int, batches: int, size: int, among: int = len(digits().labels)) -> Int[np.ndarray, "batches size"]:

@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import jcnn
+from experiments.fitting import descend, first_weights
 from experiments.material import as_input, digits
 from experiments.topic import Check, Topic
 from jcnn.compilation import compiler_options
@@ -154,14 +156,13 @@ def network(number: Any, pieces: int) -> Network:
 
 
 @partial(jax.jit, static_argnames="pieces", compiler_options=compiler_options())
-def _descend(number: Array, params: Any, batches: Array, rate: Array, pieces: int) -> tuple[Array, Array, Array]:
+def _trained(number: Array, params: Any, batches: Array, rate: Array, pieces: int) -> tuple[Array, Array, Array]:
     images, labels = jnp.asarray(as_input(digits().images)), jnp.asarray(digits().labels)
 
-    def step(params: Any, batch: Array) -> tuple[Any, Array]:
-        loss, gradient = jcnn.backprop(network(number, pieces), params, images[batch], labels[batch])
-        return jax.tree.map(lambda p, g: p - rate * g, params, gradient), loss
+    def gradient(params: Any, batch: Array) -> tuple[Array, Any]:
+        return jcnn.backprop(network(number, pieces), params, images[batch], labels[batch])
 
-    params, losses = jax.lax.scan(step, params, batches)
+    params, losses = descend(gradient, params, batches, optax.sgd(rate))
     scores = jcnn.apply(network(number, pieces), params, as_input(digits("test").images))
     return scores.argmax(-1), jcnn.apply(network(number, pieces)[:4], params[:4], images), losses
 
@@ -170,14 +171,8 @@ def trained_by(number: int, rate: float, seed: int, steps: int) -> tuple[float, 
     """SGD on the digits: the accuracy on the test images, the part of the second stage's units that are dead, the losses."""
     rng, pieces = np.random.default_rng(seed), 2 if NAMES[number] == "maxout" else 1
     batches = rng.integers(0, len(digits().labels), (steps, 32))
-    shapes = jax.eval_shape(lambda: jcnn.init(jax.random.key(0), network(0, pieces), (8, 8, 1), jnp.float32))
-
-    def draw(leaf: Any) -> Float[np.ndarray, "..."]:
-        scale = np.sqrt(VARIANCE[number] / np.prod(leaf.shape[:-1])) if len(leaf.shape) > 1 else 0.0
-        return (scale * rng.normal(size=leaf.shape)).astype("float32")
-
-    params = jax.tree.map(draw, shapes)
-    classes, z, losses = _descend(np.int32(number % 6), params, batches, np.float32(rate), pieces=pieces)
+    params = first_weights(network(0, pieces), rng, VARIANCE[number])
+    classes, z, losses = _trained(np.int32(number % 6), params, batches, np.float32(rate), pieces=pieces)
     accuracy = float(np.mean(np.asarray(classes) == digits("test").labels))
     if NAMES[number] not in {"relu", "leaky_relu"}:
         return accuracy, np.nan, np.asarray(losses)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import optax
 from jax import Array
 from jax import numpy as jnp
 from jaxtyping import Float
@@ -21,6 +22,7 @@ from matplotlib.figure import Figure
 
 import jcnn
 import jcnn.check
+from experiments.fitting import descend, first_weights
 from experiments.material import as_input, digits
 from experiments.topic import Check, Topic
 from jcnn.compilation import compiler_options
@@ -96,10 +98,8 @@ SMOOTH = (jcnn.Conv(8, 3), jcnn.Tanh(), jcnn.AvgPool(2), jcnn.Flatten(), jcnn.De
 
 
 def drawn(network: Network, seed: int) -> Any:
-    """First weights by He's rule, biases 0; by NumPy, which compiles nothing."""
-    shapes = jax.eval_shape(lambda: jcnn.init(jax.random.key(0), network, (8, 8, 1), jnp.float32))
-    draw, rule = np.random.default_rng(seed).normal, lambda shape: np.sqrt(2 / np.prod(shape[:-1])) * (len(shape) > 1)
-    return jax.tree.map(lambda leaf: (rule(leaf.shape) * draw(size=leaf.shape)).astype("float32"), shapes)
+    """First weights."""
+    return first_weights(network, np.random.default_rng(seed))
 
 
 def run(config: Experiment) -> Result:
@@ -151,17 +151,16 @@ def train(config: Experiment) -> tuple[Any, ...]:
     x, labels = jnp.asarray(as_input(data.images)), jnp.asarray(data.labels)
 
     @partial(jax.jit, compiler_options=compiler_options())
-    def descend(params: Any, batches: Array, way: Array) -> tuple[Any, Array]:
-        def step(params: Any, chosen: Array) -> tuple[Any, Array]:
-            loss, gradient = jcnn.backprop(network(way), params, x[chosen], labels[chosen])
-            return jax.tree.map(lambda p, g: p - jnp.asarray(config.rate, p.dtype) * g, params, gradient), loss
+    def trained(params: Any, batches: Array, way: Array) -> tuple[Any, Array]:
+        def gradient(params: Any, chosen: Array) -> tuple[Array, Any]:
+            return jcnn.backprop(network(way), params, x[chosen], labels[chosen])
 
-        params, losses = jax.lax.scan(step, params, batches)
+        params, losses = descend(gradient, params, batches, optax.sgd(config.rate))
         return jcnn.apply(network(), params, as_input(test.images)).argmax(-1), losses
 
     for way in range(len(WAYS)):
         draws = [np.random.default_rng(seed).integers(0, len(x), (config.steps, 32)) for seed in range(config.seeds)]
-        runs = [descend(drawn(network(), seed), draw, np.int32(way)) for seed, draw in enumerate(draws)]
+        runs = [trained(drawn(network(), seed), draw, np.int32(way)) for seed, draw in enumerate(draws)]
         classes, losses = (np.array(part) for part in zip(*runs, strict=True))
         candidate, w = jax.jit(partial(conv_backward, way=way)), drawn(network(), 0)[0]["w"]
         report = jcnn.check.compare(partial(jcnn.conv, padding=1), candidate, np.asarray(x[:4]), w)

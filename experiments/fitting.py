@@ -1,18 +1,20 @@
 """Mini-batch SGD as the course states it: sample, forward, backward, update. For networks of an experiment's own."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array
 from jaxtyping import Float, Int
 
 import jcnn
 from jcnn.compilation import compiler_options
 from jcnn.layers import Network
-from jcnn.training.step import fastest_ops
+from jcnn.training.step import State, fastest_ops, updated
 
 
 class Fit(NamedTuple):
@@ -59,6 +61,40 @@ def fit(
     return Fit(params, np.asarray(losses))
 
 
+def descend(
+    gradient: Callable[[Any, Any], tuple[Array, Any]], params: Any, batches: Any, transformation: optax.GradientTransformation
+) -> tuple[Any, Float[Array, " steps"]]:
+    """One update a batch, by the house's own step.
+
+    Args:
+        gradient: `gradient(params, batch)`: the loss and its gradient.
+        params: where to start.
+        batches: along the first axis, what `gradient` takes.
+        transformation: from gradients to updates.
+
+    Returns:
+        The last parameters, and the loss of every step before its update.
+    """
+
+    def step(state: State, batch: Any) -> tuple[State, Array]:
+        loss, found = gradient(state.params, batch)
+        return updated(state, found, transformation), loss
+
+    state, losses = jax.lax.scan(step, State(params, transformation.init(params)), batches)
+    return state.params, losses
+
+
+def first_weights(network: Network, draw: np.random.Generator, variance: float = 2.0) -> Any:
+    """First weights for 8×8 digits, of variance / fan-in (2: He's rule), biases 0; by NumPy, which compiles nothing."""
+    shapes = jax.eval_shape(lambda: jcnn.init(jax.random.key(0), network, (8, 8, 1), jnp.float32))
+
+    def drawn(leaf: Any) -> Float[np.ndarray, "..."]:
+        scale = np.sqrt(variance / np.prod(leaf.shape[:-1])) if len(leaf.shape) > 1 else 0.0
+        return (scale * draw.normal(size=leaf.shape)).astype("float32")
+
+    return jax.tree.map(drawn, shapes)
+
+
 def logits(network: Network, params: Any, images: Float[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n classes"]:
     """What the network says of each image."""
     return np.asarray(_apply(tuple(network), params, jnp.asarray(images)))
@@ -74,17 +110,11 @@ def _compiled(network: Network, steps: int, batch: int) -> Any:
     ops = fastest_ops()
 
     def run(key: Array, params: Any, x: Array, labels: Array, rate: float, momentum: float) -> Any:
-        def step(carry: tuple[Any, Any], key: Array) -> tuple[tuple[Any, Any], Array]:
-            params, velocity = carry
+        def gradient(params: Any, key: Array) -> tuple[Array, Any]:
             chosen = jax.random.randint(key, (batch,), 0, len(x))
-            loss, gradient = jcnn.value_and_grad(network, params, x[chosen], labels[chosen], ops=ops)
-            velocity = jax.tree.map(lambda v, g: (momentum * v + g).astype(v.dtype), velocity, gradient)
-            params = jax.tree.map(lambda p, v: (p - rate * v).astype(p.dtype), params, velocity)
-            return (params, velocity), loss
+            return jcnn.value_and_grad(network, params, x[chosen], labels[chosen], ops=ops)
 
-        still = jax.tree.map(jnp.zeros_like, params)
-        (params, _), losses = jax.lax.scan(step, (params, still), jax.random.split(key, steps))
-        return params, losses
+        return descend(gradient, params, jax.random.split(key, steps), optax.sgd(rate, momentum=momentum))
 
     return jax.jit(run, compiler_options=compiler_options())
 

@@ -82,21 +82,28 @@ if TYPE_CHECKING:
     from jcnn import explore as explore
     from jcnn import figures as figures
     from jcnn import training as training
+    from jcnn.training import Recipe as Recipe
+    from jcnn.training import fit as fit
 
 __version__ = "0.1.0"
 
 LATER = ("check", "compilation", "data", "definition", "doctor", "explore", "figures", "training")
 """Modules that `import jcnn` leaves out, since they take time to load, and brings when they are first asked for."""
 
+FROM_LATER = {"Recipe": "training", "fit": "training"}
+"""Names that such a module brings, and which one."""
+
 
 def __getattr__(name: str) -> Any:
     if name in LATER:
         return importlib.import_module(f"jcnn.{name}")
+    if name in FROM_LATER:
+        return getattr(importlib.import_module(f"jcnn.{FROM_LATER[name]}"), name)
     raise AttributeError(f"module 'jcnn' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *LATER})
+    return sorted({*globals(), *LATER, *FROM_LATER})
 
 
 __all__ = [
@@ -118,6 +125,7 @@ __all__ = [
     "NetworkError",
     "Ops",
     "PrecisionWarning",
+    "Recipe",
     "Relu",
     "Selu",
     "Sigmoid",
@@ -138,6 +146,7 @@ __all__ = [
     "dense_backward",
     "elu",
     "elu_backward",
+    "fit",
     "flatten",
     "flatten_backward",
     "gelu",

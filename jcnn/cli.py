@@ -63,8 +63,8 @@ class Train:
             config = self.config
             console.print(plain(f"training {config.network} on {config.data}, seed {config.seed}, in {out}"), soft_wrap=True)
             result = train(config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
-        report = write_report(self.config, result)
-        test = result.evaluation
+        report = write_report(result)
+        _, test = result.tested
         console.print(
             f"[bold]{test.accuracy:.2%}[/] of {len(test.labels)} test images right ({test.errors} wrong), "
             f"loss {test.loss:.4f}; {result.seconds:.1f} s of training, {result.images_per_second:,.0f} images/s "

@@ -67,9 +67,10 @@ def _train(network: str, seed: int) -> dict[str, float]:
         started = time.perf_counter()
         result = train(replace(Config(), network=network, seed=seed), Path(folder) / "run", console=Console(quiet=True))
         wall = time.perf_counter() - started
+    _, test = result.tested
     return {
-        "accuracy": result.evaluation.accuracy,
-        "errors": result.evaluation.errors,
+        "accuracy": test.accuracy,
+        "errors": test.errors,
         "seconds": wall,
         "images_per_second": result.images_per_second,
     }

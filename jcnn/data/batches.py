@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Num
 
 from jcnn.random_keys import key
 
@@ -21,6 +21,8 @@ def batch_indices(order: Int[Array, " n"], position: int | Array, batch_size: in
     return jax.lax.dynamic_slice_in_dim(order, position * batch_size, batch_size)
 
 
-def to_input(images: UInt8[Array | np.ndarray, "n h w c"], dtype: Any) -> Float[Array, "n h w c"]:
-    """Pixels as networks take them: brightness 0 … 255 as 0 … 1, in the dtype of the parameters."""
-    return jnp.asarray(images).astype(dtype) / jnp.asarray(255, dtype)
+def to_input(images: Num[Array | np.ndarray, "n *s c"], dtype: Any) -> Float[Array, "n *s c"]:
+    """Images as networks take them, in the dtype of the parameters: 0 … 255 of uint8 as 0 … 1, floats as they are."""
+    images = jnp.asarray(images)
+    x = images.astype(dtype)
+    return x / jnp.asarray(255, dtype) if images.dtype == jnp.uint8 else x

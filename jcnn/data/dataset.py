@@ -4,7 +4,7 @@ import hashlib
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, Num
 
 from jcnn.data.memory_mapped import blocks
 
@@ -13,11 +13,12 @@ class DataError(Exception):
     """Images that cannot be had, or must not be trusted; the message says which, why, and what to do."""
 
 
-def fingerprint(images: UInt8[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"]) -> str:
+def fingerprint(images: Num[np.ndarray, "n *s c"], labels: Int[np.ndarray, " n"]) -> str:
     """SHA-256 of the pixels followed by the labels, row-major, in hexadecimal."""
     digest = hashlib.sha256()
     for part in blocks(images):
-        digest.update(np.ascontiguousarray(part).data)
+        # As bytes: bfloat16 is no dtype that a buffer can have.
+        digest.update(np.ascontiguousarray(part).view(np.uint8).data)
     digest.update(np.ascontiguousarray(labels).data)
     return digest.hexdigest()
 
@@ -28,7 +29,7 @@ class Dataset(NamedTuple):
     Attributes:
         name: the set's name, such as "digits".
         split: "train" or "test".
-        images: (N, H, W, C), uint8, 0 black to 255 white.
+        images: (N, H, W, C), uint8, 0 black to 255 white. For `fit` also (N, *S, C) of any rank, or floats, taken as they are.
         labels: (N,), int32, class numbers.
         class_names: one name per class.
         fingerprint: of images and labels, as `fingerprint` computes it.
@@ -37,17 +38,16 @@ class Dataset(NamedTuple):
 
     name: str
     split: str
-    images: UInt8[np.ndarray, "n h w c"]
+    images: Num[np.ndarray, "n *s c"]
     labels: Int[np.ndarray, " n"]
     class_names: tuple[str, ...]
     fingerprint: str
     attribution: str = ""
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """The shape of one example, (H, W, C)."""
-        _, height, width, channels = self.images.shape
-        return height, width, channels
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example, such as (H, W, C)."""
+        return self.images.shape[1:]
 
     @property
     def classes(self) -> int:

@@ -1,6 +1,5 @@
 """The network that reads what is drawn: the newest run that fits, or one trained on the spot."""
 
-import tempfile
 import threading
 from functools import cache
 from io import StringIO
@@ -11,10 +10,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from rich.console import Console
 
+from jcnn import data
 from jcnn.figures.feature_maps import follow
 from jcnn.layers import Network
 from jcnn.network import Params
-from jcnn.training import CheckpointError, Config, restore_run, train
+from jcnn.presets import preset
+from jcnn.training import CheckpointError, Config, Recipe, fit, restore_run
 
 INPUT_SHAPE = (8, 8, 1)
 EPOCHS = 12
@@ -60,14 +61,15 @@ def newest(runs: Path) -> Trained | None:
 
 
 def fresh(epochs: int) -> Trained:
-    """Trains the default network on the embedded digits, in a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = train(Config(epochs=epochs), Path(folder) / "run", console=Console(file=StringIO()))
+    """Trains the default network on the embedded digits."""
+    digits, network = data.load("digits"), preset(Config.network, INPUT_SHAPE, 10)
+    result = fit(network, digits, data.load("digits", "test"), recipe=Recipe(epochs=epochs), console=Console(file=StringIO()))
+    _, test = result.tested
     origin = (
-        f"It was trained when this page started, for {epochs} epochs, and reads {result.evaluation.accuracy:.1%} of "
-        f"{len(result.evaluation.labels)} digits right that it had not seen."
+        f"It was trained when this page started, for {epochs} epochs, and reads {test.accuracy:.1%} of "
+        f"{len(test.labels)} digits right that it had not seen."
     )
-    return Trained(result.network, result.params, result.test.class_names, origin)
+    return Trained(result.network, result.params, digits.class_names, origin)
 
 
 def probabilities(reader: Trained, image: UInt8[np.ndarray, "8 8 1"]) -> Float[np.ndarray, " classes"]:

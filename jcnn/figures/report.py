@@ -98,7 +98,7 @@ def render(run: Run) -> str:
 
 
 def _page(run: Run) -> str:
-    parts = (_curves, _confusion, _mistakes, _filters, _feature_maps) if len(run.test.labels) else (_curves, _filters)
+    parts = _PARTS[_shown(run.test)]
     sections = [
         *(part(run) for part in parts),
         _layers(run),
@@ -112,6 +112,13 @@ def _page(run: Run) -> str:
         sections="\n".join(section for section in sections if section),
         footer=f"<footer>{escape(run.attribution)}</footer>" if run.attribution else "",
     )
+
+
+def _shown(test: Dataset) -> str:
+    """What test images can be shown as."""
+    if not len(test.labels):
+        return "nothing"
+    return "pictures" if test.images.dtype == np.uint8 and test.images.ndim == 4 else "counts"
 
 
 def _legible(run: Run) -> Run:
@@ -187,6 +194,14 @@ def _feature_maps(run: Run) -> str:
     alt = words.about_journey(journey, names[int(run.test.labels[0])], names)
     shown = _figure(lambda theme: feature_maps(run.network, run.params, image, names, theme=theme), alt, caption)
     return _section("One image through the network", shown)
+
+
+_PARTS: dict[str, tuple[Callable[[Run], str], ...]] = {
+    "nothing": (_curves, _filters),
+    "counts": (_curves, _confusion, _filters),
+    "pictures": (_curves, _confusion, _mistakes, _filters, _feature_maps),
+}
+"""The sections with figures, by what the test images can be shown as."""
 
 
 def _figure(draw: Callable[[Theme], Figure | None], alt: str, caption: str) -> str:

@@ -9,7 +9,8 @@ from typing import IO, Any
 import jax.numpy as jnp
 import numpy as np
 
-from jcnn.training.config import Config
+from jcnn.training.config import check_stored
+from jcnn.training.hyperparameters import Recipe
 
 FORMAT = 1
 MANIFEST = "manifest"
@@ -98,10 +99,9 @@ def _require(manifest: Any) -> None:
         stored_dtype(described["dtype"])
     if not _named_texts(manifest.get("settings", {})):
         raise ValueError("the manifest: settings are no texts by name")
-    config = Config(**manifest["config"])
-    config.check()
-    if config.seed != manifest["seed"]:
-        raise ValueError(f"seed {manifest['seed']} beside a config of seed {config.seed}")
+    check_stored(manifest["config"])
+    if (seed := manifest["config"].get("seed", Recipe.seed)) != manifest["seed"]:
+        raise ValueError(f"seed {manifest['seed']} beside a config of seed {seed}")
 
 
 def _fields(what: str, found: Any, fields: Mapping[str, Callable[[Any], bool]]) -> None:
@@ -139,7 +139,7 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
 }
 DATA_FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "name": lambda value: isinstance(value, str),
-    "input_shape": lambda value: _shape(value) and len(value) == 3,
+    "input_shape": lambda value: _shape(value) and len(value) > 0,
     "class_names": _texts,
     "fingerprint": lambda value: isinstance(value, str),
 }

@@ -1,25 +1,23 @@
-"""What a training run is asked to do: every choice in one frozen value, checked before anything starts."""
+"""What a training run is asked to do, in words and on the disk."""
 
 import dataclasses
 import hashlib
 import json
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jcnn.disk import naming
+from jcnn.training.hyperparameters import Optimizer, Recipe, check_kinds
 
 NAME = "config.json"
 ADVICE = "to go on, put the file back as it was; for another recipe, start a run of its own with another --out"
 
-Schedule = Literal["cosine", "constant"]
-Dtype = Literal["float32", "bfloat16", "float16", "float64"]
-
 
 @dataclass(frozen=True)
-class Config:
-    """The whole recipe of a run; with the code's version it decides the result."""
+class _Subject:
+    """What is trained on what, in words."""
 
     data: str = "digits"
     """The images to learn: digits, which come with jcnn; mnist, fashion_mnist, cifar10, cifar100; or tfds:NAME for another
@@ -28,66 +26,35 @@ class Config:
     """Bring every image to this height and width; needed where the images of a set differ in size."""
     network: str = "small"
     """The network: small, lecture or lenet5."""
-    epochs: int = 100
-    """How often every training image is seen."""
-    batch_size: int = 64
-    """Images per step."""
-    learning_rate: float = 0.05
-    """The largest step size, reached after the warm-up."""
-    momentum: float = 0.9
-    """How much of the last direction is kept, Nesterov's way; 0 is plain SGD."""
-    schedule: Schedule = "cosine"
-    """How the learning rate goes on after the warm-up: cosine (to zero at the end) or constant."""
-    warmup: float = 0.1
-    """The part of all steps over which the learning rate first rises in a line, 0 to 1."""
-    weight_decay: float = 1e-3
-    """Pull of the weights towards zero, added to their gradients; biases are left alone."""
-    augment: bool = True
-    """Show every image a little shifted, turned and resized, differently each time."""
-    seed: int = 0
-    """Decides the first weights, the order of the images and the augmentation."""
-    dtype: Dtype = "float32"
-    """The numbers to compute in."""
+
+
+@dataclass(frozen=True)
+class Config(Recipe, _Subject):
+    """The whole recipe of a run; with the code's version it decides the result."""
+
+    optimizer: Optimizer = "sgd"
+    """How gradients become updates: sgd, adam or adamw, whose β₁ is the momentum and whose β₂ is 0.999."""
 
     def check(self) -> None:
         """Raises ValueError for a value of another type or out of range, by name."""
-        for name, (kinds, expected) in KINDS.items():
-            if type(getattr(self, name)) not in kinds:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected {expected}")
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: expected at least 1")
+        check_kinds(self, KINDS)
         if self.image_size is not None and self.image_size < 1:
             raise ValueError(f"image_size={self.image_size}: expected at least 1")
-        ranges = {
-            "momentum": (0 <= self.momentum < 1, "a number from 0 to below 1"),
-            "warmup": (0 <= self.warmup <= 1, "a number from 0 to 1"),
-            "weight_decay": (0 <= self.weight_decay < math.inf, "a number from 0 on"),
-        }
-        for name, (inside, expected) in ranges.items():
-            if not inside:
-                raise ValueError(f"{name}={getattr(self, name)}: expected {expected}")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate={self.learning_rate}: expected a positive number")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed={self.seed}: expected an integer from 0 to 2³² − 1")
-        for name, allowed in (("schedule", ("cosine", "constant")), ("dtype", ("float32", "bfloat16", "float16", "float64"))):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+        super().check()
 
     def to_json(self) -> dict[str, Any]:
         """The config as plain values."""
-        return dataclasses.asdict(self)
+        return as_stored(dataclasses.asdict(self))
 
 
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    **dict.fromkeys(("data", "network", "schedule", "dtype"), ((str,), "a word")),
-    **dict.fromkeys(("epochs", "batch_size", "seed"), ((int,), "an integer")),
-    **dict.fromkeys(("learning_rate", "momentum", "warmup", "weight_decay"), ((float, int), "a number")),
+    **dict.fromkeys(("data", "network"), ((str,), "a word")),
     "image_size": ((int, type(None)), "an integer or None"),
-    "augment": ((bool,), "True or False"),
 }
 """Python's types of the values, as JSON gives them back; True is no integer here."""
+
+LATER = {"optimizer": "sgd"}
+"""Choices that the first runs did not have: stored only where they are not what those runs did."""
 
 
 def recipe(data: str) -> Config:
@@ -95,23 +62,35 @@ def recipe(data: str) -> Config:
     return Config(data=data) if data == Config.data else Config(data=data, epochs=10)
 
 
-def differences(asked: Config, stored: dict[str, Any]) -> str:
-    """What two configs disagree on, as text; empty when they agree."""
-    return ", ".join(
-        f"{name}={value!r} (stored: {stored.get(name)!r})"
-        for name, value in asked.to_json().items()
-        if stored.get(name) != value
-    )
+def as_stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    """All choices by name, as a run's files hold them."""
+    return {name: value for name, value in values.items() if name not in LATER or value != LATER[name]}
 
 
-def to_text(config: Config) -> str:
-    """The content of a run's `config.json`: the config, and a digest of it."""
-    values = config.to_json()
+def differences(asked: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
+    """What two runs' choices disagree on, as text; empty when they agree."""
+    pairs = {name: tuple(one.get(name, LATER.get(name)) for one in (asked, stored)) for name in {**asked, **stored}}
+    return ", ".join(f"{name}={here!r} (stored: {there!r})" for name, (here, there) in pairs.items() if here != there)
+
+
+def to_text(values: Mapping[str, Any]) -> str:
+    """The content of a run's `config.json`: all choices by name, and a digest of them."""
     return json.dumps({**values, "digest": _digest(values)}, indent=1) + "\n"
 
 
-def stored_config(run: Path) -> Config | None:
-    """The config that a run's folder was started with; None where there is none.
+def check_stored(values: Any) -> None:
+    """Raises ValueError or TypeError unless these are the choices of a run, as its files hold them.
+
+    A network that has no name is data in place of a word, and so is an optimiser.
+    """
+    if not isinstance(values, dict):
+        raise TypeError(f"a {type(values).__name__}: expected choices by name")
+    words = {name: value for name, value in values.items() if not _is_data(name, value)}
+    Config(**words).check()
+
+
+def stored_values(run: Path) -> dict[str, Any] | None:
+    """The choices that a run's folder was started with, by name; None where there are none.
 
     Raises:
         ValueError: the file is not, byte for byte, what was written; or it was written by another version.
@@ -126,16 +105,43 @@ def stored_config(run: Path) -> Config | None:
     try:
         values = json.loads(content)
         digest = values.pop("digest", None)
-        config = Config(**values)
-        config.check()
+        check_stored(values)
+        _check_complete(values)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is no config of this version: {error}; {ADVICE}") from error
     if digest is None:
         raise ValueError(f"{path} has no digest: it was written by an older version, or by hand; {ADVICE}")
-    if content != to_text(config).encode():
+    if content != to_text(as_stored(values)).encode():
         raise ValueError(f"{path} is not what was written, its digest does not fit: damaged, or edited by hand; {ADVICE}")
-    return config
+    return values
 
 
-def _digest(values: dict[str, Any]) -> str:
+def stored_config(run: Path) -> Config | None:
+    """The config that `jcnn train` started a run's folder with; None where there is none.
+
+    Raises:
+        ValueError: as `stored_values`; or the run is one of `jcnn.fit`, with a network or optimiser that has no name.
+        OSError: it cannot be read; names it.
+    """
+    values = stored_values(run)
+    if values is None:
+        return None
+    if own := [name for name, value in values.items() if _is_data(name, value)]:
+        raise ValueError(
+            f"{run / NAME} is of a run of jcnn.fit, whose {own[0]} has no name: go on with it by jcnn.fit(…, resume=True)"
+        )
+    return Config(**values)
+
+
+def _check_complete(values: Mapping[str, Any]) -> None:
+    missing = {field.name for field in dataclasses.fields(Config)} - LATER.keys() - values.keys()
+    if missing:
+        raise ValueError(f"it has no {', '.join(sorted(missing))}")
+
+
+def _is_data(name: str, value: Any) -> bool:
+    return name in ("network", "optimizer") and isinstance(value, dict) and value != {}
+
+
+def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -8,11 +8,11 @@ import jax
 
 from jcnn.layers import Network
 from jcnn.network import Params, init
-from jcnn.presets import preset
 from jcnn.random_keys import key
 from jcnn.training import checkpoint
 from jcnn.training.checkpoint import Checkpoint, CheckpointError
 from jcnn.training.config import Config
+from jcnn.training.network_entry import stored_network
 from jcnn.training.settings import fixed
 
 
@@ -44,14 +44,15 @@ def restore_run(run: Path, refused: Callable[[str], None]) -> Restored:
 
 
 def _restored(found: Checkpoint) -> Restored:
-    config, source = Config(**found.manifest["config"]), found.manifest["data"]
-    dtype, shape, names = config.dtype, tuple(source["input_shape"]), tuple(source["class_names"])
+    config, source = found.manifest["config"], found.manifest["data"]
+    dtype, entry = config.get("dtype", Config.dtype), config.get("network", Config.network)
+    shape, names = tuple(source["input_shape"]), tuple(source["class_names"])
     own = found._replace(
         arrays={name.removeprefix("params/"): array for name, array in found.arrays.items() if name.startswith("params/")}
     )
     with fixed(dtype):
         try:
-            network = preset(config.network, shape, len(names))
+            network = stored_network(entry, shape, len(names))
             template = jax.eval_shape(lambda: init(key(0), network, shape, dtype))
         except (ValueError, TypeError, OverflowError) as error:
             raise CheckpointError(f"{found.path} is refused: no network of this version: {error}") from error

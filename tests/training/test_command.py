@@ -33,7 +33,7 @@ def test_runs_are_whole_in_folders_of_any_name_and_their_report_lasts(folder: Pa
 def test_the_newest_run_is_not_gone_on_with_while_it_is_trained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number, name in enumerate(("older", "newer")):
         (folder / "runs" / name).mkdir(parents=True)
-        (folder / "runs" / name / "config.json").write_text(to_text(Config()), "utf-8")
+        (folder / "runs" / name / "config.json").write_text(to_text(Config().to_json()), "utf-8")
         os.utime(folder / "runs" / name / "config.json", (number, number))
     with lock.held(folder / "runs/newer", pytest.fail):
         assert run("train", "--resume") == 1

@@ -178,7 +178,7 @@ def test_a_failure_keeps_the_last_good_checkpoint(tmp_path: Path, uninterrupted:
         tree.setdefault(top, {})[rest] = array * np.float32(1e30) if top == "params" else array
     config = found.manifest["config"]
     good = checkpoint.save(out / "checkpoints", tree, step=found.step, seed=7, config=config, data=found.manifest["data"])
-    (out / "config.json").write_text(to_text(Config(**config)), "utf-8")
+    (out / "config.json").write_text(to_text(Config(**config).to_json()), "utf-8")
     process = start(environment, "--resume", "--out", str(out))
     _, warned = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1

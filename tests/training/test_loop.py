@@ -24,7 +24,7 @@ from jcnn.training import (
     Result,
     TrainingError,
     checkpoint,
-    loop,
+    fitting,
     restore_run,
     stored_config,
     train,
@@ -36,9 +36,9 @@ CONFIG = Config(network="lecture", epochs=2, batch_size=128)
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    result = train(CONFIG, tmp_path_factory.mktemp("run"))
-    write_report(CONFIG, result)
-    return result.out
+    out = tmp_path_factory.mktemp("run")
+    write_report(train(CONFIG, out))
+    return out
 
 
 def test_what_a_run_leaves(finished: Path) -> None:
@@ -140,7 +140,7 @@ def test_test_images_whose_loss_is_not_finite_end_the_run(tmp_path: Path, monkey
     """Parameters may be finite and still too large for what they are multiplied with."""
     test = data.load("digits", "test")
     overflowed = Evaluation(np.ones((1, 10)), test.labels, loss=np.inf, accuracy=0.0)
-    monkeypatch.setattr(loop, "evaluator", lambda *_: lambda _: overflowed)
+    monkeypatch.setattr(fitting, "evaluator", lambda *_: lambda _: overflowed)
     with pytest.raises(TrainingError, match=r"the loss of the test images after step 10 \(epoch 1\) is not finite; .* try a"):
         train(CONFIG, tmp_path)
     assert not list((tmp_path / "checkpoints").glob("*"))
@@ -162,7 +162,7 @@ def test_resuming_a_finished_run_changes_nothing(copied: Path) -> None:
     """Its times are those it took, and its report is the same, byte for byte."""
     before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
     result, _ = resume(copied)
-    write_report(CONFIG, result)
+    write_report(result)
     assert {path: path.read_bytes() for path in before} == before
     assert min(result.seconds, result.compile_seconds, result.images_per_second) > 0
     last = json.loads((copied / "metrics.jsonl").read_text("utf-8").splitlines()[-1])

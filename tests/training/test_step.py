@@ -11,8 +11,10 @@ import pytest
 from jcnn import Conv, Dense, Flatten, MaxPool, Ops, Relu, value_and_grad
 from jcnn.data import load
 from jcnn.data.batches import batch_indices, epoch_order, to_input
+from jcnn.training.batch_source import handed_in
 from jcnn.training.config import Config
-from jcnn.training.step import State, initial_state, make_run_steps, schedule
+from jcnn.training.optimizers import schedule
+from jcnn.training.step import State, initial_state, make_run_steps
 
 NETWORK = (Conv(4, 3), Relu(), MaxPool(2), Flatten(), Dense(10))
 PLAIN = Config(batch_size=16, momentum=0.0, weight_decay=0.0, warmup=0.0, schedule="constant", augment=False, dtype="float64")
@@ -59,6 +61,19 @@ def test_cutting_the_loop_changes_no_bit(dtype: Any) -> None:
     whole, cut = run(config, 15), run(config, 1, 4, 6, 7, 13, 15)
     jax.tree.map(np.testing.assert_array_equal, whole, cut)
     assert all(leaf.dtype == jnp.dtype(dtype) for leaf in jax.tree.leaves(whole.params))
+
+
+@pytest.mark.parametrize("cuts", [(6, 12), (2, 5, 6, 11, 12)], ids=["epoch by epoch", "in pieces"])
+def test_batches_that_the_host_hands_in_train_to_the_same_bits(cuts: tuple[int, ...]) -> None:
+    config = replace(Config(), batch_size=16, epochs=2)
+    steps = make_run_steps(config, NETWORK, len(IMAGES), Ops(gradient="manual"), handed_in())
+    state = initial_state(config, NETWORK, (8, 8, 1), 2 * STEPS_PER_EPOCH)
+    for first, last in zip((0, *cuts), cuts, strict=False):
+        order = np.asarray(epoch_order(config.seed, first // STEPS_PER_EPOCH, len(IMAGES)))
+        rows = np.stack([order[place * 16 :][:16] for place in (step % STEPS_PER_EPOCH for step in range(first, last))])
+        state, progress = steps(state, IMAGES[rows], LABELS[rows], first, last)
+        assert int(progress.step) == last
+    jax.tree.map(np.testing.assert_array_equal, state, run(config, 12))
 
 
 def test_a_loss_that_is_not_finite_stops_before_its_update() -> None:

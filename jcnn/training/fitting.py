@@ -1,0 +1,286 @@
+"""`fit`: any network, any images, any optimiser, from the first weights to the result."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+
+from jcnn import geometry, printing
+from jcnn.data.dataset import Dataset
+from jcnn.layers import Network, Ops
+from jcnn.network import Params
+from jcnn.training import lock, settings
+from jcnn.training.checkpoint import CheckpointError
+from jcnn.training.config import as_stored
+from jcnn.training.evaluation import Evaluation, evaluator
+from jcnn.training.examples import Examples, checked_examples, checked_network, checked_test
+from jcnn.training.hyperparameters import Recipe, recipe_values
+from jcnn.training.loop import Callback, Loop, Outcome
+from jcnn.training.metrics import Record, timing
+from jcnn.training.network_entry import network_entry
+from jcnn.training.optimizers import check_optimizer, described, optimizer
+from jcnn.training.progress import ProgressBar
+from jcnn.training.run_folder import Keeper, Memory, RunFolder
+from jcnn.training.signals import noted_signals
+from jcnn.training.step import Progress, State, fastest_ops, initial_params, initial_state, make_run_steps
+from jcnn.training.wording import Spelling, as_argument, as_command
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DEFAULT_RECIPE = Recipe()
+
+
+class Result(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        out: its folder; None: nothing was written.
+        config: all that decided it, by name, as plain values: data, network, and the recipe.
+        network: its layers.
+        params: the final parameters.
+        records: the metrics of the whole run, also of the parts before it was resumed.
+        evaluation: of the final parameters, on the test images; None: there were none.
+        test: the test images; None: there were none.
+        train: the training images.
+        ops: formulation and gradient it was trained with.
+        seconds: time spent training, evaluations and checkpoints included, compilation not; of the whole run, also of the
+            parts before it was resumed.
+        compile_seconds: time spent compiling, of the whole run.
+        images_per_second: training images over the time of the steps alone, of the whole run.
+    """
+
+    out: Path | None
+    config: dict[str, Any]
+    network: Network
+    params: Params
+    records: list[Record]
+    evaluation: Evaluation | None
+    test: Dataset | None
+    train: Dataset
+    ops: Ops
+    seconds: float
+    compile_seconds: float
+    images_per_second: float
+
+    @property
+    def tested(self) -> tuple[Dataset, Evaluation]:
+        """The test images, and what the network says of them.
+
+        Raises:
+            ValueError: there were none.
+        """
+        if self.test is None or self.evaluation is None:
+            raise ValueError("the network was trained without test images: nothing was evaluated")
+        return self.test, self.evaluation
+
+
+def fit(
+    network: Network,
+    train: Examples,
+    test: Examples | None = None,
+    *,
+    recipe: Recipe = DEFAULT_RECIPE,
+    out: Path | str | None = None,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    report: bool = True,
+    console: "Console | None" = None,
+    described_as: Mapping[str, Any] | None = None,
+) -> Result:
+    """Trains a network by mini-batch descent: sample, forward, backward, update.
+
+    The parameters are a pure function of network, images, recipe and versions: bit for bit the same on the same machine with as
+    many threads, also when the run was interrupted and resumed.
+
+    Without `out` nothing touches the disk. With it the folder holds `config.json`, `metrics.jsonl`, `checkpoints/` (one at the
+    end of every epoch, the newest three kept) and at the end `report.html`; SIGTERM and Ctrl-C save before they end the run.
+
+    Args:
+        network: a tuple of layers, whose output is one score per class.
+        train: the images and labels to learn from: a `jcnn.data.Dataset`, or a pair of arrays. Images (N, *S, C): uint8, taken
+            as v/255, or floats in the recipe's dtype, taken as they are. Labels (N,): integers from 0 to classes − 1.
+        test: the same, to evaluate on after every epoch; None: no evaluation.
+        recipe: epochs, batch size, optimiser, seed and so on. An optimiser that has no name cannot be stored as data: `out`
+            keeps the structure of its state, and to resume the same one has to be given again. Another structure is refused;
+            other numbers in it, such as another learning rate, cannot be noticed.
+        out: the run's folder, made if missing; nobody else trains in it meanwhile.
+        resume: go on from the newest good checkpoint in `out`, if there is one.
+        callbacks: functions of (step, metrics, state), called in their order after every record: of at most 20 steps, and of
+            every evaluation. Metrics is a dict of its own, as a line of `metrics.jsonl`; the state is the one after `step`, and
+            its arrays are gone with the next steps: copy what is to be kept. At the end of an epoch evaluation and checkpoint
+            come first, so an exception, which ends the run, leaves the last good checkpoint. Of steps done before a run was
+            resumed, they are not told again.
+        report: whether to write `report.html` into `out`.
+        console: where progress and warnings are shown; None: the standard error.
+        described_as: what `config.json` says of "data", "image_size" and "network" in place of the data's name and the layers.
+
+    Returns:
+        A `Result`.
+
+    Raises:
+        ValueError: an argument that is out of range, or that does not fit another; by name.
+        TypeError: an argument of another type or dtype; by name.
+        DataError: no images at all, or labels that are none of the classes.
+        TrainingError: a loss or parameters that are not finite; `out` holds another run, or one that is being trained; or its
+            metrics are damaged.
+        CheckpointError: a checkpoint that cannot be written, or none that can be trusted.
+        Interrupted: after SIGTERM or Ctrl-C, the state saved; only with `out`.
+    """
+    if not isinstance(recipe, Recipe):
+        raise TypeError(geometry.wrong("recipe", recipe, "a jcnn.Recipe"))
+    recipe.check()
+    if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+        raise TypeError(geometry.wrong("callbacks", callbacks, "a tuple of functions of (step, metrics, state)"))
+    if resume and out is None:
+        raise ValueError("resume=True: expected out, the folder of the run to go on with")
+    folder = None if out is None else Path(out)
+    images = checked_examples("train", train, recipe.dtype, identified=folder is not None)
+    images = checked_network(network, images)
+    seen = None if test is None else checked_test(test, images, recipe.dtype)
+    _check_fit(recipe, images)
+    console = console or printing.console(stderr=True)
+    job = _Job(tuple(network), images, seen, recipe, tuple(callbacks), console, as_command if described_as else as_argument)
+    with settings.fixed(recipe.dtype):
+        subject = {"data": images.name, "image_size": None, "network": network_entry(network), **(described_as or {})}
+        values = as_stored({**subject, **job.recipe_values(stored=folder is not None)})
+        if folder is None:
+            return _finish(job, None, values, Memory(), job.initial_state(), 0)
+        try:
+            with lock.held(folder, job.tell):
+                kept = RunFolder(folder, values, images, job.tell, job.spelling)
+                found = kept.open(jax.eval_shape(job.initial_state), job.total, resume=resume)
+                result = _finish(job, folder, values, kept, *(found or (job.initial_state(), 0)))
+                if report:
+                    from jcnn.report import write_report  # it brings Matplotlib
+
+                    write_report(result)
+                return result
+        except OSError as error:
+            if error.filename != str(folder):
+                raise
+            raise CheckpointError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+class _Job(NamedTuple):
+    """What is to be trained, checked."""
+
+    network: Network
+    images: Dataset
+    test: Dataset | None
+    recipe: Recipe
+    callbacks: tuple[Callback, ...]
+    console: "Console"
+    spelling: Spelling
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in an epoch; images that fill no batch are left out."""
+        return len(self.images.images) // self.recipe.batch_size
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole run."""
+        return self.per_epoch * self.recipe.epochs
+
+    def initial_state(self) -> State:
+        """First weights, an optimiser without memory."""
+        return initial_state(self.recipe, self.network, self.images.input_shape, self.total)
+
+    def recipe_values(self, *, stored: bool) -> dict[str, Any]:
+        """The recipe as plain values; an optimiser that has no name by the structure of its state, which is checked.
+
+        Args:
+            stored: whether checkpoints have to hold that state.
+        """
+        values = recipe_values(self.recipe)
+        if not self.recipe.own_optimizer:
+            return values
+        params = jax.eval_shape(lambda: initial_params(self.recipe, self.network, self.images.input_shape))
+        transformation = optimizer(self.recipe, self.total)
+        check_optimizer(transformation, params, stored=stored)
+        return {**values, "optimizer": described(transformation, params)}
+
+    def tell(self, text: str) -> None:
+        """Shows a line."""
+        self.console.print(printing.plain(text), soft_wrap=True)
+
+
+def _finish(job: _Job, out: Path | None, values: dict[str, Any], keeper: Keeper, state: State, first: int) -> Result:
+    """Does the steps that are left, and evaluates."""
+    ops = fastest_ops()
+    evaluate = None if job.test is None else evaluator(job.network, job.test, job.recipe.dtype, ops)
+    outcome = Outcome(state, None)
+    if first < job.total:
+        outcome = _train(job, keeper, evaluate, ops, state, first, interruptible=out is not None)
+    evaluation = outcome.evaluation
+    if evaluate is not None and evaluation is None:  # the run was finished before
+        evaluation = evaluate(outcome.state.params)
+    records = list(keeper.records)
+    return Result(
+        out,
+        values,
+        job.network,
+        outcome.state.params,
+        records,
+        evaluation,
+        job.test,
+        job.images,
+        ops,
+        *timing(records),
+    )
+
+
+def _train(
+    job: _Job,
+    keeper: Keeper,
+    evaluate: Callable[[Params], Evaluation] | None,
+    ops: Ops,
+    state: State,
+    first: int,
+    *,
+    interruptible: bool,
+) -> Outcome:
+    """Compiles the steps and does those from `first` on."""
+    spent = timing(keeper.records)
+    pixels, labels = jax.device_put((job.images.images, job.images.labels))
+    began = time.perf_counter()
+    run_steps = make_run_steps(job.recipe, job.network, len(job.images.images), ops)
+    compiled = run_steps.lower(state, pixels, labels, 0, 0).compile()
+    spent = spent._replace(compile_seconds=spent.compile_seconds + time.perf_counter() - began)
+
+    def steps(state: State, first: int, last: int) -> tuple[State, Progress]:
+        return compiled(state, pixels, labels, first, last)
+
+    with (
+        noted_signals() if interruptible else nullcontext(lambda: None) as stop,
+        ProgressBar(job.console, job.recipe.epochs, job.total) as bar,
+    ):
+        loop = Loop(
+            job.recipe,
+            job.per_epoch,
+            steps=steps,
+            evaluate=evaluate,
+            keeper=keeper,
+            callbacks=job.callbacks,
+            stop=stop,
+            bar=bar,
+            spent=spent,
+            spelling=job.spelling,
+        )
+        return loop.run(state, first)
+
+
+def _check_fit(recipe: Recipe, images: Dataset) -> None:
+    """Refuses a recipe that does not fit the images."""
+    count = len(images.images)
+    if recipe.batch_size > count:
+        raise ValueError(f"batch_size={recipe.batch_size}: expected at most the {count} training images of {images.name}")
+    if recipe.augment and len(images.input_shape) != 3:
+        raise ValueError(
+            f"augment=True: expected images (N, H, W, C) to shift and turn, and train has shape {images.images.shape}; "
+            "give Recipe(augment=False)"
+        )

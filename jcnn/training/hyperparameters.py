@@ -1,0 +1,110 @@
+"""How a network is trained: every choice in one frozen value, checked before anything starts."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import optax
+
+from jcnn import geometry
+
+Schedule = Literal["cosine", "constant"]
+Dtype = Literal["float32", "bfloat16", "float16", "float64"]
+Optimizer = Literal["sgd", "adam", "adamw"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; with the network, the images and the code's version it decides the result.
+
+    `fit` checks it; `check` does so before.
+    """
+
+    epochs: int = 100
+    """How often every training image is seen."""
+    batch_size: int = 64
+    """Images per step."""
+    learning_rate: float = 0.05
+    """The largest step size, reached after the warm-up."""
+    momentum: float = 0.9
+    """How much of the last direction is kept, Nesterov's way; 0 is plain SGD."""
+    schedule: Schedule = "cosine"
+    """How the learning rate goes on after the warm-up: cosine (to zero at the end) or constant."""
+    warmup: float = 0.1
+    """The part of all steps over which the learning rate first rises in a line, 0 to 1."""
+    weight_decay: float = 1e-3
+    """Pull of the weights towards zero, added to their gradients; biases are left alone."""
+    augment: bool = True
+    """Show every image a little shifted, turned and resized, differently each time."""
+    seed: int = 0
+    """Decides the first weights, the order of the images and the augmentation."""
+    dtype: Dtype = "float32"
+    """The numbers to compute in."""
+    optimizer: Optimizer | optax.GradientTransformation = "sgd"
+    """How gradients become updates: sgd; adam or adamw, whose β₁ is the momentum and whose β₂ is 0.999; or any Optax
+    transformation, which then has a learning rate, momentum, schedule and weight decay of its own."""
+
+    @property
+    def own_optimizer(self) -> bool:
+        """Whether the optimiser is none that has a name here."""
+        return isinstance(self.optimizer, optax.GradientTransformation)
+
+    def check(self) -> None:
+        """Raises ValueError for a value of another type or out of range, by name."""
+        check_kinds(self, KINDS)
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: expected at least 1")
+        ranges = {
+            "momentum": (0 <= self.momentum < 1, "a number from 0 to below 1"),
+            "warmup": (0 <= self.warmup <= 1, "a number from 0 to 1"),
+            "weight_decay": (0 <= self.weight_decay < math.inf, "a number from 0 on"),
+        }
+        for name, (inside, expected) in ranges.items():
+            if not inside:
+                raise ValueError(f"{name}={getattr(self, name)}: expected {expected}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate={self.learning_rate}: expected a positive number")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed={self.seed}: expected an integer from 0 to 2³² − 1")
+        for name, allowed in (("schedule", get_args(Schedule)), ("dtype", get_args(Dtype))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+        self._check_optimizer()
+
+    def _check_optimizer(self) -> None:
+        if self.own_optimizer:
+            for name in OF_NAMED_OPTIMIZERS:
+                if getattr(self, name) != (default := getattr(Recipe, name)):
+                    raise ValueError(
+                        f"{name}={getattr(self, name)!r}: expected {default!r}, the default, since it has no effect on an "
+                        f"optimizer of your own; give it to that one"
+                    )
+        elif not isinstance(self.optimizer, str) or self.optimizer not in get_args(Optimizer):
+            expected = f"one of {', '.join(get_args(Optimizer))}, or an optax.GradientTransformation, such as optax.lion(1e-4)"
+            raise ValueError(geometry.wrong("optimizer", self.optimizer, expected))
+
+
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("schedule", "dtype"), ((str,), "a word")),
+    **dict.fromkeys(("epochs", "batch_size", "seed"), ((int,), "an integer")),
+    **dict.fromkeys(("learning_rate", "momentum", "warmup", "weight_decay"), ((float, int), "a number")),
+    "augment": ((bool,), "True or False"),
+}
+"""Python's types of the values, as JSON gives them back; True is no integer here."""
+
+OF_NAMED_OPTIMIZERS = ("learning_rate", "momentum", "schedule", "warmup", "weight_decay")
+"""What only the named optimisers take from the recipe."""
+
+
+def check_kinds(values: Any, kinds: dict[str, tuple[tuple[type, ...], str]]) -> None:
+    """Raises ValueError, by name, for an attribute of `values` that is of another type."""
+    for name, (allowed, expected) in kinds.items():
+        if type(getattr(values, name)) not in allowed:
+            raise ValueError(f"{name}={getattr(values, name)!r}: expected {expected}")
+
+
+def recipe_values(recipe: Recipe) -> dict[str, Any]:
+    """The recipe's own choices by name, also of a value that holds more than a recipe."""
+    return {field.name: getattr(recipe, field.name) for field in dataclasses.fields(Recipe)}
