@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, get_args
 import jax
 from jax import Array
 
+from jcnn import arguments
 from jcnn.conv.operation import Formulation
 from jcnn.geometry import choice, example_shape, wrong
 from jcnn.rules import Gradient
@@ -76,6 +77,12 @@ class Context:
     training: bool = False
     key: Array | None = None
     state: Any = None
+
+    def __post_init__(self) -> None:
+        checked_ops(self.ops)
+        arguments.flag("training", self.training)
+        if self.key is not None:
+            arguments.random_key("key", self.key)
 
     def inside(self, number: int, name: Any) -> "Context":
         """The context of one layer inside another: a key of its own, and its part of the state.

@@ -1,5 +1,8 @@
 """Networks that nest: their values, gradients, shapes and receptive fields, against what they are by definition."""
 
+# Wrong types are the point of some.
+# pyright: reportArgumentType=false
+
 import re
 from collections.abc import Callable
 from typing import Any
