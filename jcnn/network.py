@@ -295,12 +295,13 @@ def _matching_own(where: str, step: Trace, given: Any, x: Array) -> Any:
         takes = f"takes {_names(step.parameters)} for its input {step.input_shape}"
         return f"layer {step.place}, {geometry.shown(step.layer)}, {takes}, x being of shape {x.shape}"
 
-    # Mappings of other libraries, unknown to JAX, are taken as dicts.
-    given = dict(given) if isinstance(given, Mapping) else given
     expected, structure = jax.tree_util.tree_flatten_with_path(step.parameters)
     leaves, found = jax.tree.flatten(given)
+    if found != structure and isinstance(given, Mapping):
+        # Mappings that JAX does not know are taken as dicts.
+        leaves, found = jax.tree.flatten(dict(given))
     if found != structure:
-        has = f"is {geometry.shown(given)}" if given is None or not isinstance(given, Mapping) else f"has {_names(given)}"
+        has = f"has {_names(dict(given))}" if isinstance(given, Mapping) else f"is {geometry.shown(given)}"
         raise NetworkError(f"{where} {has}: {whose()}")
     arrays = []
     for (path, described), leaf in zip(expected, leaves, strict=True):

@@ -141,8 +141,8 @@ def _rows(steps: Sequence[Trace], before: tuple[Layer, ...], size: Shape | None)
 def _row(step: Trace, field: ReceptiveField) -> Row:
     counted = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(step.parameters))
     inside = sum(part.layer.multiply_adds(part.input_shape) for part in step.parts)
-    multiply_adds = step.layer.multiply_adds(step.input_shape) - inside
-    described = f"{step.layer.name} of {len(step.parts)}" if step.parts else repr(step.layer)
+    multiply_adds = max(step.layer.multiply_adds(step.input_shape) - inside, 0)
+    described = step.layer.name if step.parts else repr(step.layer)
     return Row(step.number, described, step.output_shape, counted, multiply_adds, field, step.place)
 
 

@@ -161,7 +161,7 @@ class Layer:
         return {}
 
     def multiply_adds(self, shape: Shape) -> int:
-        """Multiply-adds for one example; 0 for what only compares or adds."""
+        """Multiply-adds for one example, those of its branches among them; 0 for what only compares or adds."""
         return 0
 
     def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:

@@ -133,7 +133,7 @@ def test_a_resnet_is_summarised(deep: tuple[Any, Any, jax.Array, jax.Array]) -> 
     rows = {row.place: row for row in table.rows}
     assert [*rows][:8] == ["1", "2", "3.1", "3.1.1.1", "3.1.1.2", "3.1.1.3", "3.2", "4.1"]
     assert [*rows][-3:] == ["5.2", "6", "7"]
-    assert rows["4.1"].layer == "Residual of 2"
+    assert rows["4.1"].layer == "Residual"
     assert (rows["4.1"].output_shape, rows["4.1"].parameters, rows["4.1"].multiply_adds) == ((16, 16, 8), 0, 0)
     assert rows["4.1.2"].layer == "Conv(8, 1, stride=2)"
     assert (rows["4.1.2"].parameters, rows["4.1.2"].multiply_adds) == (4 * 8 + 8, 16 * 16 * 4 * 8)

@@ -1,6 +1,6 @@
 """A layer from a user's own module works wherever one of ours does."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import Array
 
 import jcnn
-from jcnn import Conv, Dense, Flatten, Ops, Parallel, Relu, Residual
+from jcnn import Conv, Dense, Flatten, NetworkError, Ops, Parallel, Relu, Residual
 from jcnn.data.digits import load_digits
 from jcnn.figures import Run, render
+from jcnn.layers import Context, Layer, Shape
+from jcnn.layers.base import EVALUATION
 from jcnn.training import checkpoint
 from jcnn.training.checkpoint import CheckpointError
 from jcnn.training.config import Config
@@ -80,5 +83,45 @@ def test_the_report_of_a_run_with_it() -> None:
     params = jcnn.init(jax.random.key(0), NETWORK, SHAPE)
     run = Run("nested", {}, {}, {"accuracy": "10 %"}, NETWORK, params, [], few, np.full((6, 10), 0.1), "")
     page = render(run)
-    for words in ("Residual of 1", "Parallel of 2", "Gated(3)", "5.2.1", "filters of 3×3 pixels of layer 1,"):
+    for words in (">Residual<", ">Parallel<", ">Gated(3)<", ">5.2.1<", "filters of 3×3 pixels of layer 1,"):
         assert words in page
+
+
+@dataclass(frozen=True, repr=False)
+class Scaled(Layer):
+    """A user's layer with another inside and a parameter beside it: factor · inner(x)."""
+
+    inner: Layer
+
+    @property
+    def branches(self) -> dict[str, Any]:
+        return {"inner": self.inner}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return self.inner.output_shape(shape)
+
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> Any:
+        return {"inner": self.inner.init(key, shape, gain, dtype), "factor": jnp.asarray(2.0, dtype)}
+
+    def forward(self, params: Any, x: Array, context: Context = EVALUATION) -> tuple[Array, Any]:
+        y, saved = self.inner.forward(params["inner"], x, context.inside(1, "inner"))
+        return params["factor"] * y, (y, saved)
+
+    def backward(self, params: Any, saved: Any, dy: Array) -> tuple[Array, Any]:
+        y, inside = saved
+        dx, gradients = self.inner.backward(params["inner"], inside, dy * params["factor"])
+        return dx, {"inner": gradients, "factor": (dy * y).sum()}
+
+
+def test_a_user_s_layer_may_be_made_of_others() -> None:
+    network = (Flatten(), Scaled(Dense(3)))
+    params = jcnn.init(jax.random.key(0), network, (4,), jnp.float64)
+    rows = {row.place: (row.layer, row.parameters, row.multiply_adds) for row in jcnn.summary(network, (4,)).rows}
+    assert rows == {"1": ("Flatten()", 0, 0), "2": ("Scaled", 1, 0), "2.1": ("Dense(3)", 15, 12)}
+    x, labels = jax.random.normal(jax.random.key(1), (4, 4), jnp.float64), jnp.array([0, 2, 1, 2])
+    by_hand, derived = (way(network, params, x, labels) for way in (jcnn.backprop, jcnn.value_and_grad))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-14), by_hand, derived)
+    with pytest.raises(NetworkError, match=r"params\[1\]\['inner'\] has w: layer 2\.1, Dense\(3\), takes b, w"):
+        jcnn.apply(network, ({}, {**params[1], "inner": {"w": params[1]["inner"]["w"]}}), x)
+    with pytest.raises(NetworkError, match=r"params\[1\] has none: layer 2, Scaled\(Dense\(3\)\), takes factor"):
+        jcnn.apply(network, ({}, {"inner": params[1]["inner"]}), x)
