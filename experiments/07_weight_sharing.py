@@ -7,9 +7,8 @@ layer, while windows without sharing are worse than dense. Where all digits stan
 between places, and the convolution merely keeps up, with 1/357 of the parameters.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +24,8 @@ from experiments.material import FRAME, framed
 from experiments.topic import Check, Topic
 from jcnn.figures.cells import draw_cells
 from jcnn.figures.style import SMALL, TEXT, Theme, bare, new_figure, plain
-from jcnn.layers import DEFAULT, Fans, Layer, Ops, Shape
+from jcnn.layers import Context, Layer, Shape, normal_weights
+from jcnn.layers.base import EVALUATION
 
 
 @dataclass(frozen=True)
@@ -75,24 +75,23 @@ class ToMaps(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return (PLACES, PLACES, MAPS)
 
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        filters = (WINDOW, WINDOW, 1, MAPS)
-        return {
-            "dense": {"w": (FRAME**2, PLACES**2 * MAPS), "b": (PLACES**2 * MAPS,)},
-            "locally connected": {"w": (PLACES, PLACES, *filters), "b": (PLACES, PLACES, MAPS)},
-            "convolution": {"w": filters, "b": (MAPS,)},
-        }[self.connected]
-
-    def fans(self, shape: Shape) -> dict[str, Fans | None]:
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
         """Whether shared or not, a filter sums up its window, and a pixel reaches as many places."""
-        dense = self.connected == "dense"
-        return {"w": (FRAME**2, PLACES**2 * MAPS) if dense else (WINDOW**2, WINDOW**2 * MAPS), "b": None}
+        filters = (WINDOW, WINDOW, 1, MAPS)
+        sizes, outputs = {
+            "dense": ((FRAME**2, PLACES**2 * MAPS), (PLACES**2 * MAPS,)),
+            "locally connected": ((PLACES, PLACES, *filters), (PLACES, PLACES, MAPS)),
+            "convolution": (filters, (MAPS,)),
+        }[self.connected]
+        fan_in, fan_out = (FRAME**2, PLACES**2 * MAPS) if self.connected == "dense" else (WINDOW**2, WINDOW**2 * MAPS)
+        w = normal_weights(key, sizes, fan_in=fan_in, fan_out=fan_out, gain=gain, dtype=dtype)
+        return {"w": w, "b": jnp.zeros(outputs, dtype)}
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
+    def forward(self, params: Any, x: Array, context: Context = EVALUATION) -> tuple[Array, None]:
         w, b = params["w"], params["b"]
         if self.connected == "dense":
-            return jcnn.dense(jcnn.flatten(x), w, b).reshape(-1, PLACES, PLACES, MAPS)
-        return jcnn.locally_connected(x, w, b) if self.connected == "locally connected" else jcnn.conv(x, w, b)
+            return jcnn.dense(jcnn.flatten(x), w, b).reshape(-1, PLACES, PLACES, MAPS), None
+        return (jcnn.locally_connected(x, w, b) if self.connected == "locally connected" else jcnn.conv(x, w, b)), None
 
 
 def run(config: Experiment) -> Result:

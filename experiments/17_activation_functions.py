@@ -79,13 +79,13 @@ class Chosen(jcnn.Layer):
 
     number: Any
 
-    def apply(self, params: Any, x: Array, ops: Any = jcnn.DEFAULT) -> Array:
+    def forward(self, params: Any, x: Array, context: Any = None) -> tuple[Array, Array]:
         """The forward pass."""
-        return jax.lax.switch(self.number, [partial(layer.apply, {}) for layer in LAYERS], x)
+        return jax.lax.switch(self.number, [lambda x, f=layer: f.forward({}, x)[0] for layer in LAYERS], x), x
 
-    def backward(self, params: Any, dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+    def backward(self, params: Any, saved: Array, dy: Array) -> tuple[Array, dict[str, Array]]:
         """The gradient by the input."""
-        return jax.lax.switch(self.number, [lambda dy, x, f=layer: f.backward({}, dy, x)[0] for layer in LAYERS], dy, x), {}
+        return jax.lax.switch(self.number, [lambda x, dy, f=layer: f.backward({}, x, dy)[0] for layer in LAYERS], saved, dy), {}
 
 
 def run(config: Experiment) -> Result:

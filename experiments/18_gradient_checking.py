@@ -82,9 +82,9 @@ class Conv(jcnn.Conv):
 
     way: Any = 0
 
-    def backward(self, params: Any, dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
+    def backward(self, params: Any, saved: Any, dy: Array) -> tuple[Array, dict[str, Array]]:
         """The gradients by input and parameters."""
-        dx, *gradients = conv_backward(dy, x, params["w"], self.way)
+        dx, *gradients = conv_backward(dy, saved.x, params["w"], self.way)
         return dx, dict(zip("wb", gradients, strict=True))
 
 

@@ -3,55 +3,21 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from jcnn.activations import (
-    elu,
-    elu_backward,
-    gelu,
-    gelu_backward,
-    leaky_relu,
-    leaky_relu_backward,
-    log_softmax,
-    log_softmax_backward,
-    maxout,
-    maxout_backward,
-    relu,
-    relu_backward,
-    selu,
-    selu_backward,
-    sigmoid,
-    sigmoid_backward,
-    softmax,
-    softmax_backward,
-    softplus,
-    softplus_backward,
-    tanh,
-    tanh_backward,
-)
+from jcnn import activations
+from jcnn.activations import *  # noqa: F403 (its __all__ says what)
 from jcnn.arguments import PrecisionWarning
 from jcnn.conv import conv, conv_backward, conv_matrix, conv_transpose, conv_transpose_backward, convolve
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
 from jcnn.geometry import GeometryError, output_size, receptive_field
-from jcnn.layers import (
-    DEFAULT,
-    AvgPool,
-    Conv,
-    Dense,
-    Elu,
-    Flatten,
-    Gelu,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    Layer,
-    LeakyRelu,
-    Maxout,
-    MaxPool,
-    Ops,
-    Relu,
-    Selu,
-    Sigmoid,
-    Softplus,
-    Tanh,
-)
+from jcnn.layers import DEFAULT, Context, Layer, Ops
+from jcnn.layers import activation as _activation
+from jcnn.layers import composite as _composite
+from jcnn.layers import dense as _dense
+from jcnn.layers import spatial as _spatial
+from jcnn.layers.activation import *  # noqa: F403 (its __all__ says what)
+from jcnn.layers.composite import *  # noqa: F403 (its __all__ says what)
+from jcnn.layers.dense import *  # noqa: F403 (its __all__ says what)
+from jcnn.layers.spatial import *  # noqa: F403 (its __all__ says what)
 from jcnn.locally_connected import locally_connected, locally_connected_backward
 from jcnn.losses import (
     mean_squared_error,
@@ -109,28 +75,13 @@ def __dir__() -> list[str]:
 __all__ = [
     "DEFAULT",
     "PRESETS",
-    "AvgPool",
-    "Conv",
-    "Dense",
-    "Elu",
-    "Flatten",
-    "Gelu",
+    "Context",
     "GeometryError",
-    "GlobalAvgPool",
-    "GlobalMaxPool",
     "Layer",
-    "LeakyRelu",
-    "MaxPool",
-    "Maxout",
     "NetworkError",
     "Ops",
     "PrecisionWarning",
     "Recipe",
-    "Relu",
-    "Selu",
-    "Sigmoid",
-    "Softplus",
-    "Tanh",
     "apply",
     "avg_pool",
     "avg_pool_backward",
@@ -144,49 +95,32 @@ __all__ = [
     "count_parameters",
     "dense",
     "dense_backward",
-    "elu",
-    "elu_backward",
     "fit",
     "flatten",
     "flatten_backward",
-    "gelu",
-    "gelu_backward",
     "global_avg_pool",
     "global_avg_pool_backward",
     "global_max_pool",
     "global_max_pool_backward",
     "init",
-    "leaky_relu",
-    "leaky_relu_backward",
     "lecture",
     "lenet5",
     "locally_connected",
     "locally_connected_backward",
-    "log_softmax",
-    "log_softmax_backward",
     "max_pool",
     "max_pool_backward",
-    "maxout",
-    "maxout_backward",
     "mean_squared_error",
     "mean_squared_error_backward",
     "output_size",
     "receptive_field",
-    "relu",
-    "relu_backward",
-    "selu",
-    "selu_backward",
-    "sigmoid",
-    "sigmoid_backward",
     "small",
-    "softmax",
-    "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
-    "softplus",
-    "softplus_backward",
     "summary",
-    "tanh",
-    "tanh_backward",
     "value_and_grad",
 ]
+__all__ += activations.__all__
+__all__ += _activation.__all__
+__all__ += _composite.__all__
+__all__ += _dense.__all__
+__all__ += _spatial.__all__

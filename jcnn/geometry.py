@@ -11,7 +11,7 @@ Symbols, along one spatial axis, as in every message of this module:
 import math
 import operator
 import reprlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args
 
 Rounding = Literal["floor", "ceil", "exact"]
@@ -375,12 +375,16 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
 
         size ← size + (E − 1)·jump      start ← start − lo·jump      jump ← jump·S
 
+    Where paths part and meet again, an output sees from the first to the last pixel that any of them sees, and the jump is that
+    of the path that sees most.
+
     Source: Araujo, Norris & Sim 2019, "Computing Receptive Fields of Convolutional Neural Networks", with `start` the first
     pixel seen instead of the centre, so that every number is whole.
 
     Args:
         layers: `Walk` values, tuples in its order, or objects with some of its attributes, such as the layers of a
-            network; one without a window sees one pixel.
+            network; one without a window sees one pixel. A tuple of layers is one layer, and an object with `paths`, each a
+            layer or a tuple of layers, is as many side by side.
         input_size: pixels along each axis; needed for `same` padding with a stride above 1 and for layers that see the
             whole map.
 
@@ -393,20 +397,70 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
     """
     if not isinstance(layers, Iterable) or hasattr(layers, "dtype"):
         raise GeometryError(wrong("layers", layers, "a sequence of layers"))
-    walks = [_walk(f"layers[{number}]", layer) for number, layer in enumerate(layers)]
+    steps = _steps("layers", layers, "")
+    walks = list(_walks(steps))
     given = None if input_size is None else entries("input_size", input_size)
     values = [given, *(value for walk in walks for value in (walk.window, walk.stride, walk.padding, walk.dilation))]
     rank = common_rank("layers", values)
     scalar, rank = rank is None, rank or 1
     sizes = None if given is None else per_axis("input_size", given, rank)
     try:
-        axes = [_receptive_field(walks, axis, rank, sizes[axis] if sizes else None) for axis in range(rank)]
+        axes = [_fields(steps, axis, rank, _Seen(n=sizes[axis] if sizes else None)) for axis in range(rank)]
     except GeometryError as error:
         raise GeometryError(str(error) if sizes is None else f"input_size={shown(given)}: {error}") from None
     return tuple(
-        ReceptiveField(fields[0].name, *(fields[0][1:] if scalar else zip(*(field[1:] for field in fields), strict=True)))
-        for fields in zip(*axes, strict=True)
+        ReceptiveField(step.walk.name, *(fields[0][:3] if scalar else zip(*(field[:3] for field in fields), strict=True)))
+        for step, *fields in zip(steps, *axes, strict=True)
     )
+
+
+class _Step(NamedTuple):
+    """A layer as the receptive field goes through it: a walk, or several paths of steps."""
+
+    place: str
+    walk: Walk
+    paths: tuple[tuple["_Step", ...], ...] = ()
+
+
+class _Seen(NamedTuple):
+    """What an output sees along one axis, and how many outputs there are."""
+
+    size: int = 1
+    jump: int = 1
+    start: int = 0
+    n: int | None = None
+
+
+def _steps(name: str, layers: Iterable[Any], inside: str) -> tuple[_Step, ...]:
+    return tuple(_step(f"{name}[{number - 1}]", layer, f"{inside}{number}") for number, layer in enumerate(layers, 1))
+
+
+def _step(name: str, layer: Any, place: str) -> _Step:
+    if _is_in_turn(layer):
+        return _Step(place, Walk("layers in turn"), (_steps(name, layer, f"{place}."),))
+    paths = getattr(layer, "paths", ())
+    if isinstance(paths, tuple) and paths:
+        walk = Walk(getattr(layer, "name", type(layer).__name__))
+        return _Step(place, walk, tuple(_path(name, path, f"{place}.{number}") for number, path in enumerate(paths, 1)))
+    return _Step(place, _walk(name, layer))
+
+
+def _path(name: str, path: Any, place: str) -> tuple[_Step, ...]:
+    return _steps(name, path, f"{place}.") if _is_in_turn(path) or path == () else (_step(name, path, place),)
+
+
+def _is_in_turn(layer: Any) -> bool:
+    """Whether a tuple or list holds layers, and not the numbers of one."""
+    if not isinstance(layer, tuple | list) or not layer:
+        return False
+    return isinstance(layer[0], tuple | list) or any(hasattr(layer[0], field) for field in Walk._fields)
+
+
+def _walks(steps: Iterable[_Step]) -> Iterator[Walk]:
+    for step in steps:
+        yield step.walk
+        for path in step.paths:
+            yield from _walks(path)
 
 
 def common_rank(what: str, values: Iterable[Any]) -> int | None:
@@ -450,28 +504,44 @@ def checked_walk(walk: Walk) -> Walk:
     return walk._replace(window=window, stride=stride, padding=cast(Padding, padding), dilation=dilation)
 
 
-def _receptive_field(walks: Sequence[Walk], axis: int, rank: int, n: int | None) -> list[ReceptiveField]:
-    size, jump, start = 1, 1, 0
+def _fields(steps: Sequence[_Step], axis: int, rank: int, seen: _Seen) -> list[_Seen]:
+    """What an output of every step sees, the first of them standing behind what has `seen` so much."""
     fields = []
-    for number, walk in enumerate(walks, 1):
-        name = walk.name
-        if walk.window is None:
-            if n is None:
-                raise GeometryError(f"layer {number}, {name}, sees the whole map: give input_size")
-            f, stride, dilation, lo, n = n, 1, 1, 0, 1
+    for step in steps:
+        if step.paths:
+            seen = _joined([[seen, *_fields(path, axis, rank, seen)][-1] for path in step.paths])
         else:
-            f = per_axis("window", walk.window, rank)[axis]
-            stride = f if walk.stride is None else per_axis("stride", walk.stride, rank)[axis]
-            dilation = per_axis("dilation", walk.dilation, rank)[axis]
-            padding = padding_per_axis(walk.padding, rank)[axis]
-            if n is None and padding in ("same", "same_lower") and stride > 1:
-                raise GeometryError(f"layer {number}, {name}, has padding={padding!r} and stride {stride}: give input_size")
-            lo, hi = resolve_padding(n or 1, f, stride=stride, padding=padding, dilation=dilation)
-            if n is not None:
-                n = output_size(n, f, stride=stride, padding=(lo, hi), dilation=dilation, rounding=walk.rounding)
-        size, start, jump = size + (span(f, dilation) - 1) * jump, start - lo * jump, jump * stride
-        fields.append(ReceptiveField(name, size, jump, start))
+            seen = _through(step, axis, rank, seen)
+        fields.append(seen)
     return fields
+
+
+def _joined(ends: Sequence[_Seen]) -> _Seen:
+    """What is seen by all paths together."""
+    largest = max(ends, key=lambda end: end.size)
+    start = min(end.start for end in ends)
+    return largest._replace(start=start, size=max(end.start + end.size for end in ends) - start)
+
+
+def _through(step: _Step, axis: int, rank: int, seen: _Seen) -> _Seen:
+    """What is seen behind one walk."""
+    walk, n, where = step.walk, seen.n, f"layer {step.place}, {step.walk.name},"
+    if walk.window is None:
+        if n is None:
+            raise GeometryError(f"{where} sees the whole map: give input_size")
+        f, stride, dilation, lo, n = n, 1, 1, 0, 1
+    else:
+        f = per_axis("window", walk.window, rank)[axis]
+        stride = f if walk.stride is None else per_axis("stride", walk.stride, rank)[axis]
+        dilation = per_axis("dilation", walk.dilation, rank)[axis]
+        padding = padding_per_axis(walk.padding, rank)[axis]
+        if n is None and padding in ("same", "same_lower") and stride > 1:
+            raise GeometryError(f"{where} has padding={padding!r} and stride {stride}: give input_size")
+        lo, hi = resolve_padding(n or 1, f, stride=stride, padding=padding, dilation=dilation)
+        if n is not None:
+            n = output_size(n, f, stride=stride, padding=(lo, hi), dilation=dilation, rounding=walk.rounding)
+    size = seen.size + (span(f, dilation) - 1) * seen.jump
+    return _Seen(size, seen.jump * stride, seen.start - lo * seen.jump, n)
 
 
 def conv_parameters(window: Sequence[int], c_in: int, c_out: int, *, groups: int = 1, bias: bool = True) -> int:

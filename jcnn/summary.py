@@ -1,20 +1,37 @@
 """What a network is made of: sizes, parameters, cost and receptive field, layer by layer."""
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from jcnn import geometry
-from jcnn.geometry import ReceptiveField
-from jcnn.layers import Network, Shape
-from jcnn.network import trace
+import jax
+
+from jcnn.geometry import ReceptiveField, receptive_field
+from jcnn.layers import Layer, Network, Shape
+from jcnn.layers.composite import Serial
+from jcnn.network import Trace, trace
 from jcnn.printing import plain
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
+LEFT = (1, 2)
+"""The columns that are written from the left: names and sizes."""
+
+
 class Row(NamedTuple):
-    """One layer of a summary; shapes of one example, sizes and multiply-adds as counts, the receptive field in pixels."""
+    """One layer of a summary.
+
+    Attributes:
+        number: its number in the tuple, or among the branches, where it stands.
+        layer: its description; of a layer that is made of others, its kind.
+        output_shape: of one example.
+        parameters: how many it learns; those of the layers in it stand in their own rows.
+        multiply_adds: for one example, again without those of the layers in it.
+        receptive_field: in pixels.
+        place: the numbers of all that it stands in, and its own: 3.1.2.
+    """
 
     number: int
     layer: str
@@ -22,6 +39,7 @@ class Row(NamedTuple):
     parameters: int
     multiply_adds: int
     receptive_field: ReceptiveField
+    place: str
 
 
 class Summary(NamedTuple):
@@ -50,7 +68,7 @@ class Summary(NamedTuple):
         header = ("#", "layer", "output", "parameters", "multiply-adds", "receptive field", "jump")
         body = [
             (
-                str(row.number),
+                row.place,
                 row.layer,
                 times(row.output_shape),
                 f"{row.parameters:,}",
@@ -68,7 +86,7 @@ class Summary(NamedTuple):
         widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
         lines = [
             "  ".join(
-                cell.ljust(width) if column in (1, 2) else cell.rjust(width)
+                cell.ljust(width) if column in LEFT else cell.rjust(width)
                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
             for row in cells
@@ -81,7 +99,7 @@ class Summary(NamedTuple):
         header, *body, total = self.cells()
         table = Table(show_edge=False, pad_edge=False)
         for column, title in enumerate(header):
-            table.add_column(title, justify="left" if column in (1, 2) else "right", no_wrap=column != 1)
+            table.add_column(title, justify="left" if column in LEFT else "right", no_wrap=column != 1)
         for row in body:
             table.add_row(*map(plain, row))
         table.add_section()
@@ -103,22 +121,29 @@ def summary(network: Network, input_shape: Shape) -> Summary:
         NetworkError: the network does not fit the input.
     """
     steps = trace(network, input_shape)
-    if len(input_shape) > 1:
-        fields = geometry.receptive_field([step.layer for step in steps], tuple(input_shape[:-1]))
-    else:
-        fields = tuple(ReceptiveField(step.layer.name, 1, 1, 0) for step in steps)
-    rows = tuple(
-        Row(
-            step.number,
-            repr(step.layer),
-            step.output_shape,
-            sum(math.prod(shape) for shape in step.layer.parameter_shapes(step.input_shape).values()),
-            step.layer.multiply_adds(step.input_shape),
-            field,
-        )
-        for step, field in zip(steps, fields, strict=True)
-    )
-    return Summary(tuple(input_shape), rows)
+    size = tuple(input_shape[:-1]) if len(input_shape) > 1 else None
+    return Summary(tuple(input_shape), tuple(_rows(steps, (), size)))
+
+
+def _rows(steps: Sequence[Trace], before: tuple[Layer, ...], size: Shape | None) -> Iterator[Row]:
+    """The rows of layers in turn and of what is in them; `before` is what leads to the first."""
+    layers = (*before, *(step.layer for step in steps))
+    fields = [ReceptiveField(layer.name, 1, 1, 0) for layer in layers] if size is None else receptive_field(layers, size)
+    for index, step in enumerate(steps, len(before)):
+        if isinstance(step.layer, Serial):
+            yield from _rows(step.parts, layers[:index], size)
+            continue
+        yield _row(step, fields[index])
+        for part in step.parts:
+            yield from _rows((part,), layers[:index], size)
+
+
+def _row(step: Trace, field: ReceptiveField) -> Row:
+    counted = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(step.parameters))
+    inside = sum(part.layer.multiply_adds(part.input_shape) for part in step.parts)
+    multiply_adds = max(step.layer.multiply_adds(step.input_shape) - inside, 0)
+    described = step.layer.name if step.parts else repr(step.layer)
+    return Row(step.number, described, step.output_shape, counted, multiply_adds, field, step.place)
 
 
 def count_parameters(network: Network, input_shape: Shape) -> int:

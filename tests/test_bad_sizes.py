@@ -114,7 +114,7 @@ NETWORKS: dict[str, Case] = {
     "apply-dtype": (
         lambda: jcnn.apply((Conv(8, 3), Relu()), PARAMS, X.astype(np.float32)),
         TypeError,
-        ["dtypes differ", "x float32", "params[0]['w'] float64"],
+        ["dtypes differ", "x float32", "params[0]['b'] float64"],
     ),
     "filters-zero": (lambda: Conv(0, 3), GeometryError, ["filters=0", "at least 1"]),
     "filters-in-groups": (lambda: Conv(8, 3, groups=3), GeometryError, ["groups=3", "divisor of filters=8"]),
@@ -134,8 +134,8 @@ def applied(*params: Any, x: Any = X, ops: Any = jcnn.DEFAULT) -> Callable[[], A
 WHOLE, WITHOUT = {"w": np.ones((3, 3, 4, 8)), "b": np.ones(8)}, {"w": np.ones((3, 3, 4, 8))}
 
 PARAMETERS: dict[str, Case] = {
-    "missing": (applied(WITHOUT, {}), NetworkError, ["params[0] has w: layer 1, Conv(8, 3), takes w, b", "(6, 6, 4)"]),
-    "superfluous": (applied(WHOLE, WHOLE), NetworkError, ["params[1] has w, b: layer 2, Relu(), takes none"]),
+    "missing": (applied(WITHOUT, {}), NetworkError, ["params[0] has w: layer 1, Conv(8, 3), takes b, w", "(6, 6, 4)"]),
+    "superfluous": (applied(WHOLE, WHOLE), NetworkError, ["params[1] has b, w: layer 2, Relu(), takes none"]),
     "no-dict": (applied(None, {}), NetworkError, ["params[0] is None: layer 1"]),
     "shape": (
         applied({**WHOLE, "w": np.ones((3, 3, 5, 8))}, {}),
@@ -143,10 +143,9 @@ PARAMETERS: dict[str, Case] = {
         ["params[0]['w'] has shape (3, 3, 5, 8): expected (3, 3, 4, 8)", "layer 1"],
     ),
     "integers": (applied({**WHOLE, "b": np.ones(8, int)}, {}), TypeError, ["params[0]['b'] has dtype int64"]),
-    "a-number": (lambda: jcnn.apply(NET, 7, X), NetworkError, ["params is a int: expected 2, one dict per layer"]),
+    "a-number": (lambda: jcnn.apply(NET, 7, X), NetworkError, ["params is a int: expected 2, one pytree per layer"]),
     "input": (applied(WHOLE, {}, x=X[0, 0, 0]), NetworkError, ["x has shape (4,): expected a batch"]),
     "ops": (applied(WHOLE, {}, ops="lax"), TypeError, ["ops='lax': expected a jcnn.Ops"]),
-    "by-layer": (lambda: Conv(8, 3).apply({}, X), TypeError, ["params={}: expected a dict with 'w'", "Conv(8, 3)"]),
 }
 
 DESCRIPTIONS: dict[str, Case] = {

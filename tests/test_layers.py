@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 import jcnn
-from jcnn import Layer, Ops, geometry, init
+from jcnn import Context, Layer, Ops, geometry, init
 from tests.references import assert_agree, normal
 
 # Each layer, an input it takes (one example), and the operation it stands for, given its parameters.
@@ -47,17 +47,38 @@ LAYERS: list[tuple[Layer, tuple[int, ...], Any]] = [
     (jcnn.Gelu(), (3, 4), lambda _, x: jcnn.gelu(x)),
     (jcnn.Softplus(), (3, 4), lambda _, x: jcnn.softplus(x)),
     (jcnn.Maxout(2), (3, 4), lambda _, x: jcnn.maxout(x, 2)),
+    (
+        jcnn.Residual((jcnn.Dense(4), jcnn.Tanh())),
+        (3, 4),
+        lambda p, x: x + jcnn.tanh(jcnn.dense(x, p["body"][0]["w"], p["body"][0]["b"])),
+    ),
+    (
+        jcnn.Residual(jcnn.MaxPool(2), shortcut=jcnn.AvgPool(2)),
+        (4, 6, 3),
+        lambda _, x: jcnn.max_pool(x, 2) + jcnn.avg_pool(x, 2),
+    ),
+    (
+        jcnn.Parallel(jcnn.Dense(2), (jcnn.Relu(), jcnn.Dense(3))),
+        (3, 4),
+        lambda p, x: jnp.concatenate(
+            [jcnn.dense(x, p[0]["w"], p[0]["b"]), jcnn.dense(jcnn.relu(x), p[1][1]["w"], p[1][1]["b"])], -1
+        ),
+    ),
+    (
+        jcnn.Parallel(jcnn.MaxPool(2), jcnn.AvgPool(2), jcnn.MaxPool(1, 2), join="sum"),
+        (4, 6, 3),
+        lambda _, x: jcnn.max_pool(x, 2) + jcnn.avg_pool(x, 2) + x[:, ::2, ::2],
+    ),
 ]
 
 
 @pytest.mark.parametrize(("layer", "shape", "operation"), LAYERS, ids=[repr(layer) for layer, _, _ in LAYERS])
 def test_a_layer_is_its_operation(layer: Layer, shape: tuple[int, ...], operation: Any) -> None:
     (params,) = init(jax.random.key(0), (layer,), shape, jnp.float64)
-    assert {name: value.shape for name, value in params.items()} == layer.parameter_shapes(shape)
-    if "b" in params:
+    if isinstance(layer, jcnn.Conv | jcnn.Dense) and layer.bias:
         params["b"] = params["b"] + 1  # a bias of zero could be forgotten
     x = jnp.asarray(normal(2, *shape))
-    y = layer.apply(params, x)
+    y, _ = layer.forward(params, x)
     assert y.shape == (2, *layer.output_shape(shape))
     assert_agree(y, operation(params, x))
 
@@ -76,6 +97,10 @@ def test_every_public_layer_is_tested() -> None:
         (jcnn.Relu(), "Relu()"),
         (jcnn.LeakyRelu(0.2), "LeakyRelu(slope=0.2)"),
         (jcnn.Maxout(pieces=2), "Maxout(2)"),
+        (jcnn.Residual([jcnn.Conv(6, 5), jcnn.Relu()]), "Residual((Conv(6, 5), Relu()))"),
+        (jcnn.Residual(jcnn.Relu(), jcnn.Tanh()), "Residual(Relu(), shortcut=Tanh())"),
+        (jcnn.Parallel(jcnn.Relu(), [jcnn.Tanh()]), "Parallel(Relu(), (Tanh(),))"),
+        (jcnn.Parallel(jcnn.Relu(), join="sum"), "Parallel(Relu(), join='sum')"),
     ],
 )
 def test_the_description_is_what_one_would_write(layer: Layer, text: str) -> None:
@@ -87,6 +112,8 @@ def test_layers_are_values() -> None:
     assert jcnn.Conv(6, 5) == jcnn.Conv(6, 5, stride=1)
     assert hash(jcnn.Conv(6, (5, 5))) == hash(jcnn.Conv(6, (5, 5)))
     assert jcnn.MaxPool(2) != jcnn.AvgPool(2)
+    assert hash(jcnn.Residual([jcnn.Relu(), [jcnn.Tanh()]])) == hash(jcnn.Residual((jcnn.Relu(), (jcnn.Tanh(),))))
+    assert jcnn.Parallel(jcnn.Relu(), join="sum") != jcnn.Parallel(jcnn.Relu())
 
 
 @pytest.mark.parametrize("shape", [(6, 2), (6, 5, 2), (6, 5, 4, 2)], ids=["1d", "2d", "3d"])
@@ -102,10 +129,10 @@ def test_multiply_adds_by_counting(shape: tuple[int, ...]) -> None:
 
 def test_ops_reach_the_operations() -> None:
     """A gradient by hand has no forward mode, which shows that it is in use."""
-    x = jnp.ones((1, 4, 4, 1))
+    x, by_hand = jnp.ones((1, 4, 4, 1)), Context(Ops(gradient="manual"))
     for layer in (jcnn.Conv(1, 3), jcnn.MaxPool(2)):
         (params,) = init(jax.random.key(0), (layer,), (4, 4, 1), jnp.float64)
         with pytest.raises(TypeError, match="has no forward mode"):
-            jax.jvp(lambda x, layer=layer, params=params: layer.apply(params, x, Ops(gradient="manual")), (x,), (x,))
+            jax.jvp(lambda x, layer=layer, params=params: layer.forward(params, x, by_hand)[0], (x,), (x,))
     with pytest.raises(ValueError, match="formulation='magic': expected one of 'lax'"):
-        jcnn.Conv(1, 3).apply({"w": jnp.ones((3, 3, 1, 1))}, x, Ops(formulation="magic"))  # pyright: ignore[reportArgumentType]
+        Ops(formulation="magic")  # pyright: ignore[reportArgumentType]

@@ -34,8 +34,8 @@ from jcnn import (
     softmax_cross_entropy,
     value_and_grad,
 )
-from jcnn.layers import Fans, Shape
-from jcnn.network import NetworkError, activations, trace
+from jcnn.layers import Shape, normal_weights
+from jcnn.network import activations, trace
 from tests.references import assert_agree, normal
 
 KEY = jax.random.key(7)
@@ -145,60 +145,19 @@ def test_the_rule_is_that_of_the_next_activation_before_other_weights() -> None:
 
 @dataclass(frozen=True, repr=False)
 class Scaled(Layer):
-    """A layer of someone else's, that says of each parameter what it is told to."""
+    """A layer of someone else's, whose weights have a name, a shape and fans of their own."""
 
-    known: tuple[tuple[str, Fans | None], ...] = ()
-
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        return {"scale": (5, 2000, 3), "offset": shape}
-
-    def fans(self, shape: Shape) -> dict[str, Fans | None]:
-        return dict(self.known)
-
-
-@pytest.mark.parametrize("known", [(), (("scale", (4, 6)),), (("offset", None),)], ids=["nothing", "a weight", "a bias"])
-def test_no_parameter_is_zero_without_a_word(known: Any) -> None:
-    missing = next(name for name in ("scale", "offset") if name not in dict(known))
-    with pytest.raises(TypeError, match=rf"Scaled\(.*its parameter '{missing}' of shape .* in its fans\(shape\)"):
-        init(KEY, (Dense(4), Scaled(known)), (4,))
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
+        scale = normal_weights(key, (5, 2000, 3), fan_in=4, fan_out=6, gain=gain, dtype=dtype)
+        return {"scale": scale, "offset": jnp.zeros(shape, dtype)}
 
 
 @pytest.mark.parametrize(("following", "variance"), [((Relu(),), 2 / 4), ((), 2 / (4 + 6))], ids=["He", "Glorot"])
 def test_a_layer_s_own_fans(following: tuple[Layer, ...], variance: float) -> None:
     """Whatever its parameter is called, and whatever shape it has."""
-    params, *_ = init(KEY, (Scaled((("scale", (4, 6)), ("offset", None))), *following), (4,), jnp.float64)
+    params, *_ = init(KEY, (Scaled(), *following), (4,), jnp.float64)
     assert float(params["scale"].var()) == pytest.approx(variance, rel=5 * (2 / 30000) ** 0.5)
     assert not params["offset"].any()
-
-
-def test_two_weights_of_one_layer_are_drawn_apart() -> None:
-    @dataclass(frozen=True, repr=False)
-    class Twice(Layer):
-        def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-            return {"w": (7,), "v": (7,)}
-
-        def fans(self, shape: Shape) -> dict[str, Fans | None]:
-            return {"w": (7, 1), "v": (7, 1)}
-
-    (params,) = init(KEY, (Twice(),), (7,))
-    assert not np.any(np.asarray(params["w"]) == np.asarray(params["v"]))
-
-
-def test_a_layer_may_draw_as_it_likes_but_what_it_says() -> None:
-    @dataclass(frozen=True, repr=False)
-    class Ones(Layer):
-        size: int
-
-        def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-            return {"scale": shape}
-
-        def draw(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
-            return {"scale": jnp.ones(self.size, dtype)}
-
-    (params,) = init(KEY, (Ones(4),), (4,))
-    np.testing.assert_array_equal(params["scale"], np.ones(4))
-    with pytest.raises(NetworkError, match=r"layer 1, Ones\(5\), drew parameters .*\(5,\).*expected .*\(4,\)"):
-        init(KEY, (Ones(5),), (4,))
 
 
 def test_parameters_are_drawn_alike_under_a_trace() -> None:

@@ -105,8 +105,7 @@ def conv(
     if formulation == "toeplitz":
         check_entries(x.shape[1:-1], x.shape[-1], w.shape[-1], window)
     forward = partial(rounded_at_end, partial(_forward, forms[formulation], window, groups))
-    backs = {"native": _backward_native, "auto": partial(_backward, auto=True)}
-    back = partial(rounded_at_end, partial(backs.get(formulation, _backward), window, groups))
+    back = partial(rounded_at_end, partial(BACKWARDS.get(formulation, _backward), window, groups))
     return differentiable(forward, back, gradient)(x, w, b)
 
 
@@ -174,12 +173,30 @@ def conv_backward(
         TypeError: as `conv`.
         ValueError: as `conv`, or dy has another shape than the output.
     """
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "rounding": rounding}
+    return conv_gradients(dy, x, w, formulation="lax", **options)
+
+
+def conv_gradients(
+    dy: Num[AnyArray, "n *o c_out"],
+    x: Num[AnyArray, "n *s c_in"],
+    w: Num[AnyArray, "*f c_group c_out"],
+    *,
+    stride: int | Sequence[int],
+    padding: Padding,
+    dilation: int | Sequence[int],
+    groups: int,
+    rounding: Rounding,
+    formulation: Formulation,
+) -> tuple[Num[Array, "n *s c_in"], Num[Array, "*f c_group c_out"], Num[Array, " c_out"]]:
+    """`conv_backward` by the forms that `conv` takes on its way back with `gradient="manual"` and this formulation."""
     x, w, _, window, groups = parse(x, w, None, stride, padding, dilation, groups, rounding)
     expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
     dy = arguments.output_gradient(dy, expected, x, "conv", options=f"w of shape {w.shape}, {window}")
+    back = BACKWARDS.get(formulation, _backward)
 
     def gradients(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-        dx, dw, _ = _backward(window, groups, dy, x, w, None)
+        dx, dw, _ = back(window, groups, dy, x, w, None)
         return dx, dw, backward.bias_gradient(dy)
 
     return rounded_at_end(gradients, dy, x, w)
@@ -247,3 +264,7 @@ def _backward_native(
     dx = native.input_gradient(dy, w, window, groups, x.shape[1:-1])
     dw = native.filter_gradient(dy, x, window, groups)
     return dx, dw, None if b is None else backward.bias_gradient(dy)
+
+
+BACKWARDS = {"native": _backward_native, "auto": partial(_backward, auto=True)}
+"""How formulations go back that do not leave it to the forms that are fastest without a larger error."""

@@ -17,7 +17,7 @@ from jcnn.figures.images import draw_image, largest, mosaic
 from jcnn.figures.mistakes import percent
 from jcnn.figures.style import LIGHT, SMALL, WIDTH, Theme, bare, diverging, new_figure, plain, shorten
 from jcnn.layers import Flatten, Network
-from jcnn.network import Params, activations
+from jcnn.network import Params, activations, outputs_in_turn, trace
 from jcnn.summary import times
 
 UNITS = 256
@@ -49,21 +49,22 @@ class Journey(NamedTuple):
 def follow(network: Network, params: Params, image: UInt8[np.ndarray, "h w c"]) -> Journey:
     """Runs one image through the network and keeps what every layer says, the logits as probabilities.
 
-    Flatten only renames its numbers and is left out.
+    Of layers with branches that is what the branches make together. Flatten only renames its numbers and is left out.
     """
     leaves = jax.tree.leaves(params)
     x = to_input(image[None], leaves[0].dtype if leaves else jnp.float32)
     outputs = [np.asarray(output[0]).astype(np.float64) for output in _activations(tuple(network), params, x)]
+    steps = list(outputs_in_turn(trace(network, x.shape[1:])))
     stages = [
-        Stage(f"{number} · {shorten(repr(layer), 34)} · {times(values.shape)}", values)
-        for number, (layer, values) in enumerate(zip(network, outputs, strict=True), 1)
-        if not isinstance(layer, Flatten)
+        Stage(f"{step.place} · {shorten(repr(step.layer), 34)} · {times(values.shape)}", values)
+        for step, values in zip(steps, outputs, strict=True)
+        if not isinstance(step.layer, Flatten)
     ]
     logits = outputs[-1]
     if logits.ndim != 1:
         return Journey(stages, None)
     powers = np.exp(logits - logits.max())
-    return Journey(stages[:-1] if not isinstance(network[-1], Flatten) else stages, powers / powers.sum())
+    return Journey(stages[:-1] if not isinstance(steps[-1].layer, Flatten) else stages, powers / powers.sum())
 
 
 def feature_maps(

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 from matplotlib.cm import ScalarMappable
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from jcnn.figures.images import largest, mosaic
 from jcnn.figures.style import LIGHT, SMALL, WIDTH, Theme, bare, diverging, new_figure
 from jcnn.layers import Conv, Network
+from jcnn.layers.composite import as_layer, walk
 from jcnn.network import Params
 
 MOST = 96
@@ -22,13 +24,13 @@ class FirstFilters(NamedTuple):
     """The filters of the first convolution layer, as they are drawn.
 
     Attributes:
-        layer: its number in the network, from 1.
+        layer: its place in the network, such as 1 or 3.1.
         filters: how many there are.
         tiles: (n, h, w) slices, one per filter and input channel, or (n, h, w, 3) for filters on colours.
         scale: the largest magnitude of a weight.
     """
 
-    layer: int
+    layer: str
     filters: int
     tiles: Float[np.ndarray, "n h w *c"]
     scale: float
@@ -36,15 +38,16 @@ class FirstFilters(NamedTuple):
 
 def find_first_filters(network: Network, params: Params) -> FirstFilters | None:
     """The weights (h, w, c_in, c_out) of the first convolution of two spatial axes, as tiles; None without one."""
-    for number, (layer, layer_params) in enumerate(zip(network, params, strict=True), 1):
-        if isinstance(layer, Conv) and layer_params["w"].ndim == 4:
-            weights = np.asarray(layer_params["w"]).astype(np.float64).transpose(3, 0, 1, 2)
+    learned = False
+    for place, layer, own in walk(as_layer(network), params):
+        if isinstance(layer, Conv) and own["w"].ndim == 4:
+            weights = np.asarray(own["w"]).astype(np.float64).transpose(3, 0, 1, 2)
             filters, height, width, channels = weights.shape
             # Only filters on the pixels themselves have colours; deeper ones see maps.
-            on_pixels = layer.groups == 1 and not any(params[: number - 1])
-            if not (channels == 3 and on_pixels):
+            if not (channels == 3 and layer.groups == 1 and not learned):
                 weights = weights.transpose(0, 3, 1, 2).reshape(-1, height, width)
-            return FirstFilters(number, filters, weights, largest(weights))
+            return FirstFilters(place, filters, weights, largest(weights))
+        learned = learned or (not layer.branches and bool(jax.tree.leaves(own)))
     return None
 
 

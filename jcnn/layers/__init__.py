@@ -1,32 +1,28 @@
 """Layer descriptions: small frozen values that say what a layer is; parameters live in a pytree beside them."""
 
-from jcnn.layers.activation import Activation, Elu, Gelu, LeakyRelu, Maxout, Relu, Selu, Sigmoid, Softplus, Tanh
-from jcnn.layers.base import DEFAULT, Fans, Layer, Network, Ops, Shape
-from jcnn.layers.dense import Dense, Flatten
-from jcnn.layers.spatial import AvgPool, Conv, GlobalAvgPool, GlobalMaxPool, MaxPool
+from jcnn.layers import activation, composite, dense, spatial
+from jcnn.layers.activation import *  # noqa: F403 (its __all__ says what)
+from jcnn.layers.activation import Activation
+from jcnn.layers.base import DEFAULT, Context, Layer, Network, NetworkError, Ops, Parameters, Saved, Shape
+from jcnn.layers.composite import *  # noqa: F403 (its __all__ says what)
+from jcnn.layers.dense import *  # noqa: F403 (its __all__ says what)
+from jcnn.layers.initial import normal_weights
+from jcnn.layers.spatial import *  # noqa: F403 (its __all__ says what)
 
 __all__ = [
     "DEFAULT",
     "Activation",
-    "AvgPool",
-    "Conv",
-    "Dense",
-    "Elu",
-    "Fans",
-    "Flatten",
-    "Gelu",
-    "GlobalAvgPool",
-    "GlobalMaxPool",
+    "Context",
     "Layer",
-    "LeakyRelu",
-    "MaxPool",
-    "Maxout",
     "Network",
+    "NetworkError",
     "Ops",
-    "Relu",
-    "Selu",
+    "Parameters",
+    "Saved",
     "Shape",
-    "Sigmoid",
-    "Softplus",
-    "Tanh",
+    "normal_weights",
 ]
+__all__ += activation.__all__
+__all__ += composite.__all__
+__all__ += dense.__all__
+__all__ += spatial.__all__

@@ -2,17 +2,19 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import ClassVar
 
 from jax import Array
 
 from jcnn import activations, arguments, geometry
 from jcnn.geometry import GeometryError
-from jcnn.layers.base import DEFAULT, Layer, Ops, Shape
+from jcnn.layers.base import EVALUATION, Context, Layer, Parameters, Shape
 from jcnn.layers.gain import keeping_gain, keeping_gain_of_maximum
+
+__all__ = ["Elu", "Gelu", "LeakyRelu", "Maxout", "Relu", "Selu", "Sigmoid", "Softplus", "Tanh"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,11 +33,11 @@ class Activation(Layer):
     def gain(self) -> float:
         return _gain(self)
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        return type(self).function(x, *dataclasses.astuple(self))
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
+        return type(self).function(x, *dataclasses.astuple(self)), x
 
-    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        return type(self).derivative(dy, x, *dataclasses.astuple(self)), {}
+    def backward(self, params: Parameters, saved: Array, dy: Array) -> tuple[Array, Parameters]:
+        return type(self).derivative(dy, saved, *dataclasses.astuple(self)), {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,4 +141,4 @@ class Maxout(Activation):
 
 @cache
 def _gain(layer: Activation) -> float:
-    return keeping_gain(partial(layer.apply, {}))
+    return keeping_gain(lambda x: layer.forward({}, x)[0])

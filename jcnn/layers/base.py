@@ -3,33 +3,37 @@
 Every layer answers these questions, shapes always of one example, (*S, C) or (C,):
 
     output_shape(shape)              what it makes of such an input
-    parameter_shapes(shape)          name → shape of what it learns
-    fans(shape)                      name → (fan_in, fan_out) of its weights, None for what begins at zero
-    draw(key, shape, gain, dtype)    its first parameters, by default from its fans
-    gain                             for an activation, how much weights before it are to enlarge the signal
+    init(key, shape, gain, dtype)    its first parameters, any pytree of arrays
     multiply_adds(shape)             its cost for one example
-    apply(params, x, ops)            the forward pass over a batch
-    backward(params, dy, x)          its gradients, by hand
+    gain                             for an activation, how much weights before it are to enlarge the signal
+    branches                         for a layer that is made of others, those that see its input
+    forward(params, x, context)      (y, saved): the output over a batch, and what the way back needs
+    backward(params, saved, dy)      (dx, gradients): by hand, the gradients by input and parameters
 """
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
+from jcnn import arguments
 from jcnn.conv.operation import Formulation
 from jcnn.geometry import choice, example_shape, wrong
 from jcnn.rules import Gradient
 
 Shape = tuple[int, ...]
 Sizes = int | tuple[int, ...]
-Fans = tuple[int, int]
-"""How many inputs one output sums up, and how many outputs one input reaches."""
+Parameters = Any
+"""The parameters of a layer: any pytree of arrays."""
+Saved = Any
+"""What a layer's forward pass leaves for its backward pass: any pytree."""
+
+
+class NetworkError(ValueError):
+    """A network that does not fit its input; the message names the layer and the sizes so far."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,44 @@ def checked_ops(ops: Any) -> Ops:
     return ops
 
 
+@dataclass(frozen=True)
+class Context:
+    """How a forward pass runs.
+
+    Attributes:
+        ops: formulation and gradient of the operations.
+        training: whether the network learns, or is only asked.
+        key: a random key for layers that draw; None: there is none.
+        state: what layers keep beside their parameters, in the structure of the parameters; None: nothing.
+    """
+
+    ops: Ops = DEFAULT
+    training: bool = False
+    key: Array | None = None
+    state: Any = None
+
+    def __post_init__(self) -> None:
+        checked_ops(self.ops)
+        arguments.flag("training", self.training)
+        if self.key is not None:
+            arguments.random_key("key", self.key)
+
+    def inside(self, number: int, name: Any) -> "Context":
+        """The context of one layer inside another: a key of its own, and its part of the state.
+
+        Args:
+            number: the inner layer's number, from 1.
+            name: where its parameters and its state are found in those of the whole.
+        """
+        key = None if self.key is None else jax.random.fold_in(self.key, number)
+        state = None if self.state is None else self.state[name]
+        return dataclasses.replace(self, key=key, state=state)
+
+
+EVALUATION = Context()
+"""Nothing but the default operations."""
+
+
 @dataclass(frozen=True, repr=False)
 class Layer:
     """A layer without parameters that keeps the shape of its input; the base of all others."""
@@ -82,74 +124,72 @@ class Layer:
         ]
         return f"{self.name}({', '.join(shown)})"
 
-    def _parameters(self, params: Any) -> Mapping[str, Array]:
-        """`params`, if it has weights.
-
-        Raises:
-            TypeError: it has none.
-        """
-        if not isinstance(params, Mapping) or "w" not in params:
-            raise TypeError(wrong("params", params, f"a dict with 'w', as init makes it for {self!r}"))
-        return params
-
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of the layer's output for an input of this shape."""
         return example_shape("shape", shape)
 
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """The shape of each of the layer's parameters, by name."""
-        return {}
+    @property
+    def gain(self) -> float | None:
+        """For an activation: how much weights that feed it are to enlarge the signal, to keep it; see `jcnn.init`."""
+        return None
 
-    def fans(self, shape: Shape) -> dict[str, Fans | None]:
-        """(fan_in, fan_out) of each of the layer's weights, by name; None for a parameter that begins at zero, as a bias."""
+    @property
+    def branches(self) -> "Mapping[Any, Layer | Network]":
+        """For a layer that is made of others: those that see its input, by the name under which it keeps their parameters.
+
+        What is inside is then counted, named in errors and shown layer by layer. A layer may as well keep it to itself.
+        """
         return {}
 
     @property
-    def gain(self) -> float | None:
-        """For an activation: how much weights that feed it are to enlarge the signal, to keep it; see `init`."""
-        return None
+    def paths(self) -> "tuple[Layer | Network, ...]":
+        """The ways from a layer's input to its output, for the receptive field; () for a layer that is not made of others."""
+        return tuple(self.branches.values())
 
-    def draw(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
-        """The layer's first parameters.
-
-        Weights are normal with mean 0 and variance gain² / fan_in, or where no activation follows 2 / (fan_in + fan_out).
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> Parameters:
+        """The layer's first parameters; none, unless a layer has some.
 
         Args:
             key: a JAX random key, of this layer alone.
             shape: of one example of its input.
-            gain: of the activation that follows; None if there is none.
+            gain: of the activation that follows; None if there is none. `jcnn.layers.initial.normal_weights` knows both rules.
             dtype: of the parameters.
 
-        Raises:
-            TypeError: a parameter that `fans` does not know.
+        Returns:
+            Any pytree of arrays.
         """
-        fans, drawn = self.fans(shape), {}
-        for number, (name, size) in enumerate(self.parameter_shapes(shape).items()):
-            if name not in fans:
-                raise TypeError(
-                    f"{self!r} does not say how its parameter {name!r} of shape {size} is to be drawn: expected {name!r} in "
-                    f"its fans(shape), as (fan_in, fan_out), or as None if it begins at zero; or a draw(…) of its own"
-                )
-            if (of_weight := fans[name]) is None:
-                drawn[name] = jnp.zeros(size, dtype)
-                continue
-            fan_in, fan_out = of_weight
-            scale = math.sqrt(2 / (fan_in + fan_out)) if gain is None else gain / math.sqrt(fan_in)
-            own = jax.random.fold_in(key, number) if number else key
-            drawn[name] = jax.random.normal(own, size, dtype) * jnp.asarray(scale, dtype)
-        return drawn
+        return {}
 
     def multiply_adds(self, shape: Shape) -> int:
-        """Multiply-adds for one example; 0 for what only compares or adds."""
+        """Multiply-adds for one example, those of its branches among them; 0 for what only compares or adds."""
         return 0
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        """The forward pass over a batch."""
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:
+        """The forward pass over a batch.
+
+        Args:
+            params: as `init` makes them.
+            x: a batch of inputs.
+            context: how it runs.
+
+        Returns:
+            (y, saved): the output, and whatever `backward` needs to know of this pass.
+        """
         raise TypeError(f"{self!r} has no forward pass: expected one of those in jcnn.layers")
 
-    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        """By hand, from the output gradient and the input that `apply` saw: the gradients by input and parameters."""
+    def backward(self, params: Parameters, saved: Saved, dy: Array) -> tuple[Array, Parameters]:
+        """The backward pass, by hand.
+
+        Args:
+            params: as the forward pass saw them.
+            saved: what it left.
+            dy: the output gradient.
+
+        Returns:
+            (dx, gradients): the gradients by the input, and by the parameters in their structure.
+        """
         raise TypeError(f"{self!r} has no backward pass: expected one of those in jcnn.layers")
 
 
-Network = Sequence[Layer]
+Network: TypeAlias = "Sequence[Layer | Network]"
+"""Layers in turn; a tuple of layers is itself a layer."""

@@ -1,15 +1,17 @@
 """The fully connected layer, and the flattening before it."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jax import Array
 
 from jcnn import arguments, geometry
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
-from jcnn.layers.base import DEFAULT, Fans, Layer, Ops, Shape
+from jcnn.layers.base import EVALUATION, Context, Layer, Parameters, Shape
+from jcnn.layers.initial import normal_weights, weights_and_bias
+
+__all__ = ["Dense", "Flatten"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -21,11 +23,11 @@ class Flatten(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return (math.prod(geometry.example_shape("shape", shape)),)
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        return flatten(x)
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
+        return flatten(x), x
 
-    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        return flatten_backward(dy, x), {}
+    def backward(self, params: Parameters, saved: Array, dy: Array) -> tuple[Array, Parameters]:
+        return flatten_backward(dy, saved), {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,20 +43,17 @@ class Dense(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return (*geometry.example_shape("shape", shape)[:-1], self.units)
 
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        shapes: dict[str, Shape] = {"w": (shape[-1], self.units)}
-        return {**shapes, "b": (self.units,)} if self.bias else shapes
-
-    def fans(self, shape: Shape) -> dict[str, Fans | None]:
-        return {"w": (shape[-1], self.units), "b": None}
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
+        sizes = (shape[-1], self.units)
+        w = normal_weights(key, sizes, fan_in=shape[-1], fan_out=self.units, gain=gain, dtype=dtype)
+        return weights_and_bias(w, bias=self.bias)
 
     def multiply_adds(self, shape: Shape) -> int:
         return math.prod(shape) * self.units
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        params = self._parameters(params)
-        return dense(x, params["w"], params.get("b"))
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
+        return dense(x, params["w"], params.get("b")), x
 
-    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        dx, dw, db = dense_backward(dy, x, self._parameters(params)["w"])
+    def backward(self, params: Parameters, saved: Array, dy: Array) -> tuple[Array, dict[str, Array]]:
+        dx, dw, db = dense_backward(dy, saved, params["w"])
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}

@@ -1,16 +1,17 @@
 """Layers that look at neighbouring pixels: convolution and pooling."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import jax
 from jax import Array
 
 from jcnn import arguments, geometry
-from jcnn.conv import conv, conv_backward
+from jcnn.conv.operation import Formulation, conv, conv_gradients
 from jcnn.geometry import GeometryError, Padding, Rounding, Walk
-from jcnn.layers.base import DEFAULT, Fans, Layer, Ops, Shape, Sizes, checked_ops
+from jcnn.layers.base import EVALUATION, Context, Layer, Parameters, Shape, Sizes
+from jcnn.layers.initial import normal_weights, weights_and_bias
 from jcnn.pool import (
     avg_pool,
     avg_pool_backward,
@@ -23,6 +24,8 @@ from jcnn.pool import (
     parse_pool,
 )
 from jcnn.window import parse_window
+
+__all__ = ["AvgPool", "Conv", "GlobalAvgPool", "GlobalMaxPool", "MaxPool"]
 
 
 def _spatial(shape: Shape) -> Shape:
@@ -66,46 +69,38 @@ class Conv(Layer):
         )
         return (*window.output_shape(spatial), self.filters)
 
-    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
         window = geometry.per_axis("window", self.window, len(shape) - 1)
-        shapes = {"w": (*window, shape[-1] // self.groups, self.filters)}
-        return {**shapes, "b": (self.filters,)} if self.bias else shapes
-
-    def fans(self, shape: Shape) -> dict[str, Fans | None]:
-        taps = math.prod(geometry.per_axis("window", self.window, len(shape) - 1))
-        return {"w": (taps * shape[-1] // self.groups, taps * self.filters // self.groups), "b": None}
+        sizes = (*window, shape[-1] // self.groups, self.filters)
+        fan_in = math.prod(window) * shape[-1] // self.groups
+        fan_out = math.prod(window) * self.filters // self.groups
+        w = normal_weights(key, sizes, fan_in=fan_in, fan_out=fan_out, gain=gain, dtype=dtype)
+        return weights_and_bias(w, bias=self.bias)
 
     def multiply_adds(self, shape: Shape) -> int:
         window = geometry.per_axis("window", self.window, len(shape) - 1)
         return geometry.conv_multiply_adds(self.output_shape(shape)[:-1], window, shape[-1], self.filters, groups=self.groups)
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        params, ops = self._parameters(params), checked_ops(ops)
-        return conv(
-            x,
-            params["w"],
-            params.get("b"),
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            rounding=self.rounding,
-            formulation=ops.formulation,
-            gradient=ops.gradient,
-        )
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, "Convolved"]:
+        ops = context.ops
+        y = conv(x, params["w"], params.get("b"), **self._options(), formulation=ops.formulation, gradient=ops.gradient)
+        return y, Convolved(x, ops.formulation)
 
-    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        dx, dw, db = conv_backward(
-            dy,
-            x,
-            self._parameters(params)["w"],
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            rounding=self.rounding,
-        )
+    def backward(self, params: Parameters, saved: "Convolved", dy: Array) -> tuple[Array, dict[str, Array]]:
+        dx, dw, db = conv_gradients(dy, saved.x, params["w"], **self._options(), formulation=saved.formulation)
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
+
+    def _options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("stride", "padding", "dilation", "groups", "rounding")}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Convolved:
+    """What a convolution leaves for its backward pass: its input, and the formulation that it was asked for."""
+
+    x: Array
+    formulation: Formulation = field(metadata={"static": True})
 
 
 @dataclass(frozen=True, repr=False)
@@ -135,11 +130,11 @@ class _Pool(Layer):
 class MaxPool(_Pool):
     """Maximum pooling; arguments as `max_pool`."""
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        return max_pool(x, self.window, **self._geometry(), gradient=checked_ops(ops).gradient)
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
+        return max_pool(x, self.window, **self._geometry(), gradient=context.ops.gradient), x
 
-    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        return max_pool_backward(dy, x, self.window, **self._geometry()), {}
+    def backward(self, params: Parameters, saved: Array, dy: Array) -> tuple[Array, Parameters]:
+        return max_pool_backward(dy, saved, self.window, **self._geometry()), {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -155,11 +150,11 @@ class AvgPool(_Pool):
     def _counts_padding(self) -> bool:
         return self.count_padding
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        return avg_pool(x, self.window, **self._geometry(), count_padding=self.count_padding)
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
+        return avg_pool(x, self.window, **self._geometry(), count_padding=self.count_padding), x
 
-    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        return avg_pool_backward(dy, x, self.window, **self._geometry(), count_padding=self.count_padding), {}
+    def backward(self, params: Parameters, saved: Array, dy: Array) -> tuple[Array, Parameters]:
+        return avg_pool_backward(dy, saved, self.window, **self._geometry(), count_padding=self.count_padding), {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -172,19 +167,19 @@ class GlobalAvgPool(Layer):
         _spatial(shape)
         return shape[-1:]
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        return global_avg_pool(x)
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
+        return global_avg_pool(x), x
 
-    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        return global_avg_pool_backward(dy, x), {}
+    def backward(self, params: Parameters, saved: Array, dy: Array) -> tuple[Array, Parameters]:
+        return global_avg_pool_backward(dy, saved), {}
 
 
 @dataclass(frozen=True, repr=False)
 class GlobalMaxPool(GlobalAvgPool):
     """The largest value of each channel's map."""
 
-    def apply(self, params: Mapping[str, Array], x: Array, ops: Ops = DEFAULT) -> Array:
-        return global_max_pool(x)
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
+        return global_max_pool(x), x
 
-    def backward(self, params: Mapping[str, Array], dy: Array, x: Array) -> tuple[Array, dict[str, Array]]:
-        return global_max_pool_backward(dy, x), {}
+    def backward(self, params: Parameters, saved: Array, dy: Array) -> tuple[Array, Parameters]:
+        return global_max_pool_backward(dy, saved), {}

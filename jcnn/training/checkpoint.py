@@ -82,7 +82,11 @@ def save(
     Raises:
         CheckpointError: it cannot be written; names the file and, if there is one, the last good checkpoint.
     """
-    named = {name: np.asarray(leaf) for name, leaf in _named_leaves(state)}
+    named: dict[str, np.ndarray] = {}
+    for name, leaf in _named_leaves(state):
+        if name in named:  # a key with a slash in it
+            raise CheckpointError(f"two parameters are both called {name}: expected names that differ")
+        named[name] = np.asarray(leaf)
     manifest = {
         "format": FORMAT,
         "step": step,

@@ -83,3 +83,15 @@ def test_a_network_without_maps_and_one_that_ends_in_maps():
 def test_parameters_that_are_not_numbers_are_drawn_as_nothing(params):
     broken = jax.tree.map(lambda leaf: leaf * jnp.nan, params)
     assert b"not a number" in to_svg(feature_maps(NETWORK, broken, IMAGE, ["a", "b"]))
+
+
+def test_nested_layers_have_the_panel_of_what_they_make_together():
+    body = (jcnn.Conv(3, 3, padding=1), jcnn.Relu())
+    network = ((jcnn.Conv(3, 1), jcnn.Relu()), jcnn.Residual(body), (jcnn.GlobalAvgPool(), (jcnn.Flatten(), jcnn.Dense(2))))
+    params = jcnn.init(jax.random.key(0), network, (8, 8, 1))
+    shown = titles(feature_maps(network, params, IMAGE, ["no", "yes"]))
+    assert [title.split(" · ")[0] for title in shown] == ["input", "1.1", "1.2", "2", "3.1", "class probabilities (softmax)"]
+    assert shown[3].startswith("2 · Residual((Conv(3, 3, padding=1)")
+    journey = follow(network, params, IMAGE)
+    x = jnp.asarray(IMAGE[None], jnp.float32) / 255
+    np.testing.assert_allclose(journey.stages[2].values, np.asarray(jcnn.apply(network[:2], params[:2], x)[0]), rtol=1e-5)

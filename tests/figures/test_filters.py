@@ -77,3 +77,10 @@ def test_weights_that_are_not_numbers_leave_holes():
 def test_no_convolution_no_figure():
     network, params = network_and_params((jcnn.Flatten(), jcnn.Dense(2)), (4, 4, 1))
     assert first_filters(network, params) is None
+
+
+def test_filters_inside_of_other_layers():
+    network, params = network_and_params((jcnn.Residual((jcnn.Relu(), jcnn.Conv(3, 3, padding=1))), jcnn.Conv(2, 1)), (8, 8, 3))
+    found = found_in(network, params)
+    assert (found.layer, found.filters, found.tiles.shape) == ("1.1.2", 3, (3, 3, 3, 3))
+    assert "3 filters of 3×3 pixels of layer 1.1.2, in colour" in about_filters(found)

@@ -68,6 +68,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     "LeakyRelu": {"slope": 0.1},
     "Elu": {"alpha": 1.0},
     "Maxout": {"pieces": 2},
+    "Residual": {"body": jcnn.Conv(4, 3, padding=1), "shortcut": None},
 }
 
 CALLS: dict[str, Call] = {
@@ -108,22 +109,22 @@ CALLS: dict[str, Call] = {
     "init": _function("init", key=jax.random.key(0), network=NETWORK, input_shape=(6, 6, 4), dtype="float32"),
     "apply": _function("apply", network=NETWORK, params=PARAMS, x=X, ops=OPS),
     "value_and_grad": _function("value_and_grad", network=NETWORK, params=PARAMS, x=X, labels=LABELS[:2] % 3, ops=OPS),
-    "backprop": _function("backprop", network=NETWORK, params=PARAMS, x=X, labels=LABELS[:2] % 3),
+    "backprop": _function("backprop", network=NETWORK, params=PARAMS, x=X, labels=LABELS[:2] % 3, ops=OPS),
     "summary": _function("summary", network=NETWORK, input_shape=(6, 6, 4)),
     "count_parameters": _function("count_parameters", network=NETWORK, input_shape=(6, 6, 4)),
     **{name: _function(name, input_shape=(28, 28, 1), classes=10) for name in PRESETS},
     **{name: _function(name, **arguments) for name, arguments in LAYERS.items()},
     **{name: _function(name) for name in PLAIN_LAYERS},
+    "Parallel": Call(lambda branch, join: jcnn.Parallel(branch, join=join), branch=jcnn.Relu(), join="sum"),
+    "Context": _function("Context", ops=OPS, training=False, key=None, state=None),
     "Ops": _function("Ops", formulation="lax", gradient="autodiff"),
 }
 """By public name."""
 
 MORE: dict[str, Call] = {
     **{f"{name} in a network": Call(_used(getattr(jcnn, name)), **arguments) for name, arguments in LAYERS.items()},
-    "Conv(8, 3).apply": Call(jcnn.Conv(8, 3).apply, params={"w": W, "b": B}, x=X, ops=OPS),
-    "Conv(8, 3).backward": Call(jcnn.Conv(8, 3).backward, params={"w": W, "b": B}, dy=DY, x=X),
+    "apply nested": _function("apply", network=(NETWORK[:1], NETWORK[1:]), params=(PARAMS[:1], PARAMS[1:]), x=X, ops=OPS),
     "Conv(8, 3).output_shape": Call(jcnn.Conv(8, 3).output_shape, shape=(6, 6, 4)),
-    "Dense(5).apply": Call(jcnn.Dense(5).apply, params={"w": MATRIX, "b": B[:5]}, x=ROWS, ops=OPS),
     "MaxPool(2).output_shape": Call(jcnn.MaxPool(2).output_shape, shape=(6, 6, 4)),
     "Maxout(2).output_shape": Call(jcnn.Maxout(2).output_shape, shape=(6, 6, 4)),
     **{f"conv {way}": _function("conv", x=X, w=W, **CONV, formulation=way) for way in ("taps", "im2col", "toeplitz", "fft")},

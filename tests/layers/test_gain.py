@@ -34,7 +34,7 @@ def mean_square(activation: Any, gain: float) -> float:
     k = getattr(activation, "pieces", 1)
     nodes, weights = np.polynomial.legendre.leggauss(24)
     z = (np.arange(-9, 9)[:, None] + (nodes + 1) / 2).ravel()
-    y = np.asarray(activation.apply({}, jnp.asarray(np.repeat(gain * z[:, None], k, 1))))[:, 0]
+    y = np.asarray(activation.forward({}, jnp.asarray(np.repeat(gain * z[:, None], k, 1)))[0])[:, 0]
     density = k * scipy.stats.norm.cdf(z) ** (k - 1) * scipy.stats.norm.pdf(z)
     return float(np.tile(weights / 2, 18) @ (y**2 * density))
 

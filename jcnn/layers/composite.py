@@ -1,0 +1,310 @@
+"""Layers that are made of layers: one after the other, side by side, around a shortcut."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, Literal, get_args
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jcnn import geometry, random_keys
+from jcnn.geometry import GeometryError
+from jcnn.layers.base import EVALUATION, Context, Layer, Network, NetworkError, Parameters, Saved, Shape
+from jcnn.precision import rounded_once
+
+__all__ = ["Parallel", "Residual"]
+
+Join = Literal["sum", "concat"]
+
+
+@dataclass(frozen=True, repr=False)
+class Serial(Layer):
+    """Layers in turn: what a tuple of layers is taken for. Its parameters are a tuple of theirs."""
+
+    layers: tuple[Layer, ...]
+
+    def __repr__(self) -> str:
+        return repr(self.layers)
+
+    @property
+    def paths(self) -> "tuple[Layer | Network, ...]":
+        return (self.layers,)
+
+    def steps(self, shape: Shape) -> Iterator[tuple[Layer, Shape]]:
+        """Every layer, and the shape of its input."""
+        for layer in self.layers:
+            yield layer, shape
+            shape = layer.output_shape(shape)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+        return shape
+
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> Parameters:
+        """Every layer's own, each from a key of its own, and for the activation that comes next."""
+        steps = list(self.steps(shape))
+        return tuple(
+            layer.init(jax.random.fold_in(key, number), seen, _gain_of_next(steps[number:], gain), dtype)
+            for number, (layer, seen) in enumerate(steps, 1)
+        )
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return sum(layer.multiply_adds(seen) for layer, seen in self.steps(shape))
+
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:
+        saved = []
+        for index, (layer, own) in enumerate(zip(self.layers, params, strict=True)):
+            x, left = layer.forward(own, x, context.inside(index + 1, index))
+            saved.append(left)
+        return x, tuple(saved)
+
+    def backward(self, params: Parameters, saved: Saved, dy: Array) -> tuple[Array, Parameters]:
+        """The chain rule, from the last layer to the first."""
+        gradients = []
+        for layer, own, left in zip(reversed(self.layers), reversed(params), reversed(saved), strict=True):
+            dy, gradient = layer.backward(own, left, dy)
+            gradients.append(gradient)
+        return dy, tuple(reversed(gradients))
+
+
+@dataclass(frozen=True, repr=False)
+class Residual(Layer):
+    """body(x) + shortcut(x), the shortcut being x itself where none is given.
+
+    Its parameters are those of its parts: `{"body": …}`, and `"shortcut"` if there is one.
+
+    Source: He et al. 2016, "Deep residual learning for image recognition".
+    """
+
+    body: "Layer | Network"
+    shortcut: "Layer | Network | None" = None
+
+    def __post_init__(self) -> None:
+        self._keep(body=_checked_part("body", self.body))
+        if self.shortcut is not None:
+            self._keep(shortcut=_checked_part("shortcut", self.shortcut))
+
+    @property
+    def branches(self) -> "Mapping[str, Layer | Network]":
+        return {"body": self.body} if self.shortcut is None else {"body": self.body, "shortcut": self.shortcut}
+
+    @property
+    def paths(self) -> "tuple[Layer | Network, ...]":
+        return (self.body, () if self.shortcut is None else self.shortcut)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        body = as_layer(self.body).output_shape(shape)
+        beside = shape if self.shortcut is None else as_layer(self.shortcut).output_shape(shape)
+        if body != beside:
+            what, fix = ("the shortcut gives", "") if self.shortcut else ("the input is", "; a shortcut can change its shape")
+            raise GeometryError(f"the body gives {body}, {what} {beside}: expected one shape, to be added{fix}")
+        return body
+
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> Parameters:
+        return {
+            name: as_layer(part).init(jax.random.fold_in(key, number), shape, gain, dtype)
+            for number, (name, part) in enumerate(self.branches.items(), 1)
+        }
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return sum(as_layer(part).multiply_adds(shape) for part in self.branches.values())
+
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:
+        outputs, saved = _forward_each(self.branches, params, x, context)
+        beside = outputs.get("shortcut", x)
+        return rounded_once(jnp.add, outputs["body"], beside), saved
+
+    def backward(self, params: Parameters, saved: Saved, dy: Array) -> tuple[Array, Parameters]:
+        """The output gradient goes whole into both summands; what comes back is added."""
+        inputs, gradients = _backward_each(self.branches, params, saved, dict.fromkeys(self.branches, dy))
+        return rounded_once(jnp.add, inputs["body"], inputs.get("shortcut", dy)), gradients
+
+
+@dataclass(frozen=True, repr=False, init=False)
+class Parallel(Layer):
+    """Several layers that see the same input; their outputs are added, or stand side by side as channels.
+
+    Its parameters are a tuple of theirs.
+
+    Source: Szegedy et al. 2015, "Going deeper with convolutions", for `join="concat"`.
+    """
+
+    parts: "tuple[Layer | Network, ...]"
+    join: Join = "concat"
+
+    def __init__(self, *branches: "Layer | Network", join: Join = "concat") -> None:
+        if not branches:
+            raise NetworkError("Parallel(): expected at least one branch, a layer or a tuple of layers")
+        parts = tuple(_checked_part(f"branch {number}", branch) for number, branch in enumerate(branches, 1))
+        self._keep(parts=parts, join=geometry.choice("join", join, get_args(Join)))
+
+    def __repr__(self) -> str:
+        join = "" if self.join == "concat" else f", join={self.join!r}"
+        return f"{self.name}({', '.join(map(repr, self.parts))}{join})"
+
+    @property
+    def branches(self) -> "Mapping[int, Layer | Network]":
+        return dict(enumerate(self.parts))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        shapes = [as_layer(part).output_shape(shape) for part in self.parts]
+        compared = set(shapes) if self.join == "sum" else {given[:-1] for given in shapes}
+        if len(compared) > 1:
+            expected = "one shape, to be added" if self.join == "sum" else "shapes that differ in their channels only"
+            raise GeometryError(f"the branches give {', '.join(map(str, shapes))}: expected {expected}")
+        return shapes[0] if self.join == "sum" else (*shapes[0][:-1], sum(given[-1] for given in shapes))
+
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> Parameters:
+        return tuple(
+            as_layer(part).init(jax.random.fold_in(key, number), shape, gain, dtype)
+            for number, part in enumerate(self.parts, 1)
+        )
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return sum(as_layer(part).multiply_adds(shape) for part in self.parts)
+
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:
+        outputs, saved = _forward_each(self.branches, params, x, context)
+        ends = tuple(accumulate(output.shape[-1] for output in outputs.values()))
+        if self.join == "sum":
+            return rounded_once(_total, *outputs.values()), Joined(saved, ends)
+        return jnp.concatenate(list(outputs.values()), -1), Joined(saved, ends)
+
+    def backward(self, params: Parameters, saved: "Joined", dy: Array) -> tuple[Array, Parameters]:
+        """Every branch gets the gradient of its output, all of dy or its channels; what comes back is added."""
+        pieces = [dy] * len(self.parts) if self.join == "sum" else jnp.split(dy, saved.ends[:-1], -1)
+        inputs, gradients = _backward_each(self.branches, params, saved.branches, dict(enumerate(pieces)))
+        return rounded_once(_total, *inputs.values()), tuple(gradients.values())
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Joined:
+    """What `Parallel` leaves for its backward pass.
+
+    Attributes:
+        branches: what every branch left.
+        ends: where the channels of every branch end among all of them.
+    """
+
+    branches: dict[int, Saved]
+    ends: tuple[int, ...] = field(metadata={"static": True})
+
+
+def as_layer(part: "Layer | Network") -> Layer:
+    """A layer as it is, a tuple of layers as one."""
+    return part if isinstance(part, Layer) else Serial(tuple(map(as_layer, part)))
+
+
+def checked(what: str, part: Any) -> Layer:
+    """`part` as a layer.
+
+    Args:
+        what: its name in the message, such as layer 3.1.
+        part: a layer, or a tuple of layers and of such tuples.
+
+    Raises:
+        NetworkError: it is, or has in it, something else.
+    """
+    if isinstance(part, Layer):
+        return part
+    if isinstance(part, tuple | list) and part:
+        return Serial(tuple(checked(f"{what}.{number}", inner) for number, inner in enumerate(part, 1)))
+    hint = f"; write {part.__name__}(…)" if isinstance(part, type) else ""
+    raise NetworkError(
+        f"{what} is {geometry.shown(part)}: expected a layer description such as Conv(8, 3), or a tuple of them{hint}"
+    )
+
+
+def parts_of(layer: Layer) -> dict[Any, Layer]:
+    """The layers directly inside of one, by the name under which it keeps their parameters."""
+    if isinstance(layer, Serial):
+        return dict(enumerate(layer.layers))
+    return {name: as_layer(part) for name, part in layer.branches.items()}
+
+
+def walk(layer: Layer, params: Any, inside: str = "") -> Iterator[tuple[str, Layer, Any]]:
+    """Every layer in a layer and what is in it, tuples aside: its place, such as 3.1, itself, its parameters."""
+    for number, (name, part) in enumerate(parts_of(layer).items(), 1):
+        place = f"{inside}{number}"
+        if not isinstance(part, Serial):
+            yield place, part, params[name]
+        yield from walk(part, params[name], f"{place}.")
+
+
+def parameters(layer: Layer, shape: Shape) -> Any:
+    """What a layer's parameters are for an input of this shape: its pytree, with shapes for arrays."""
+    try:
+        hash(layer)
+    except TypeError:  # a field that is known only while the program runs
+        return _parameters(layer, shape)
+    return _remembered_parameters(layer, shape)
+
+
+def _parameters(layer: Layer, shape: Shape) -> Any:
+    return jax.eval_shape(lambda: layer.init(random_keys.key(0), shape, None, jnp.dtype(jnp.float32)))
+
+
+_remembered_parameters = lru_cache(maxsize=4096)(_parameters)
+
+
+def _gain_of_next(following: Sequence[tuple[Layer, Shape]], otherwise: float | None) -> float | None:
+    """The gain of the first activation before the next layer that learns; where neither is, what follows all of them."""
+    for layer, shape in following:
+        met, gain = _meets(layer, shape)
+        if met:
+            return gain
+    return otherwise
+
+
+def _meets(layer: Layer, shape: Shape) -> tuple[bool, float | None]:
+    """Whether a signal meets an activation or weights in this layer, and the gain of the activation if that comes first."""
+    if layer.gain is not None:
+        return True, layer.gain
+    inner = layer.steps(shape) if isinstance(layer, Serial) else ((as_layer(part), shape) for part in layer.branches.values())
+    for part, seen in inner:
+        met, gain = _meets(part, seen)
+        if met:
+            return met, gain
+    return bool(jax.tree.leaves(parameters(layer, shape))), None
+
+
+def _checked_part(name: str, part: Any) -> "Layer | Network":
+    """`part`, lists made tuples, so that the whole can be hashed."""
+    return _as_given(checked(name, part))
+
+
+def _as_given(layer: Layer) -> "Layer | Network":
+    return tuple(map(_as_given, layer.layers)) if isinstance(layer, Serial) else layer
+
+
+def _forward_each(
+    branches: "Mapping[Any, Layer | Network]", params: Any, x: Array, context: Context
+) -> tuple[dict[Any, Array], dict[Any, Saved]]:
+    """What every branch makes of x, and what it leaves."""
+    outputs, saved = {}, {}
+    for number, (name, part) in enumerate(branches.items(), 1):
+        outputs[name], saved[name] = as_layer(part).forward(params[name], x, context.inside(number, name))
+    return outputs, saved
+
+
+def _backward_each(
+    branches: "Mapping[Any, Layer | Network]", params: Any, saved: Mapping[Any, Saved], dy: Mapping[Any, Array]
+) -> tuple[dict[Any, Array], dict[Any, Parameters]]:
+    """Every branch's gradient by x, and by its parameters."""
+    inputs, gradients = {}, {}
+    for name, part in branches.items():
+        inputs[name], gradients[name] = as_layer(part).backward(params[name], saved[name], dy[name])
+    return inputs, gradients
+
+
+def _total(*arrays: Array) -> Array:
+    """The sum, from the left."""
+    total, *others = arrays
+    for array in others:
+        total = total + array
+    return total
