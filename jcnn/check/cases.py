@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jcnn.check import reference, walking
 from jcnn.check.combinations import INSTEAD, combined
 from jcnn.check.geometries import GEOMETRIES, LARGE, Geometry
+from jcnn.definition import sums
 from jcnn.geometry import span, spatial_axes
 from jcnn.window import parse_window
 
@@ -145,7 +145,7 @@ def _conv_case(kind: str, geometry: Geometry) -> Case:
     values = "whole" if geometry.values == "ties" else geometry.values
     x = _drawn(geometry, "x", values, (geometry.batch, *geometry.sizes, c_in))
     w = _drawn(geometry, "w", "whole" if values == "zeros" else values, (*geometry.window, c_in // groups, c_out))
-    outputs = walking.walk(geometry.sizes, geometry.window, options).output_shape(geometry.sizes)
+    outputs = sums.walk(geometry.sizes, geometry.window, options).output_shape(geometry.sizes)
     dy = _drawn(geometry, "dy", values, (geometry.batch, *outputs, c_out))
     whole = values != "normal"
     name, twin = geometry.name, geometry.twin
@@ -158,10 +158,10 @@ def _conv_case(kind: str, geometry: Geometry) -> Case:
         return Case(name, {"x": x, "w": w, **b}, options, features, whole, twin)
     if options.pop("rounding", "floor") == "ceil":
         # Without its way of rounding the same window reaches as far by padding.
-        options["padding"] = walking.walk(geometry.sizes, geometry.window, geometry.options).padding
+        options["padding"] = sums.walk(geometry.sizes, geometry.window, geometry.options).padding
         features -= {'rounding="ceil"'}
     asked = {"output_size": geometry.sizes}
-    if reference.conv_transpose(dy, w, **options).shape[1:-1] == geometry.sizes:
+    if sums.conv_transpose(dy, w, **options).shape[1:-1] == geometry.sizes:
         asked = {}
     else:
         features |= {"output_size"}
@@ -195,7 +195,7 @@ def _pool_cases(kind: str) -> Iterator[Case]:
     for geometry in (*GEOMETRIES, *combined("pool")):
         if "groups" in geometry.options or not _differs(geometry, {"dy", "x"} if kind.endswith("backward") else {"x"}):
             continue
-        window = walking.walk(geometry.sizes, geometry.window, {"stride": None, **geometry.options})
+        window = sums.walk(geometry.sizes, geometry.window, {"stride": None, **geometry.options})
         if any(0 in axis for axis in window.seen(geometry.sizes, ((0, 0),) * len(geometry.sizes))):
             continue
         shape = (geometry.batch, *geometry.sizes, geometry.channels[1])

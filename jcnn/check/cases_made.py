@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jcnn.check import reference, walking
 from jcnn.check.cases import Case, conv_cases, scaled, values_of
+from jcnn.definition import sums
 
 
 def conv_transpose_backward_cases() -> tuple[Case, ...]:
@@ -13,7 +13,7 @@ def conv_transpose_backward_cases() -> tuple[Case, ...]:
     for case in conv_cases("conv_transpose"):
         if case.twin:
             continue
-        shape = reference.conv_transpose(*case.args.values(), **case.options).shape
+        shape = sums.conv_transpose(*case.args.values(), **case.options).shape
         dx = values_of("whole" if case.whole else "normal", shape, "dx" + case.name)
         options = {name: value for name, value in case.options.items() if name not in {"output_size", "output_padding"}}
         args = {"dx": dx, "y": case.args["y"], "w": case.args["w"]}
@@ -29,7 +29,7 @@ def locally_connected_cases(kind: str) -> tuple[Case, ...]:
             continue
         values = "whole" if case.whole else "normal"
         x, shared = case.args["x"], case.args["w"]
-        outputs = walking.walk(x.shape[1:-1], shared.shape[:-2], case.options).output_shape(x.shape[1:-1])
+        outputs = sums.walk(x.shape[1:-1], shared.shape[:-2], case.options).output_shape(x.shape[1:-1])
         w = values_of(values, (*outputs, *shared.shape), "w" + case.name)
         args: dict[str, Any] = {"x": x, "w": w}
         if kind.endswith("backward"):

@@ -1,4 +1,4 @@
-"""Activations and losses as textbooks write them, in NumPy: what candidates are graded against.
+"""What moves no window, as textbooks write it, in NumPy: activations, losses, dense layers, what is done to whole maps.
 
 An activation is a formula and its derivative; its backward is dy times the latter.
 """
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from jcnn.definition import sums
 
 Array = np.ndarray
 
@@ -136,3 +138,57 @@ def activation_backward(name: str) -> Callable[..., Array]:
         return dy * slope(x, *parameters, **options)
 
     return backward
+
+
+def global_avg_pool(x: Array) -> Array:
+    """The mean of each map."""
+    return x.mean(tuple(range(1, x.ndim - 1)))
+
+
+def global_avg_pool_backward(dy: Array, x: Array) -> Array:
+    """dy / pixels everywhere."""
+    spread = dy.reshape(dy.shape[0], *(1,) * (x.ndim - 2), dy.shape[-1])
+    return np.broadcast_to(spread / np.prod(x.shape[1:-1]), x.shape).copy()
+
+
+def global_max_pool(x: Array) -> Array:
+    """The largest value of each map."""
+    return x.max(tuple(range(1, x.ndim - 1)))
+
+
+def global_max_pool_backward(dy: Array, x: Array, *, share: Callable[[Array], Array] | None = None) -> Array:
+    """dy at the first maximum of each map."""
+    pixels = np.moveaxis(x.reshape(x.shape[0], -1, x.shape[-1]), 1, 0)
+    return np.moveaxis((share or sums.first_maximum)(pixels) * dy, 0, 1).reshape(x.shape)
+
+
+def dense(x: Array, w: Array, b: Array | None = None) -> Array:
+    """x · w + b."""
+    return x @ w if b is None else x @ w + b
+
+
+def dense_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+    """(dy · wᵀ, xᵀ · dy, Σ dy)."""
+    rows = dy.reshape(-1, dy.shape[-1])
+    return dy @ w.T, x.reshape(-1, x.shape[-1]).T @ rows, rows.sum(0)
+
+
+def flatten(x: Array) -> Array:
+    """Each example as one vector, row-major."""
+    return x.reshape(len(x), -1).copy()
+
+
+def flatten_backward(dy: Array, x: Array) -> Array:
+    """dy in the shape of x."""
+    return dy.reshape(x.shape).copy()
+
+
+def maxout(x: Array, pieces: int) -> Array:
+    """The largest of each `pieces` neighbouring channels."""
+    return x.reshape(*x.shape[:-1], -1, pieces).max(-1)
+
+
+def maxout_backward(dy: Array, x: Array, pieces: int, *, share: Callable[[Array], Array] | None = None) -> Array:
+    """dy at the first maximum of each group of channels; `share` as in `max_pool_backward`."""
+    parts = np.moveaxis(x.reshape(*x.shape[:-1], -1, pieces), -1, 0)
+    return np.moveaxis((share or sums.first_maximum)(parts) * dy, 0, -1).reshape(x.shape)

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jcnn.check import bounds, cases, cases_features, cases_layers, cases_made, formulas, reference
+from jcnn.check import bounds, cases, cases_features, cases_layers, cases_made, formulas
 from jcnn.check.cases import Case
 from jcnn.check.ties import Ties, ties
-from jcnn.check.walking import RIGHT
+from jcnn.definition import sums
+from jcnn.definition.sums import RIGHT
 
 Array = np.ndarray
 
@@ -135,9 +136,9 @@ def _choices(found: Ties) -> list[Choices]:
 def _max_choices(case: Case) -> list[Choices]:
     dy, x, size = case.args.values()
     options = {"stride": None, **case.options}
-    seen, _ = reference.taps_of(x, size, RIGHT, options)
+    seen, _ = sums.taps_of(x, size, RIGHT, options)
     numbers = np.arange(x.size, dtype=np.float64).reshape(x.shape)
-    places, _ = reference.taps_of(numbers, size, RIGHT._replace(edge=-1.0), options)
+    places, _ = sums.taps_of(numbers, size, RIGHT._replace(edge=-1.0), options)
     return _choices(ties(dy, seen, places, x.shape))
 
 
@@ -234,19 +235,23 @@ _LINEAR: dict[str, tuple[tuple[str, ...], Callable[[], tuple[Case, ...]]]] = {
 """The operations that are linear in every array: their outputs and cases."""
 
 
+def _reference(name: str) -> Callable[..., Any]:
+    return getattr(sums, name, None) or getattr(formulas, name)
+
+
 @lru_cache
 def _build(name: str) -> Kind:
     base, back = name.removesuffix("_backward"), name.endswith("_backward")
     leaf = ("dx",) if back else ("y",)
     if name in _LINEAR:
-        function = getattr(reference, name)
+        function = _reference(name)
         leaves, made = _LINEAR[name]
         return Kind(name, leaves, function, made(), partial(_linear, function), linear=True)
     if base == "flatten":
-        function = getattr(reference, name)
+        function = _reference(name)
         return Kind(name, leaf, function, cases_features.flatten_cases(name), partial(_linear, function, frozen=("x",) * back))
     if base in _MAXIMA:
-        function = getattr(reference, name)
+        function = _reference(name)
         made, kinks = _MAXIMA[base]
         found = made(name)
         if not back:
@@ -257,7 +262,7 @@ def _build(name: str) -> Kind:
 
         return Kind(name, leaf, function, found, magnitude, kinks, linear=True)
     if base in {"avg_pool", "global_avg_pool"}:
-        function = getattr(reference, name)
+        function = _reference(name)
         found = (cases.pool_cases if base == "avg_pool" else cases.global_cases)(name)
         return Kind(name, leaf, function, found, partial(_averaged, function))
     if base in formulas.ACTIVATIONS:

@@ -81,7 +81,7 @@ class Matrix(NamedTuple):
 def check(operations: Sequence[str] | None = None, dtypes: Sequence[str] = DTYPES) -> Matrix:
     """Checks our own operations, each in every formulation, with both gradients, in every dtype.
 
-    Values and gradients are compared with the sums written out in NumPy in float64 (`jcnn.check.reference`), which are neither
+    Values and gradients are compared with the sums written out in NumPy in float64 (`jcnn.definition.sums`), which are neither
     our operations nor JAX's derivatives: where autodiff and manual both agree with it, three derivations agree. A case that a
     formulation refuses is counted as skipped.
 

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from jcnn import dense_backward, max_pool, relu_backward, softmax_cross_entropy
-from jcnn.check import assert_grades, grade, kinds, reference
+from jcnn.check import assert_grades, grade, kinds
 from jcnn.check.kinds import kind_of
 from jcnn.check.least import is_least
+from jcnn.definition import sums
 
 Array = np.ndarray
-right = reference.conv_backward
+right = sums.conv_backward
 
 
 def test_a_conv_of_a_student_that_knows_images_and_strides_only() -> None:
@@ -151,14 +152,14 @@ def test_a_mistake_in_each_output_is_named_for_each() -> None:
 def test_a_mistake_made_in_float32_is_named() -> None:
     def candidate(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
         flipped = np.flip(w, tuple(range(w.ndim - 2)))
-        return reference.conv(x, flipped, b, **options).astype(np.float32)
+        return sums.conv(x, flipped, b, **options).astype(np.float32)
 
     assert grade(candidate, "conv").mistakes == ("filter flipped",)
 
 
 def test_where_it_fails_is_said_when_the_mistake_is_new() -> None:
     def candidate(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
-        return reference.conv(x, w, b, **options) + (options.get("groups", 1) > 1)
+        return sums.conv(x, w, b, **options) + (options.get("groups", 1) > 1)
 
     assert "It fails in exactly the cases with groups." in str(grade(candidate, "conv").diagnosis)
 
@@ -176,7 +177,7 @@ def test_sums_in_float32_returned_in_float64() -> None:
         for tap in np.ndindex(w.shape[:-2]):
             only = np.zeros_like(w)
             only[tap] = w[tap]
-            total = total + reference.conv(x, only, **options).astype(np.float32)
+            total = total + sums.conv(x, only, **options).astype(np.float32)
         return total.astype(np.float64) + (0 if b is None else b)
 
     found = grade(candidate, "conv")
@@ -184,7 +185,7 @@ def test_sums_in_float32_returned_in_float64() -> None:
 
 
 def test_a_small_error_everywhere_is_no_rounding() -> None:
-    report = grade(lambda x, w, b=None, **o: reference.conv(x, w, b, **o) * (1 + 1e-4), "conv")
+    report = grade(lambda x, w, b=None, **o: sums.conv(x, w, b, **o) * (1 + 1e-4), "conv")
     assert report.verdict == "bug"
 
 
@@ -194,14 +195,14 @@ def test_any_tie_may_win() -> None:
         mask = seen == seen.max(0)
         return mask * ((np.cumsum(mask, 0) == 2) | (mask.sum(0) == 1))
 
-    report = grade(lambda dy, x, size, **o: reference.max_pool_backward(dy, x, size, share=second, **o), "max_pool_backward")
+    report = grade(lambda dy, x, size, **o: sums.max_pool_backward(dy, x, size, share=second, **o), "max_pool_backward")
     assert report.verdict == "kink"
     assert report.kinks > 0
 
 
 def test_the_worst_element_and_the_picture() -> None:
     def candidate(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
-        y = reference.conv(x, w, b, **options)
+        y = sums.conv(x, w, b, **options)
         y[(0,) * y.ndim] += 100
         return y
 

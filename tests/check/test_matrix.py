@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jcnn
-from jcnn.check import KINDS, formulas, matrix, ours, reference
+from jcnn.check import KINDS, formulas, matrix, ours
 from jcnn.check.cases import Case
 from jcnn.check.kinds import kind_of
 from jcnn.compilation import compiler_options
 from jcnn.conv import operation
 from jcnn.conv.operation import FORMULATIONS
+from jcnn.definition import sums
 from tests.draws import draws
 from tests.geometries import geometries, pools
 from tests.references import Geometry, levels, normal
@@ -37,7 +38,7 @@ def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, An
         w = made(*g.window, c_in // groups, c_out, seed=seed + 1)
         if name == "conv_transpose":
             del options["rounding"]
-            sizes = reference.conv(np.zeros((1, *g.sizes, c_in)), w, **options).shape[1:-1]
+            sizes = sums.conv(np.zeros((1, *g.sizes, c_in)), w, **options).shape[1:-1]
             return {"y": made(2, *sizes, c_out, seed=seed), "w": w}, {**options, "output_size": g.sizes}
         return {"x": made(2, *g.sizes, c_in, seed=seed), "w": w, "b": made(c_out, seed=seed)}, options
     if name == "locally_connected":

@@ -1,20 +1,111 @@
-"""Window operations in NumPy, one loop over the taps: what candidates are graded against, and what mistakes are made of.
+"""The operations that move a window, in NumPy and written as sums over its taps: what everything else is held against.
 
-Nothing here is JAX, so that neither our operations nor their autodiff grade themselves. A `Variation` changes the walk; the
-catalogue of mistakes is built from such changes.
+    conv      y  = Σ_k view(x, k) · w[k]               max pool   y = max_k view(x, k)
+    dw[k]        = view(x, k)ᵀ · dy                    its dx       = Σ_k place(dy · [k is the first maximum], k)
+    dx           = Σ_k place(dy · w[k]ᵀ, k)            average      = Σ_k view(x, k) / count,  dx = Σ_k place(dy / count, k)
+
+Nothing here is JAX, so that neither our operations nor their autodiff grade themselves. A `Variation` changes how the window
+moves; the catalogue of mistakes is built from such changes.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from jcnn import geometry
-from jcnn.check.walking import RIGHT, Variation, all_taps, collect, pad, view, walk
-from jcnn.window import Window
+from jcnn.window import Window, parse_window
 
 Array = np.ndarray
+
+
+def _same(window: Window) -> Window:
+    return window
+
+
+def all_taps(window: Window) -> Iterator[tuple[int, ...]]:
+    """Every filter position, row-major."""
+    return itertools.product(*map(range, window.size))
+
+
+class Variation(NamedTuple):
+    """A change of the walk.
+
+    Attributes:
+        window: another window in place of the right one.
+        taps: other filter positions.
+        assign: `=` where `+=` belongs.
+        last: a pixel keeps only what the last position gave it, of all that cover it or of all that give it anything.
+        edge: padded with the edge's value, or with this number.
+    """
+
+    window: Callable[[Window], Window] = _same
+    taps: Callable[[Window], Iterator[tuple[int, ...]]] = all_taps
+    assign: bool = False
+    last: Literal["covers", "gives"] | None = None
+    edge: str | float | None = None
+
+
+RIGHT = Variation()
+
+
+def pad(x: Float[Array, "n *s c"], window: Window, outputs: Sequence[int], value: str | float = 0.0) -> Float[Array, "n *p c"]:
+    """x padded (cropped where the padding is negative) until every position of the window fits."""
+    edges, crop = [(0, 0)], [slice(None)]
+    for n, o, f, s, (lo, hi), d in zip(x.shape[1:-1], outputs, *window, strict=True):
+        reach = s * (o - 1) + geometry.span(f, d)
+        edges.append((max(lo, 0), max(hi, reach - n - lo, 0)))
+        crop.append(slice(max(-lo, 0), None))
+    x = x[(*crop, slice(None))]
+    if value == "edge":
+        return np.pad(x, (*edges, (0, 0)), mode="edge")
+    return np.pad(x, (*edges, (0, 0)), constant_values=value)
+
+
+def view(padded: Float[Array, "n *p c"], window: Window, tap: Sequence[int], outputs: Sequence[int]) -> Float[Array, "n *o c"]:
+    """What a tap sees at `outputs` positions: x[n, S·o + D·k]; writable."""
+    axes = (slice(d * k, d * k + s * (o - 1) + 1, s) for k, o, s, d in zip(tap, outputs, window[1], window[3], strict=True))
+    return padded[(slice(None), *axes, slice(None))]
+
+
+def collect(
+    dy: Float[Array, "n *o c"],
+    window: Window,
+    sizes: Sequence[int],
+    channels: int,
+    parts: Callable[[tuple[int, ...]], Array],
+    variation: Variation = RIGHT,
+) -> Float[Array, "n *s c_in"]:
+    """The adjoint of viewing every tap: parts(k) added where tap k saw it, what lies on the padding cropped."""
+    outputs = dy.shape[1:-1]
+    grown = pad(np.zeros((dy.shape[0], *sizes, channels)), window, outputs)
+    shifts = tuple(min(lo, 0) for lo, _ in window.padding)
+    order = np.arange(dy[0, ..., 0].size).reshape(1, *outputs, 1)
+    owner = np.full(grown.shape, -1)
+    for tap in variation.taps(window):
+        seen, part = view(grown, window, tap, outputs), parts(tap)
+        if variation.last:
+            held = view(owner, window, tap, outputs)
+            later = (order > held) & ((part != 0) | (variation.last == "covers"))
+            seen[...], held[...] = np.where(later, part, seen), np.where(later, order, held)
+        else:
+            seen[...] = part if variation.assign else seen + part
+    cropped = np.zeros((dy.shape[0], *sizes, channels))
+    into, out = [slice(None)], [slice(None)]
+    for n, (lo, _), shift in zip(sizes, window.padding, shifts, strict=True):
+        start = max(lo, 0)
+        into.append(slice(-shift, n))
+        out.append(slice(start, start + n + shift))
+    cropped[tuple(into)] = grown[tuple(out)]
+    return cropped
+
+
+def walk(sizes: Sequence[int], size: Any, options: dict[str, Any]) -> Window:
+    """The window that the options describe."""
+    known = {name: options[name] for name in ("stride", "padding", "dilation", "rounding") if name in options}
+    return parse_window(sizes, size, **known)
 
 
 def mix(x: Float[Array, "*n c_in"], w: Float[Array, "c_group c_out"], groups: int) -> Float[Array, "*n c_out"]:
@@ -231,57 +322,3 @@ def taps_of(
     outputs = window.output_shape(x.shape[1:-1]) if outputs is None else outputs
     padded = pad(x, window, outputs, -np.inf if variation.edge is None else variation.edge)
     return np.stack([view(padded, window, tap, outputs) for tap in variation.taps(window)]), window
-
-
-def global_avg_pool(x: Array) -> Array:
-    """The mean of each map."""
-    return x.mean(tuple(range(1, x.ndim - 1)))
-
-
-def global_avg_pool_backward(dy: Array, x: Array) -> Array:
-    """dy / pixels everywhere."""
-    spread = dy.reshape(dy.shape[0], *(1,) * (x.ndim - 2), dy.shape[-1])
-    return np.broadcast_to(spread / np.prod(x.shape[1:-1]), x.shape).copy()
-
-
-def global_max_pool(x: Array) -> Array:
-    """The largest value of each map."""
-    return x.max(tuple(range(1, x.ndim - 1)))
-
-
-def global_max_pool_backward(dy: Array, x: Array, *, share: Callable[[Array], Array] | None = None) -> Array:
-    """dy at the first maximum of each map."""
-    pixels = np.moveaxis(x.reshape(x.shape[0], -1, x.shape[-1]), 1, 0)
-    return np.moveaxis((share or first_maximum)(pixels) * dy, 0, 1).reshape(x.shape)
-
-
-def dense(x: Array, w: Array, b: Array | None = None) -> Array:
-    """x · w + b."""
-    return x @ w if b is None else x @ w + b
-
-
-def dense_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """(dy · wᵀ, xᵀ · dy, Σ dy)."""
-    rows = dy.reshape(-1, dy.shape[-1])
-    return dy @ w.T, x.reshape(-1, x.shape[-1]).T @ rows, rows.sum(0)
-
-
-def flatten(x: Array) -> Array:
-    """Each example as one vector, row-major."""
-    return x.reshape(len(x), -1).copy()
-
-
-def flatten_backward(dy: Array, x: Array) -> Array:
-    """dy in the shape of x."""
-    return dy.reshape(x.shape).copy()
-
-
-def maxout(x: Array, pieces: int) -> Array:
-    """The largest of each `pieces` neighbouring channels."""
-    return x.reshape(*x.shape[:-1], -1, pieces).max(-1)
-
-
-def maxout_backward(dy: Array, x: Array, pieces: int, *, share: Callable[[Array], Array] | None = None) -> Array:
-    """dy at the first maximum of each group of channels; `share` as in `max_pool_backward`."""
-    parts = np.moveaxis(x.reshape(*x.shape[:-1], -1, pieces), -1, 0)
-    return np.moveaxis((share or first_maximum)(parts) * dy, 0, -1).reshape(x.shape)
