@@ -5,7 +5,7 @@ An activation is a formula and its derivative; its backward is dy times the latt
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,11 +25,15 @@ class Formula(NamedTuple):
         value: f(x, …).
         slope: f′(x, …), at a kink the side that is the convention.
         other: f′(0, …) from the other side of a kink at 0; None where there is none.
+        straight: made of straight pieces, so that it scales with x.
+        parameters: values to give its parameter, by what is special in them.
     """
 
     value: Callable[..., Array]
     slope: Callable[..., Array]
     other: Callable[..., float] | None = None
+    straight: bool = False
+    parameters: dict[str, dict[str, float]] = {}  # noqa: RUF012 (never changed)
 
 
 def sigma(x: Array) -> Array:
@@ -57,13 +61,24 @@ def _elu_slope(x: Array, alpha: float = 1.0) -> Array:
 
 
 ACTIVATIONS: dict[str, Formula] = {
-    "relu": Formula(lambda x: np.maximum(x, 0.0), lambda x: (x > 0) * 1.0, lambda: 1.0),
+    "relu": Formula(lambda x: np.maximum(x, 0.0), lambda x: (x > 0) * 1.0, lambda: 1.0, straight=True),
     "leaky_relu": Formula(
         lambda x, slope=0.01: np.where(x > 0, x, slope * x),
         lambda x, slope=0.01: np.where(x > 0, 1.0, slope),
         lambda slope=0.01: 1.0,
+        straight=True,
+        parameters={
+            "another parameter": {"slope": 0.2},
+            "a slope above 1": {"slope": 1.5},
+            "a negative slope": {"slope": -0.75},
+        },
     ),
-    "elu": Formula(_elu, _elu_slope, lambda alpha=1.0: 1.0),
+    "elu": Formula(
+        _elu,
+        _elu_slope,
+        lambda alpha=1.0: 1.0,
+        parameters={"another parameter": {"alpha": 0.5}, "an alpha above 1": {"alpha": 2.5}},
+    ),
     "selu": Formula(
         lambda x: SELU_SCALE * _elu(x, SELU_ALPHA),
         lambda x: SELU_SCALE * _elu_slope(x, SELU_ALPHA),
@@ -123,21 +138,6 @@ def mean_squared_error(prediction: Array, target: Array) -> Array:
 def mean_squared_error_backward(dy: Array, prediction: Array, target: Array) -> Array:
     """dy · 2 (prediction − target) / C."""
     return dy[..., None] * 2 * (prediction - target) / prediction.shape[-1]
-
-
-def activation(name: str) -> Callable[..., Array]:
-    """The activation as a function f(x, …)."""
-    return ACTIVATIONS[name].value
-
-
-def activation_backward(name: str) -> Callable[..., Array]:
-    """Its backward, (dy, x, …) → dy · f′(x)."""
-    slope = ACTIVATIONS[name].slope
-
-    def backward(dy: Array, x: Array, *parameters: Any, **options: Any) -> Array:
-        return dy * slope(x, *parameters, **options)
-
-    return backward
 
 
 def global_avg_pool(x: Array) -> Array:

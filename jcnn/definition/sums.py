@@ -199,11 +199,11 @@ def conv_transpose_backward(
     """(dy, dw, db): the adjoint of the adjoint is `conv` itself; dw as for `conv`, with dx where its input was."""
     window = variation.window(walk(dx.shape[1:-1], w.shape[:-2], options))
     groups = options.get("groups", 1)
-    dy = conv(dx, w, variation=variation, **{name: value for name, value in options.items() if name not in _SIZES})
+    dy = conv(dx, w, variation=variation, **{name: value for name, value in options.items() if name not in SIZE_OPTIONS})
     return dy, filter_gradient(y, dx, w.shape, window, groups, variation), dx.sum(tuple(range(dx.ndim - 1)))
 
 
-_SIZES = {"output_size", "output_padding"}
+SIZE_OPTIONS = frozenset({"output_size", "output_padding"})
 """Options of the transposed convolution alone: its gradient sees the size that came of them."""
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jcnn.check import grade
 from jcnn.check.cases import Case
-from jcnn.check.kinds import kind_of
+from jcnn.check.operations import kind_of
 from jcnn.check.ties import ties
 from jcnn.definition import sums
 from tests.draws import draws
