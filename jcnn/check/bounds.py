@@ -229,7 +229,7 @@ def _probabilities(logits: Array) -> tuple[Array, Array]:
 
 
 def _with_sum(terms: Array, classes: int | None = None) -> Terms:
-    """Terms of which one sum over the classes is made; the last axis has these unless told."""
+    """Terms that one sum over the classes is made of, as many as the last axis has where no number is given."""
     return [(terms, 2 * (classes or terms.shape[-1]) + 8)]
 
 

@@ -82,7 +82,7 @@ def _sent_back(reference: Callable[..., Any], choices: Callable[[Case], list[Cho
     return Function(("dx",), reference, bounds.linear_in_dy_terms, choices, linear=True)
 
 
-def _activation(name: str, formula: Formula) -> Operation:
+def activation(name: str, formula: Formula) -> Operation:
     """The row of an activation, all of it from its formula."""
     terms = bounds.straight_terms if formula.straight else bounds.curved_terms
 
@@ -200,7 +200,7 @@ OPERATIONS: dict[str, Operation] = {
         of_images=True,
         checked=("maps that are not square", "three axes", "one large map"),
     ),
-    **{name: _activation(name, formula) for name, formula in formulas.ACTIVATIONS.items()},
+    **{name: activation(name, formula) for name, formula in formulas.ACTIVATIONS.items()},
     "softmax": Operation(
         Function(("y",), formulas.softmax, bounds.softmax_terms),
         Function(("dx",), formulas.softmax_backward, bounds.softmax_backward_terms),

@@ -1,4 +1,4 @@
-"""Calling a backward pass with care, and sorting what it hands back to the arguments."""
+"""Calling a candidate's backward pass, and matching the gradients that it returns to the arguments."""
 
 import inspect
 from collections.abc import Callable, Sequence

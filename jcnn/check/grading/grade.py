@@ -13,7 +13,7 @@ from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, run
-from jcnn.check.grading.left_out import reasons_of, too_few, without_other_ranks
+from jcnn.check.grading.left_out import declined_too_much, reasons_of, without_other_ranks
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, kind_of
@@ -113,7 +113,7 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
     ]
     left_out = reasons_of(kind.cases, outcomes)
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
-    faults = [fault for fault in (made.fault, too_few(kind, outcomes)) if fault]
+    faults = [fault for fault in (made.fault, declined_too_much(kind, outcomes)) if fault]
     if graded:
         report = _judgement(kind, subject, graded, left_out)
     else:

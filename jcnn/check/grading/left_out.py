@@ -17,7 +17,7 @@ _PLAIN_OPTIONS = ("stride", "padding")
 _SHOWN = 3
 
 
-def is_least(kind: Kind, case: Case) -> bool:
+def must_take(kind: Kind, case: Case) -> bool:
     """Whether every candidate must take a case: the usual number of axes, and stride and padding, if any, as one number."""
     sizes = [value for value in case.args.values() if not isinstance(value, np.ndarray)]
     (first, *_) = case.args.values()
@@ -32,7 +32,7 @@ def is_least(kind: Kind, case: Case) -> bool:
     )
 
 
-def too_few(kind: Kind, outcomes: Sequence[Outcome]) -> str | None:
+def declined_too_much(kind: Kind, outcomes: Sequence[Outcome]) -> str | None:
     """What a candidate declines though its signature has a place for it and everybody must take it; None where that is nothing.
 
     Args:
@@ -42,7 +42,7 @@ def too_few(kind: Kind, outcomes: Sequence[Outcome]) -> str | None:
     must = [
         (case.name, outcome.declined)
         for case, outcome in zip(kind.cases, outcomes, strict=True)
-        if outcome.asked and is_least(kind, case)
+        if outcome.asked and must_take(kind, case)
     ]
     declined = [name for name, reason in must if reason]
     if not declined:

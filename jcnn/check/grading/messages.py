@@ -105,7 +105,7 @@ def outcome_of(header: dict[str, Any], leaves: list[np.ndarray | None], number: 
 
 
 def signature_of(header: dict[str, Any]) -> inspect.Signature | None:
-    """The candidate's signature as it was told.
+    """The candidate's signature, as its process describes it.
 
     Raises:
         EndError: the candidate could not be imported.

@@ -20,7 +20,7 @@ from jcnn import cli
 from jcnn.check import assert_grades, grade_file
 from jcnn.check.grading import messages
 from jcnn.check.grading.candidate_process import pack
-from jcnn.check.grading.left_out import is_least
+from jcnn.check.grading.left_out import must_take
 from jcnn.check.operations import KINDS, kind_of
 from tests.draws import draws
 
@@ -464,7 +464,7 @@ def conv(x, w, b=None, {parameters}):
             y[:, i, j] = np.tensordot(x[:, i * stride : i * stride + f, j * stride : j * stride + g], w, 3)
     return y if b is None else y + b
 """
-MUST_TAKE = sum(is_least(kind_of("conv"), case) for case in kind_of("conv").cases)
+MUST_TAKE = sum(must_take(kind_of("conv"), case) for case in kind_of("conv").cases)
 NOT_ONE_NUMBER = "if not isinstance(stride, int) or not isinstance(padding, int) or x.ndim != 4: raise NotImplementedError"
 
 
@@ -511,6 +511,6 @@ def test_who_declines_what_everybody_takes_has_failed(
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_operation_has_cases_that_everybody_must_take(kind: str) -> None:
     """At least those that ask for no parameter, so that no signature leaves all of them out."""
-    least = [case for case in kind_of(kind).cases if is_least(kind_of(kind), case)]
+    least = [case for case in kind_of(kind).cases if must_take(kind_of(kind), case)]
     assert sum(not case.options for case in least) >= 5
     assert len({value.shape for case in least for value in case.args.values() if hasattr(value, "shape")}) > 3

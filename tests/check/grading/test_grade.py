@@ -12,7 +12,7 @@ import pytest
 
 from jcnn import dense_backward, max_pool, relu_backward, softmax_cross_entropy
 from jcnn.check import assert_grades, grade, operations
-from jcnn.check.grading.left_out import is_least
+from jcnn.check.grading.left_out import must_take
 from jcnn.check.operations import kind_of
 from jcnn.definition import sums
 
@@ -216,8 +216,8 @@ def test_the_worst_element_and_the_picture() -> None:
     assert "*" in report.picture
 
 
-def must_take(kind: str) -> int:
-    return sum(is_least(kind_of(kind), case) for case in kind_of(kind).cases)
+def count_required(kind: str) -> int:
+    return sum(must_take(kind_of(kind), case) for case in kind_of(kind).cases)
 
 
 def test_no_case_taken_is_a_bug() -> None:
@@ -226,7 +226,7 @@ def test_no_case_taken_is_a_bug() -> None:
 
     report = grade(candidate, "conv")
     assert report.verdict == "bug"
-    assert f"takes none of the {must_take('conv')} cases" in str(report.diagnosis)
+    assert f"takes none of the {count_required('conv')} cases" in str(report.diagnosis)
 
 
 def test_unknown_kinds_and_things_that_are_no_functions() -> None:
@@ -315,7 +315,7 @@ def test_who_declines_what_everybody_takes_has_failed() -> None:
 
     report = grade(candidate, "conv_backward")
     assert report.verdict == "bug"
-    assert f"It takes only 1 of the {must_take('conv_backward')} cases that every" in str(report.diagnosis)
+    assert f"It takes only 1 of the {count_required('conv_backward')} cases that every" in str(report.diagnosis)
 
 
 def test_a_candidate_that_answers_no_question() -> None:
