@@ -60,6 +60,23 @@ def test_the_library_agrees() -> None:
 
 
 @pytest.mark.parametrize("pool", [max_pool_definition, avg_pool_definition])
-def test_a_window_on_padding_alone_is_refused(pool: Any) -> None:
-    with pytest.raises(GeometryError, match=r"window \(0,\) sees only padding"):
-        pool(normal(1, 4, 1), 1, padding=1)
+@pytest.mark.parametrize(
+    ("shape", "window", "padding", "position"),
+    [
+        ((1, 4, 1), 1, 1, r"\(0,\)"),
+        ((1, 4, 4, 1), 1, ((0, 1), (0, 0)), r"\(4, 0\)"),
+        ((1, 4, 4, 1), 1, ((0, 1), (0, 1)), r"\(0, 4\)"),
+        ((1, 4, 4, 1), 2, ((2, 0), (0, 2)), r"\(0, 0\)"),
+    ],
+)
+def test_a_window_on_padding_alone_is_refused(
+    pool: Any, shape: tuple[int, ...], window: int, padding: Any, position: str
+) -> None:
+    """The first such window, row by row, is named."""
+    with pytest.raises(GeometryError, match=f"window {position} sees only padding"):
+        pool(normal(*shape), window, stride=1, padding=padding)
+
+
+def test_padding_that_counts_is_seen() -> None:
+    y = avg_pool_definition(normal(1, 4, 1), 1, padding=1, count_padding=True)
+    assert (y[0, 0, 0], y[0, -1, 0]) == (0, 0)

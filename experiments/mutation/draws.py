@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.mutation.student import Restriction, Student, has_windows
-from jcnn.check.kinds import kind_of
+from jcnn.check.operations import kind_of
 
 Array = np.ndarray
 Call = tuple[dict[str, Any], dict[str, Any]]

@@ -18,11 +18,12 @@ from experiments.mutation.poolings import POOLINGS
 from experiments.mutation.relatives import RELATIVES
 from experiments.mutation.student import RESTRICTIONS, Restriction, Student, has_windows
 from jcnn.check import KINDS, bounds
+from jcnn.check.bounds import Expected, as_leaves
 from jcnn.check.cases import Case
+from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.judge import judge
-from jcnn.check.kinds import Expected, Kind, as_leaves, expected_of, kind_of
+from jcnn.check.operations import Kind, expected_of, kind_of
 from jcnn.check.report import Verdict, worst_verdict
-from jcnn.check.roundoff import Output, unlike_rounding
 
 Array = np.ndarray
 Call = tuple[dict[str, Any], dict[str, Any]]

@@ -1,11 +1,11 @@
 """Checking gradients and operations: against autodiff, against adversarial cases, against a catalogue of known mistakes."""
 
-from jcnn.check.compare import compare
-from jcnn.check.grade import grade, grade_file
-from jcnn.check.kinds import KINDS
+from jcnn.check.comparing.compare import compare
+from jcnn.check.grading.grade import grade, grade_file
+from jcnn.check.grading.testing import assert_grades
 from jcnn.check.mistakes import CATALOGUE, Mistake
+from jcnn.check.operations import KINDS
 from jcnn.check.report import Report, Row, Witness, Worst
-from jcnn.check.testing import assert_grades
 
 __all__ = [
     "CATALOGUE",

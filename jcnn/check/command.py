@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from jcnn.check.grade import grade_file
-from jcnn.check.isolated import MEMORY, TIMEOUT
-from jcnn.check.matrix import check
+from jcnn.check.grading.grade import grade_file
+from jcnn.check.grading.isolated import MEMORY, TIMEOUT
+from jcnn.check.selfcheck.matrix import check
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
-from jcnn.check.kinds import Expected, Kind, kind_of
 from jcnn.check.mistakes import CATALOGUE, Mistake
+from jcnn.check.operations import Kind, kind_of
 from jcnn.check.outcome import Outcome, call
 
 Array = np.ndarray

@@ -1,13 +1,15 @@
-"""Activations and losses as textbooks write them, in NumPy: what candidates are graded against.
+"""What moves no window, as textbooks write it, in NumPy: activations, losses, dense layers, what is done to whole maps.
 
 An activation is a formula and its derivative; its backward is dy times the latter.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+
+from jcnn.definition import sums
 
 Array = np.ndarray
 
@@ -23,11 +25,15 @@ class Formula(NamedTuple):
         value: f(x, …).
         slope: f′(x, …), at a kink the side that is the convention.
         other: f′(0, …) from the other side of a kink at 0; None where there is none.
+        straight: made of straight pieces, so that it scales with x.
+        parameters: values to give its parameter, by what is special in them.
     """
 
     value: Callable[..., Array]
     slope: Callable[..., Array]
     other: Callable[..., float] | None = None
+    straight: bool = False
+    parameters: dict[str, dict[str, float]] = {}  # noqa: RUF012 (never changed)
 
 
 def sigma(x: Array) -> Array:
@@ -55,13 +61,24 @@ def _elu_slope(x: Array, alpha: float = 1.0) -> Array:
 
 
 ACTIVATIONS: dict[str, Formula] = {
-    "relu": Formula(lambda x: np.maximum(x, 0.0), lambda x: (x > 0) * 1.0, lambda: 1.0),
+    "relu": Formula(lambda x: np.maximum(x, 0.0), lambda x: (x > 0) * 1.0, lambda: 1.0, straight=True),
     "leaky_relu": Formula(
         lambda x, slope=0.01: np.where(x > 0, x, slope * x),
         lambda x, slope=0.01: np.where(x > 0, 1.0, slope),
         lambda slope=0.01: 1.0,
+        straight=True,
+        parameters={
+            "another parameter": {"slope": 0.2},
+            "a slope above 1": {"slope": 1.5},
+            "a negative slope": {"slope": -0.75},
+        },
     ),
-    "elu": Formula(_elu, _elu_slope, lambda alpha=1.0: 1.0),
+    "elu": Formula(
+        _elu,
+        _elu_slope,
+        lambda alpha=1.0: 1.0,
+        parameters={"another parameter": {"alpha": 0.5}, "an alpha above 1": {"alpha": 2.5}},
+    ),
     "selu": Formula(
         lambda x: SELU_SCALE * _elu(x, SELU_ALPHA),
         lambda x: SELU_SCALE * _elu_slope(x, SELU_ALPHA),
@@ -123,16 +140,55 @@ def mean_squared_error_backward(dy: Array, prediction: Array, target: Array) -> 
     return dy[..., None] * 2 * (prediction - target) / prediction.shape[-1]
 
 
-def activation(name: str) -> Callable[..., Array]:
-    """The activation as a function f(x, …)."""
-    return ACTIVATIONS[name].value
+def global_avg_pool(x: Array) -> Array:
+    """The mean of each map."""
+    return x.mean(tuple(range(1, x.ndim - 1)))
 
 
-def activation_backward(name: str) -> Callable[..., Array]:
-    """Its backward, (dy, x, …) → dy · f′(x)."""
-    slope = ACTIVATIONS[name].slope
+def global_avg_pool_backward(dy: Array, x: Array) -> Array:
+    """dy / pixels everywhere."""
+    spread = dy.reshape(dy.shape[0], *(1,) * (x.ndim - 2), dy.shape[-1])
+    return np.broadcast_to(spread / np.prod(x.shape[1:-1]), x.shape).copy()
 
-    def backward(dy: Array, x: Array, *parameters: Any, **options: Any) -> Array:
-        return dy * slope(x, *parameters, **options)
 
-    return backward
+def global_max_pool(x: Array) -> Array:
+    """The largest value of each map."""
+    return x.max(tuple(range(1, x.ndim - 1)))
+
+
+def global_max_pool_backward(dy: Array, x: Array, *, share: Callable[[Array], Array] | None = None) -> Array:
+    """dy at the first maximum of each map."""
+    pixels = np.moveaxis(x.reshape(x.shape[0], -1, x.shape[-1]), 1, 0)
+    return np.moveaxis((share or sums.first_maximum)(pixels) * dy, 0, 1).reshape(x.shape)
+
+
+def dense(x: Array, w: Array, b: Array | None = None) -> Array:
+    """x · w + b."""
+    return x @ w if b is None else x @ w + b
+
+
+def dense_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+    """(dy · wᵀ, xᵀ · dy, Σ dy)."""
+    rows = dy.reshape(-1, dy.shape[-1])
+    return dy @ w.T, x.reshape(-1, x.shape[-1]).T @ rows, rows.sum(0)
+
+
+def flatten(x: Array) -> Array:
+    """Each example as one vector, row-major."""
+    return x.reshape(len(x), -1).copy()
+
+
+def flatten_backward(dy: Array, x: Array) -> Array:
+    """dy in the shape of x."""
+    return dy.reshape(x.shape).copy()
+
+
+def maxout(x: Array, pieces: int) -> Array:
+    """The largest of each `pieces` neighbouring channels."""
+    return x.reshape(*x.shape[:-1], -1, pieces).max(-1)
+
+
+def maxout_backward(dy: Array, x: Array, pieces: int, *, share: Callable[[Array], Array] | None = None) -> Array:
+    """dy at the first maximum of each group of channels; `share` as in `max_pool_backward`."""
+    parts = np.moveaxis(x.reshape(*x.shape[:-1], -1, pieces), -1, 0)
+    return np.moveaxis((share or sums.first_maximum)(parts) * dy, 0, -1).reshape(x.shape)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jcnn.check import bounds
-from jcnn.check.kinds import Expected
+from jcnn.check.bounds import Expected
 from jcnn.check.report import Row, Verdict, Worst
 
 Array = np.ndarray

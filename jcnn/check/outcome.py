@@ -1,19 +1,24 @@
 """What a candidate did with a case: called with care, whatever it does.
 
-Imports nothing of ours when it runs: the process in which a candidate runs alone (`candidate_process.py`) loads this file too.
+Imports nothing of ours when it runs: the process in which a candidate runs alone loads this file too
+(`grading/candidate_process.py`).
 """
 
 import inspect
+import signal
+import threading
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from jcnn.check.cases import Case
-    from jcnn.check.kinds import Kind
+    from jcnn.check.operations import Kind
 
 Array = np.ndarray
 
@@ -91,8 +96,32 @@ def perform(
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and interrupted():
             raise
-        return Outcome(problem=f"It raises {told(error)}", raised=True)
+        return Outcome(problem=f"It raises {describe_error(error)}", raised=True)
     return Outcome(leaves, problem, dtypes=dtypes)
+
+
+@contextmanager
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Tells a person's Ctrl-C from a KeyboardInterrupt that somebody else raises.
+
+    Within it the function that it gives says whether the signal of Ctrl-C came; what the signal does is as before.
+    """
+    came = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    # Python hands signals to its main thread only; and what is not Python's own to handle is left as it is.
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield came.is_set
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.set()
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def signature_of(candidate: Callable[..., Any]) -> inspect.Signature | None:
@@ -192,7 +221,7 @@ def to_numpy(value: Any) -> Array | None:
     return array if array.dtype.kind in "fiubc" or array.dtype.name == "bfloat16" else None
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """An exception in one line, its type and its message, whatever they are."""
     try:
         name = cleaned(type(error).__name__)

@@ -10,14 +10,20 @@ program. Exact but for 10⁻⁶ of the largest dy, ten times the tolerance of th
 Source: Clarke 1983, "Optimization and Nonsmooth Analysis", proposition 2.3.12 (the subdifferential of a maximum).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import sparse
 
+from jcnn.check.cases import Case
+from jcnn.definition import sums
+
 Array = np.ndarray
+
+Choices = tuple[Array, Array, Callable[[Array, Array], bool] | None]
+"""The least and the most that a choice at kinks gives every element, and whether values between them are one valid choice."""
 
 _TOLERANCE = 1e-6
 
@@ -125,3 +131,37 @@ def ties(dy: Float[Array, "*o"], seen: Float[Array, "k *o"], places: Int[Array, 
     _, window = np.nonzero(tied)
     numbers, renumbered = np.unique(window, return_inverse=True)
     return Ties(tuple(shape), certain, flat[tied], renumbered, dy[numbers])
+
+
+def _as_choices(found: Ties) -> list[Choices]:
+    return [(*found.span(), found.possible)]
+
+
+def max_pool_choices(case: Case) -> list[Choices]:
+    """Of the gradient of `max_pool`."""
+    dy, x, size = case.args.values()
+    options = {"stride": None, **case.options}
+    seen, _ = sums.taps_of(x, size, sums.RIGHT, options)
+    numbers = np.arange(x.size, dtype=np.float64).reshape(x.shape)
+    places, _ = sums.taps_of(numbers, size, sums.RIGHT._replace(edge=-1.0), options)
+    return _as_choices(ties(dy, seen, places, x.shape))
+
+
+def global_max_pool_choices(case: Case) -> list[Choices]:
+    """Of the gradient of `global_max_pool`."""
+    dy, x = case.args.values()
+
+    def pixels(values: Array) -> Array:
+        return np.moveaxis(values.reshape(x.shape[0], -1, x.shape[-1]), 1, 0)
+
+    return _as_choices(ties(dy, pixels(x), pixels(np.arange(x.size).reshape(x.shape)), x.shape))
+
+
+def maxout_choices(case: Case) -> list[Choices]:
+    """Of the gradient of `maxout`."""
+    dy, x, pieces = case.args.values()
+
+    def parts(values: Array) -> Array:
+        return np.moveaxis(values.reshape(*x.shape[:-1], -1, pieces), -1, 0)
+
+    return _as_choices(ties(dy, parts(x), parts(np.arange(x.size).reshape(x.shape)), x.shape))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jcnn.check import CATALOGUE, KINDS, Mistake, grade
-from jcnn.check.kinds import kind_of
+from jcnn.check.operations import kind_of
 from tests.draws import DRAWS
 
 EVERYWHERE = DRAWS > 40

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from rich.console import Console
 
-from jcnn.check import Report, Row, Witness, Worst, grade, reference
+from jcnn.check import Report, Row, Witness, Worst, formulas, grade
 
 ROW = Row("a case", "bug", "dx", 1.0, float("inf"), 3.0, 2.0, 1, Worst("dx", (0, 1), 1.0, float("nan")))
 REPORT = Report(
@@ -38,4 +38,4 @@ def test_a_table_one_reads_at_a_glance() -> None:
     with Console(width=100).capture() as captured:
         Console(width=100).print(REPORT)
     assert captured.get() is not None
-    assert str(grade(reference.dense, "dense")).startswith("agrees")
+    assert str(grade(formulas.dense, "dense")).startswith("agrees")

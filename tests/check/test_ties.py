@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jcnn.check import grade, reference
+from jcnn.check import grade
 from jcnn.check.cases import Case
-from jcnn.check.kinds import kind_of
+from jcnn.check.operations import kind_of
 from jcnn.check.ties import ties
+from jcnn.definition import sums
 from tests.draws import draws
 from tests.geometries import pools
 from tests.references import Geometry, levels, normal
@@ -30,7 +31,7 @@ def test_any_shares_are_possible_and_no_others(g: Geometry, seed: int, count: in
     kind = kind_of("max_pool_backward")
     case = Case("drawn", {"dy": dy, "x": x, "window": g.window}, g.options, frozenset(), whole=False)
     (expected,) = kind.expected(case)
-    dx = reference.max_pool_backward(dy, x, g.window, share=lambda seen: dealt(rng, seen), **g.options)
+    dx = sums.max_pool_backward(dy, x, g.window, share=lambda seen: dealt(rng, seen), **g.options)
     assert expected.together
     limit = np.full(x.shape, 1e-12)
     assert ((expected.low - limit <= dx) & (dx <= expected.high + limit)).all()

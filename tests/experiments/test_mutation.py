@@ -11,7 +11,7 @@ from experiments.mutation.mutants import compiled, mutants_of, source_of
 from experiments.mutation.scores import STUDENTS, refusing, restrictions_of, score, verdict_of
 from experiments.mutation.student import Student
 from jcnn.check import KINDS, cases, grade
-from jcnn.check.kinds import kind_of
+from jcnn.check.operations import kind_of
 from tests.draws import DRAWS
 
 Array = np.ndarray

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from jcnn.check import reference
-from jcnn.check.walking import Variation
+from jcnn.definition import sums
+from jcnn.definition.sums import Variation
 
 Verdict = Literal["agrees", "rounding", "kink", "bug"]
 Wrong = Callable[..., Any]
@@ -29,4 +29,4 @@ class Mistake(NamedTuple):
 
 def walked(kinds: Iterable[str], variation: Variation) -> dict[str, Wrong]:
     """Every kind's reference with its walk changed."""
-    return {kind: partial(getattr(reference, kind), variation=variation) for kind in kinds}
+    return {kind: partial(getattr(sums, kind), variation=variation) for kind in kinds}

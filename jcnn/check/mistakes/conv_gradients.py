@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from jcnn.check import reference, walking
 from jcnn.check.mistakes.catalogue import Mistake, Wrong
 from jcnn.check.mistakes.convs import flipped
+from jcnn.definition import sums
 
 Array = np.ndarray
 
@@ -17,14 +17,14 @@ def _only(leaf: str, change: Callable[..., Array]) -> dict[str, Wrong]:
     """conv_backward with one gradient replaced by change(dy, x, w, right gradients, options)."""
 
     def backward(dy: Array, x: Array, w: Array, **options: Any) -> tuple[Array, ...]:
-        right = dict(zip(("dx", "dw", "db"), reference.conv_backward(dy, x, w, **options), strict=True))
+        right = dict(zip(("dx", "dw", "db"), sums.conv_backward(dy, x, w, **options), strict=True))
         return tuple({**right, leaf: change(dy, x, w, right, options)}.values())
 
     return {"conv_backward": backward}
 
 
 def _window(x: Array, w: Array, options: dict[str, Any]) -> Any:
-    return walking.walk(x.shape[1:-1], w.shape[:-2], options)
+    return sums.walk(x.shape[1:-1], w.shape[:-2], options)
 
 
 def _channels_kept(w: Array, groups: int) -> Array:
@@ -37,18 +37,18 @@ def _channels_kept(w: Array, groups: int) -> Array:
 
 def _unswapped_dx(dy: Array, x: Array, w: Array, _: Any, options: dict[str, Any]) -> Array:
     groups = options.get("groups", 1)
-    return reference.input_gradient(dy, _channels_kept(w, groups), _window(x, w, options), groups, x.shape[1:-1])
+    return sums.input_gradient(dy, _channels_kept(w, groups), _window(x, w, options), groups, x.shape[1:-1])
 
 
 def _unswapped_transpose(y: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
-    return reference.conv_transpose(y, _channels_kept(w, options.get("groups", 1)), b, **options)
+    return sums.conv_transpose(y, _channels_kept(w, options.get("groups", 1)), b, **options)
 
 
 def _padded_dx(dy: Array, x: Array, w: Array, _: Any, options: dict[str, Any]) -> Array:
     window = _window(x, w, options)
     sizes = tuple(n + lo + hi for n, (lo, hi) in zip(x.shape[1:-1], window.padding, strict=True))
     bare = window._replace(padding=((0, 0),) * len(sizes))
-    return reference.input_gradient(dy, w, bare, options.get("groups", 1), sizes)
+    return sums.input_gradient(dy, w, bare, options.get("groups", 1), sizes)
 
 
 def _cropped_dx(crop: Callable[[int], int]) -> Callable[..., Array]:
@@ -81,8 +81,8 @@ def _stretched_wrong(leaf: str) -> Callable[..., Array]:
         window = _window(x, w, options)._replace(stride=(1,) * (x.ndim - 2))
         groups = options.get("groups", 1)
         if leaf == "dx":
-            return reference.input_gradient(dy, w, window, groups, x.shape[1:-1])
-        return reference.filter_gradient(dy, x, w.shape, window, groups)
+            return sums.input_gradient(dy, w, window, groups, x.shape[1:-1])
+        return sums.filter_gradient(dy, x, w.shape, window, groups)
 
     return change
 
@@ -102,7 +102,7 @@ def _last_example(dy: Array) -> Array:
 
 def _dw_of(change: Callable[[Array], Array]) -> dict[str, Wrong]:
     def dw(dy: Array, x: Array, w: Array, _: Any, options: dict[str, Any]) -> Array:
-        return reference.conv_backward(change(dy), x, w, **options)[1]
+        return sums.conv_backward(change(dy), x, w, **options)[1]
 
     return _only("dw", dw)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from jcnn.check import reference
 from jcnn.check.mistakes.catalogue import Mistake, Wrong
+from jcnn.definition import sums
 
 Array = np.ndarray
 
@@ -49,14 +49,14 @@ def _with_filter(change: Callable[[Array], Array], *, gradient: bool = True) -> 
     """conv, convolve, conv_transpose and conv_backward's dx (and dw) with another filter."""
 
     def backward(dy: Array, x: Array, w: Array, **options: Any) -> tuple[Array, ...]:
-        dx, *_ = reference.conv_backward(dy, x, change(w), **options)
-        _, dw, db = reference.conv_backward(dy, x, w, **options)
+        dx, *_ = sums.conv_backward(dy, x, change(w), **options)
+        _, dw, db = sums.conv_backward(dy, x, w, **options)
         return dx, change(dw) if gradient else dw, db
 
     return {
-        "conv": lambda x, w, b=None, **options: reference.conv(x, change(w), b, **options),
-        "convolve": lambda x, w, b=None, **options: reference.convolve(x, change(w), b, **options),
-        "conv_transpose": lambda y, w, b=None, **options: reference.conv_transpose(y, change(w), b, **options),
+        "conv": lambda x, w, b=None, **options: sums.conv(x, change(w), b, **options),
+        "convolve": lambda x, w, b=None, **options: sums.convolve(x, change(w), b, **options),
+        "conv_transpose": lambda y, w, b=None, **options: sums.conv_transpose(y, change(w), b, **options),
         "conv_backward": backward,
     }
 
@@ -68,7 +68,7 @@ def _spread(channels: int, groups: int) -> Array:
 
 def _mixed_groups() -> dict[str, Wrong]:
     def conv(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
-        return reference.conv(x[..., _spread(x.shape[-1], options.get("groups", 1))], w, b, **options)
+        return sums.conv(x[..., _spread(x.shape[-1], options.get("groups", 1))], w, b, **options)
 
     def convolve(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
         return conv(x, flipped(w), b, **options)
@@ -79,12 +79,12 @@ def _mixed_groups() -> dict[str, Wrong]:
         return placed
 
     def conv_transpose(y: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
-        x = back(reference.conv_transpose(y, w, **options), options.get("groups", 1))
+        x = back(sums.conv_transpose(y, w, **options), options.get("groups", 1))
         return x if b is None else x + b
 
     def conv_backward(dy: Array, x: Array, w: Array, **options: Any) -> tuple[Array, ...]:
         groups = options.get("groups", 1)
-        dx, dw, db = reference.conv_backward(dy, x[..., _spread(x.shape[-1], groups)], w, **options)
+        dx, dw, db = sums.conv_backward(dy, x[..., _spread(x.shape[-1], groups)], w, **options)
         return back(dx, groups), dw, db
 
     return {"conv": conv, "convolve": convolve, "conv_transpose": conv_transpose, "conv_backward": conv_backward}
@@ -95,11 +95,11 @@ def _first_group() -> dict[str, Wrong]:
         return np.concatenate([x[..., : x.shape[-1] // groups]] * groups, -1)
 
     def conv(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
-        return reference.conv(first(x, options.get("groups", 1)), w, b, **options)
+        return sums.conv(first(x, options.get("groups", 1)), w, b, **options)
 
     def conv_backward(dy: Array, x: Array, w: Array, **options: Any) -> tuple[Array, ...]:
         groups = options.get("groups", 1)
-        dx, dw, db = reference.conv_backward(dy, first(x, groups), w, **options)
+        dx, dw, db = sums.conv_backward(dy, first(x, groups), w, **options)
         summed = np.zeros_like(dx)
         summed[..., : dx.shape[-1] // groups] = dx.reshape(*dx.shape[:-1], groups, -1).sum(-2)
         return summed, dw, db
@@ -112,7 +112,7 @@ def _output(change: Callable[..., Array], kinds: tuple[str, ...] = ("conv", "con
 
     def made(kind: str) -> Wrong:
         def wrong(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
-            return change(getattr(reference, kind)(x, w, **options), 0.0 if b is None else b, x, w)
+            return change(getattr(sums, kind)(x, w, **options), 0.0 if b is None else b, x, w)
 
         return wrong
 
@@ -188,8 +188,8 @@ MISTAKES = (
         "only the last channel counts",
         "Of the input channels only the last one is in the result: their products are overwritten where they should be added.",
         {
-            "conv": lambda x, w, b=None, **o: reference.conv(_last_channel(x, o.get("groups", 1)), w, b, **o),
-            "convolve": lambda x, w, b=None, **o: reference.convolve(_last_channel(x, o.get("groups", 1)), w, b, **o),
+            "conv": lambda x, w, b=None, **o: sums.conv(_last_channel(x, o.get("groups", 1)), w, b, **o),
+            "convolve": lambda x, w, b=None, **o: sums.convolve(_last_channel(x, o.get("groups", 1)), w, b, **o),
         },
     ),
     Mistake("bias forgotten", "The bias is not added.", _output(lambda y, _b, _x, _w: y)),

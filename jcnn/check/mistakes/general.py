@@ -6,8 +6,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jcnn.check.kinds import KINDS, as_leaves, kind_of
+from jcnn.check.bounds import as_leaves
 from jcnn.check.mistakes.catalogue import Mistake, Wrong
+from jcnn.check.operations import KINDS, kind_of
 
 Array = np.ndarray
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from jcnn.check import formulas, reference
+from jcnn.check import formulas
 from jcnn.check.formulas import softmax, targets
 from jcnn.check.mistakes.catalogue import Mistake, Wrong
+from jcnn.definition import sums
 
 Array = np.ndarray
 
@@ -21,7 +22,7 @@ def _square(w: Array) -> Array:
 
 def _dense(leaf: int, change: Callable[[Array, Array, Array], Array]) -> dict[str, Wrong]:
     def backward(dy: Array, x: Array, w: Array) -> tuple[Array, ...]:
-        gradients = list(reference.dense_backward(dy, x, w))
+        gradients = list(formulas.dense_backward(dy, x, w))
         gradients[leaf] = change(dy, x, w)
         return tuple(gradients)
 
@@ -54,7 +55,7 @@ DENSE = (
         "weights transposed",
         "The weight matrix is used the wrong way round: y = x · w with w of shape (C_in, C_out), and back dx = dy · wᵀ.",
         {
-            "dense": lambda x, w, b=None: reference.dense(x, _square(w), b),
+            "dense": lambda x, w, b=None: formulas.dense(x, _square(w), b),
             **_dense(0, lambda dy, _x, w: dy @ _square(w).T),
         },
     ),
@@ -72,12 +73,12 @@ DENSE = (
     Mistake(
         "dw transposed",
         "dw has the shape (C_out, C_in): it is xᵀ · dy, the shape of w.",
-        _dense(1, lambda dy, x, w: reference.dense_backward(dy, x, w)[1].T),
+        _dense(1, lambda dy, x, w: formulas.dense_backward(dy, x, w)[1].T),
     ),
     Mistake(
         "last example only in dw",
         "dw comes from the last example alone: each example overwrites the one before (= for +=).",
-        _dense(1, lambda dy, x, w: reference.dense_backward(dy[-1:], x[-1:], w)[1]),
+        _dense(1, lambda dy, x, w: formulas.dense_backward(dy[-1:], x[-1:], w)[1]),
     ),
     Mistake(
         "mean instead of sum in db",
@@ -218,18 +219,18 @@ def _averaged_filters(w: Array, rank: int) -> Array:
 
 
 def _with_shared_dw(dy: Array, x: Array, w: Array, **options: Any) -> tuple[Array, ...]:
-    dx, dw, db = reference.locally_connected_backward(dy, x, w, **options)
+    dx, dw, db = sums.locally_connected_backward(dy, x, w, **options)
     return dx, _averaged_filters(dw, x.ndim - 2), db
 
 
 def _with_summed_db(dy: Array, x: Array, w: Array, **options: Any) -> tuple[Array, ...]:
-    dx, dw, db = reference.locally_connected_backward(dy, x, w, **options)
+    dx, dw, db = sums.locally_connected_backward(dy, x, w, **options)
     return dx, dw, db.sum(tuple(range(db.ndim - 1)))
 
 
 def _across(dy: Array, x: Array, pieces: int) -> Array:
     parts = x.reshape(*x.shape[:-1], pieces, -1).swapaxes(-1, -2)
-    routed = reference.maxout_backward(dy, parts.reshape(x.shape), pieces).reshape(parts.shape)
+    routed = formulas.maxout_backward(dy, parts.reshape(x.shape), pieces).reshape(parts.shape)
     return routed.swapaxes(-1, -2).reshape(x.shape)
 
 
@@ -238,9 +239,7 @@ OTHERS = (
         "filters shared",
         "All positions use the same filters: unshared filters are a set of their own for every position.",
         {
-            "locally_connected": lambda x, w, b=None, **o: reference.locally_connected(
-                x, _averaged_filters(w, x.ndim - 2), b, **o
-            ),
+            "locally_connected": lambda x, w, b=None, **o: sums.locally_connected(x, _averaged_filters(w, x.ndim - 2), b, **o),
         },
     ),
     Mistake(

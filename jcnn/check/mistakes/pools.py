@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from jcnn.check import reference
+from jcnn.check import formulas
 from jcnn.check.mistakes.catalogue import Mistake, Wrong, walked
-from jcnn.check.walking import RIGHT, Variation
+from jcnn.definition import sums
+from jcnn.definition.sums import RIGHT, Variation
 
 Array = np.ndarray
 
@@ -24,7 +25,7 @@ def _all(seen: Array) -> Array:
 
 
 def _last(seen: Array) -> Array:
-    return reference.first_maximum(seen[::-1])[::-1]
+    return sums.first_maximum(seen[::-1])[::-1]
 
 
 def _everywhere(seen: Array) -> Array:
@@ -40,18 +41,18 @@ def _first_tap(seen: Array) -> Array:
 
 
 def _largest(seen: Array) -> Array:
-    return reference.first_maximum(np.where(np.isfinite(seen), np.abs(seen), -1.0))
+    return sums.first_maximum(np.where(np.isfinite(seen), np.abs(seen), -1.0))
 
 
 def _smallest(seen: Array) -> Array:
-    return reference.first_maximum(np.where(np.isfinite(seen), -seen, -np.inf))
+    return sums.first_maximum(np.where(np.isfinite(seen), -seen, -np.inf))
 
 
 def _routed(share: Callable[[Array], Array]) -> dict[str, Wrong]:
     return {
-        "max_pool_backward": partial(reference.max_pool_backward, share=share),
-        "global_max_pool_backward": partial(reference.global_max_pool_backward, share=share),
-        "maxout_backward": partial(reference.maxout_backward, share=share),
+        "max_pool_backward": partial(sums.max_pool_backward, share=share),
+        "global_max_pool_backward": partial(formulas.global_max_pool_backward, share=share),
+        "maxout_backward": partial(formulas.maxout_backward, share=share),
     }
 
 
@@ -62,7 +63,7 @@ def _chosen(share: Callable[[Array], Array]) -> dict[str, Wrong]:
         return (np.where(np.isfinite(seen), seen, 0.0) * share(seen)).sum(0)
 
     def max_pool(x: Array, size: Any, **options: Any) -> Array:
-        seen, _ = reference.taps_of(x, size, RIGHT, {"stride": None, **options})
+        seen, _ = sums.taps_of(x, size, RIGHT, {"stride": None, **options})
         return pick(seen)
 
     def global_max_pool(x: Array) -> Array:
@@ -94,7 +95,7 @@ def _first_pixel(dy: Array, x: Array) -> Array:
 
 def _keep(kind: str) -> Wrong:
     def wrong(x: Array) -> Array:
-        return getattr(reference, kind)(x).reshape(x.shape[0], *(1,) * (x.ndim - 2), -1)
+        return getattr(formulas, kind)(x).reshape(x.shape[0], *(1,) * (x.ndim - 2), -1)
 
     return wrong
 
@@ -103,7 +104,7 @@ def _stride_given_up(kind: str) -> Wrong:
     """The window's size for a stride, whatever was asked for."""
 
     def wrong(*args: Any, **options: Any) -> Any:
-        return getattr(reference, kind)(*args, **{**options, "stride": None})
+        return getattr(sums, kind)(*args, **{**options, "stride": None})
 
     return wrong
 
@@ -184,7 +185,7 @@ MISTAKES = (
     Mistake(
         "mean instead of maximum",
         "The window is averaged: max pooling takes its largest value.",
-        {"max_pool": reference.avg_pool, "global_max_pool": reference.global_avg_pool},
+        {"max_pool": sums.avg_pool, "global_max_pool": formulas.global_avg_pool},
     ),
     Mistake(
         "padding of zeros wins",
@@ -200,8 +201,8 @@ MISTAKES = (
         "sum instead of mean",
         "The pixels are added up: an average divides by how many there are, on the way back as well.",
         {
-            "avg_pool": partial(reference.avg_pool, count=_one),
-            "avg_pool_backward": partial(reference.avg_pool_backward, count=_one),
+            "avg_pool": partial(sums.avg_pool, count=_one),
+            "avg_pool_backward": partial(sums.avg_pool_backward, count=_one),
             "global_avg_pool": lambda x: x.sum(tuple(range(1, x.ndim - 1))),
             "global_avg_pool_backward": _pixels,
         },
@@ -210,36 +211,32 @@ MISTAKES = (
         "maximum instead of mean",
         "The largest pixel of the window is taken: average pooling takes the mean.",
         {
-            "avg_pool": lambda x, size, count_padding=False, **o: reference.max_pool(x, size, **o),
-            "global_avg_pool": reference.global_max_pool,
+            "avg_pool": lambda x, size, count_padding=False, **o: sums.max_pool(x, size, **o),
+            "global_avg_pool": formulas.global_max_pool,
         },
     ),
     Mistake(
         "padding counted",
         "The average divides by the padding's pixels too: unless count_padding is given, only pixels of the image count.",
         {
-            "avg_pool": lambda x, size, **o: reference.avg_pool(x, size, **{**o, "count_padding": True}),
-            "avg_pool_backward": lambda dy, x, size, **o: reference.avg_pool_backward(
-                dy, x, size, **{**o, "count_padding": True}
-            ),
+            "avg_pool": lambda x, size, **o: sums.avg_pool(x, size, **{**o, "count_padding": True}),
+            "avg_pool_backward": lambda dy, x, size, **o: sums.avg_pool_backward(dy, x, size, **{**o, "count_padding": True}),
         },
     ),
     Mistake(
         "divided by the window's size",
         "The average always divides by the number of taps: at the border fewer of them lie on the image.",
         {
-            "avg_pool": partial(reference.avg_pool, count=_count),
-            "avg_pool_backward": partial(reference.avg_pool_backward, count=_count),
+            "avg_pool": partial(sums.avg_pool, count=_count),
+            "avg_pool_backward": partial(sums.avg_pool_backward, count=_count),
         },
     ),
     Mistake(
         "count_padding ignored",
         "With count_padding=True the zeros of the padding count as pixels; here they never do.",
         {
-            "avg_pool": lambda x, size, **o: reference.avg_pool(x, size, **{**o, "count_padding": False}),
-            "avg_pool_backward": lambda dy, x, size, **o: reference.avg_pool_backward(
-                dy, x, size, **{**o, "count_padding": False}
-            ),
+            "avg_pool": lambda x, size, **o: sums.avg_pool(x, size, **{**o, "count_padding": False}),
+            "avg_pool_backward": lambda dy, x, size, **o: sums.avg_pool_backward(dy, x, size, **{**o, "count_padding": False}),
         },
     ),
     Mistake(

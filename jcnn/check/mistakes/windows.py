@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from jcnn.check import reference
 from jcnn.check.mistakes.catalogue import Mistake, Wrong, walked
-from jcnn.check.walking import Variation
+from jcnn.definition import sums
+from jcnn.definition.sums import Variation
 from jcnn.window import Window
 
 _CONVS = ("conv", "convolve", "conv_backward", "convolve_backward", "conv_transpose", "conv_transpose_backward")
@@ -64,7 +64,7 @@ def _without_first(window: Window) -> Iterator[tuple[int, ...]]:
 
 def _one_short(kind: str) -> Wrong:
     """The last position along every axis left out: of the output, or of dy."""
-    right = getattr(reference, kind)
+    right = getattr(sums, kind)
 
     def forward(*args: Any, **options: Any) -> Any:
         y = right(*args, **options)
@@ -82,7 +82,7 @@ def _one_short(kind: str) -> Wrong:
 
 def _ceil_forgotten(kind: str) -> Wrong:
     def forward(*args: Any, **options: Any) -> Any:
-        return getattr(reference, kind)(*args, **{**options, "rounding": "floor"})
+        return getattr(sums, kind)(*args, **{**options, "rounding": "floor"})
 
     return forward
 

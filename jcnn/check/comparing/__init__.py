@@ -1,0 +1,1 @@
+"""Comparing a gradient by hand with what JAX derives, with witnesses against both."""

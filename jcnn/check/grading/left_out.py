@@ -1,0 +1,87 @@
+"""Which cases a candidate leaves out, and which it may not: who declines one that everybody must take has failed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jcnn.check.cases import Case
+from jcnn.check.operations import Kind
+from jcnn.check.outcome import Outcome
+
+LEFT_TO_OTHERS = ("1 spatial axis", "3 spatial axes", "spatial axes before the channels", "more axes", "soft labels")
+"""Features that a candidate need not know: it may be made for images, for one vector an example or for class numbers alone."""
+
+# Of images: examples, height, width, channels. Of all else: examples and numbers.
+_IMAGE_AXES, _OTHER_AXES = 4, 2
+_PLAIN_OPTIONS = ("stride", "padding")
+_SHOWN = 3
+
+
+def must_take(kind: Kind, case: Case) -> bool:
+    """Whether every candidate must take a case: the usual number of axes, and stride and padding, if any, as one number."""
+    sizes = [value for value in case.args.values() if not isinstance(value, np.ndarray)]
+    (first, *_) = case.args.values()
+    axes = case.args.get("x", first).ndim
+    usual = axes == _IMAGE_AXES if kind.of_images else axes <= _OTHER_AXES
+    plain = all(name in _PLAIN_OPTIONS for name in case.options)
+    return (
+        usual
+        and plain
+        and case.features.isdisjoint(LEFT_TO_OTHERS)
+        and all(type(value) is int for value in (*sizes, *case.options.values()))
+    )
+
+
+def declined_too_much(kind: Kind, outcomes: Sequence[Outcome]) -> str | None:
+    """What a candidate declines though its signature has a place for it and everybody must take it; None where that is nothing.
+
+    Args:
+        kind: what the candidate should be.
+        outcomes: one for every case.
+    """
+    must = [
+        (case.name, outcome.declined)
+        for case, outcome in zip(kind.cases, outcomes, strict=True)
+        if outcome.asked and must_take(kind, case)
+    ]
+    declined = [name for name, reason in must if reason]
+    if not declined:
+        return None
+    taken = len(must) - len(declined)
+    names = ", ".join(f'"{name}"' for name in declined[:_SHOWN])
+    more = f" and {len(declined) - _SHOWN} more" if len(declined) > _SHOWN else ""
+    reasons = "; ".join(dict.fromkeys(reason for _, reason in must if reason))
+    return (
+        f"It takes {f'only {taken}' if taken else 'none'} of the {len(must)} cases that every {kind.name} with its parameters "
+        f"must take; it declines {names}{more}: {reasons}."
+    )
+
+
+def without_other_ranks(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """A candidate that raises wherever there is something of `LEFT_TO_OTHERS` is graded on the rest."""
+    found: dict[str, list[int]] = {}
+    for number, case in enumerate(cases):
+        for feature in LEFT_TO_OTHERS:
+            if feature in case.features:
+                found.setdefault(feature, []).append(number)
+    others = set().union(*found.values()) if found else set()
+    made = list(outcomes)
+    if not any(not outcome.raised for number, outcome in enumerate(outcomes) if number not in others):
+        return made
+    for feature, numbers in found.items():
+        taken = [number for number in numbers if outcomes[number].declined is None]
+        if all(outcomes[number].raised and not outcomes[number].crashed for number in taken):
+            for number in taken:
+                made[number] = Outcome(declined=f"does not take {feature}")
+    return made
+
+
+def reasons_of(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Why cases were left out, each reason once with its cases."""
+    reasons: dict[str, list[str]] = {}
+    for case, outcome in zip(cases, outcomes, strict=True):
+        if outcome.declined:
+            reasons.setdefault(outcome.declined, []).append(case.name)
+    return tuple(
+        f"{reason} ({'; '.join(names) if len(names) < 4 else f'{len(names)} cases'})" for reason, names in reasons.items()
+    )

@@ -1,0 +1,128 @@
+"""What a candidate's process is asked, and what is made of its answers: they are read as a stranger's.
+
+Every length, shape and text is checked before anything is made of it. `candidate_process.py` has the form of a message.
+"""
+
+import inspect
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from jcnn.check.cases import Case
+from jcnn.check.grading.candidate_process import pack
+from jcnn.check.operations import Kind
+from jcnn.check.outcome import MOST_NUMBERS, Outcome, cleaned
+
+_LONGEST_HEADER = 2**16
+_DEEPEST = 32  # axes of an array
+_LONGEST_SENTENCE = 400
+_NO_ANSWER = "sends what is no answer"
+
+Answer = tuple[dict[str, Any], list[np.ndarray | None]]
+"""The text of a message, and its arrays."""
+
+
+class EndError(Exception):
+    """The candidate's process has ended or is of no use any more; the message says what the candidate does."""
+
+
+def request_of(number: int, case: Case, kind: Kind) -> bytes:
+    """The message that gives a candidate the arguments of a case."""
+    arrays = {name: value for name, value in case.args.items() if isinstance(value, np.ndarray)}
+    described = {
+        name: {"shape": value.shape, "dtype": value.dtype.str} if name in arrays else {"value": value}
+        for name, value in case.args.items()
+    }
+    return pack({"case": number, "args": described, "options": case.options, "outputs": kind.leaves}, arrays.values())
+
+
+def parse(inbox: bytearray, most: int) -> Answer | None:
+    """Takes the first message out of what has come; None while it is not all there.
+
+    Raises:
+        EndError: it is no message.
+    """
+    if len(inbox) < 4:
+        return None
+    length = int.from_bytes(inbox[:4], "big")
+    if length > _LONGEST_HEADER:
+        raise EndError(_NO_ANSWER)
+    if len(inbox) < 4 + length:
+        return None
+    try:
+        header = json.loads(inbox[4 : 4 + length])
+    except (ValueError, RecursionError):
+        raise EndError(_NO_ANSWER) from None
+    if not isinstance(header, dict):
+        raise EndError(_NO_ANSWER)
+    shapes = header.get("shapes", [])
+    if not isinstance(shapes, list) or len(shapes) > most or not all(map(_is_shape, shapes)):
+        raise EndError(_NO_ANSWER)
+    sizes = [0 if shape is None else 8 * math.prod(shape) for shape in shapes]
+    end = 4 + length + sum(sizes)
+    if len(inbox) < end:
+        return None
+    leaves: list[np.ndarray | None] = []
+    place = 4 + length
+    for shape, size in zip(shapes, sizes, strict=True):
+        numbers = np.frombuffer(bytes(inbox[place : place + size]), np.float64)
+        leaves.append(None if shape is None else numbers.reshape(shape))
+        place += size
+    del inbox[:end]
+    return header, leaves
+
+
+def _is_shape(value: Any) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, list) or len(value) > _DEEPEST or any(type(n) is not int or n < 0 for n in value):
+        return False
+    return math.prod(max(n, 1) for n in value) <= MOST_NUMBERS
+
+
+def outcome_of(header: dict[str, Any], leaves: list[np.ndarray | None], number: int, kind: Kind) -> Outcome:
+    """What the answer says, where it says what an answer may say."""
+    if header.get("case") != number or type(header.get("raised")) is not bool:
+        raise EndError(_NO_ANSWER)
+    dtypes = header.get("dtypes")
+    if not isinstance(dtypes, list) or len(dtypes) != len(leaves) or not all(isinstance(entry, str) for entry in dtypes):
+        raise EndError(_NO_ANSWER)
+    problem, declined = header.get("problem"), header.get("declined")
+    if not all(text is None or (isinstance(text, str) and text) for text in (problem, declined)):
+        raise EndError(_NO_ANSWER)
+    complete = len(leaves) == len(kind.leaves) and all(leaf is not None for leaf in leaves)
+    if (header["raised"] or not complete) and not problem and not declined:
+        raise EndError(_NO_ANSWER)
+    return Outcome(
+        tuple(leaves),
+        problem and cleaned(problem, _LONGEST_SENTENCE),
+        declined and cleaned(declined, _LONGEST_SENTENCE),
+        tuple(cleaned(entry, 16) for entry in dtypes),
+        header["raised"],
+    )
+
+
+def signature_of(header: dict[str, Any]) -> inspect.Signature | None:
+    """The candidate's signature, as its process describes it.
+
+    Raises:
+        EndError: the candidate could not be imported.
+    """
+    failed, parameters = header.get("failed"), header.get("parameters", ())
+    if isinstance(failed, str):
+        raise EndError(cleaned(failed, _LONGEST_SENTENCE))
+    if parameters is None:
+        return None
+    parameter = inspect.Parameter
+    kinds = (
+        *(parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.VAR_POSITIONAL),
+        *(parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD),
+    )
+    try:
+        return inspect.Signature(
+            [parameter(name, kinds[kind], default=None if optional else parameter.empty) for name, kind, optional in parameters]
+        )
+    except (IndexError, TypeError, ValueError):
+        raise EndError(_NO_ANSWER) from None
