@@ -26,20 +26,24 @@ PART_OF_MEMORY = 0.5
 """The part of what is free that images may take to be put there as a whole."""
 
 
+CHUNK = 1 << 28
+"""Bytes of one chunk, unless a single batch is larger; there are two of them."""
+
+
 class Chunk(NamedTuple):
     """The batches of some steps of one epoch.
 
     Attributes:
         first: the first step.
         last: the step after the last one.
-        images: (steps, B, *S, C), dtype of the images.
-        labels: (steps, B).
+        images: (most, B, *S, C), dtype of the images: the batches of these steps, and whatever follows if they are fewer.
+        labels: (most, B).
     """
 
     first: int
     last: int
-    images: Num[np.ndarray, "steps b *s c"]
-    labels: Int[np.ndarray, "steps b"]
+    images: Num[np.ndarray, "most b *s c"]
+    labels: Int[np.ndarray, "most b"]
 
 
 def calls(first: int, total: int, per_epoch: int, most: int) -> Iterator[tuple[int, int]]:
@@ -58,6 +62,7 @@ def stream(
     *,
     seed: int,
     batch_size: int,
+    most: int,
 ) -> Generator[Chunk]:
     """The chunk of every range of steps, in order; the next one is gathered in the background.
 
@@ -69,26 +74,24 @@ def stream(
         ranges: (first, last) of steps, as `calls` makes them.
         seed: of the order.
         batch_size: B, images per step.
+        most: the most steps of a range; every chunk has room for so many, so that one compiled program serves them all.
 
     Raises:
         OSError: the images cannot be read.
     """
     per_epoch = len(images) // batch_size
-    buffers: list[tuple[np.ndarray, np.ndarray] | None] = [None, None]
+    room = (most, batch_size)
+    buffers = [(np.zeros((*room, *images.shape[1:]), images.dtype), np.zeros(room, labels.dtype)) for _ in range(2)]
     epoch, order = -1, np.zeros(0, int)
 
     def gather(number: int, first: int, last: int, rows: np.ndarray) -> Chunk:
-        buffer = buffers[number % 2]
-        if buffer is None or len(buffer[0]) < len(rows):
-            buffer = (np.empty((len(rows), *images.shape[1:]), images.dtype), np.empty(len(rows), labels.dtype))
-            buffers[number % 2] = buffer
-        pixels, targets = (part[: len(rows)] for part in buffer)
+        pixels, targets = buffers[number % 2]
+        steps = last - first
         # A mode other than "raise" writes straight into the buffer; the rows are in range, being a permutation.
-        np.take(images, rows, axis=0, out=pixels, mode="clip")
-        np.take(labels, rows, axis=0, out=targets, mode="clip")
+        np.take(images, rows, axis=0, out=pixels[:steps].reshape(-1, *images.shape[1:]), mode="clip")
+        np.take(labels, rows, axis=0, out=targets[:steps].reshape(-1), mode="clip")
         release(images)
-        shape = (last - first, batch_size)
-        return Chunk(first, last, pixels.reshape(*shape, *images.shape[1:]), targets.reshape(shape))
+        return Chunk(first, last, pixels, targets)
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="jcnn-gather") as background:
         ready = None
@@ -120,6 +123,11 @@ def host_order(seed: int, epoch: int, n: int) -> Int[np.ndarray, " n"]:
 @partial(jax.jit, static_argnums=2)
 def _epoch_order(seed: int, epoch: int, n: int) -> jax.Array:
     return epoch_order(seed, epoch, n)
+
+
+def steps_per_chunk(batch: int, most: int) -> int:
+    """How many steps one chunk has room for: `most`, or as few as keep it within `CHUNK` bytes, of batches of so many bytes."""
+    return max(1, min(most, CHUNK // max(batch, 1)))
 
 
 def placement(size: int, free: int | None) -> Placement:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from jcnn.compilation import compiler_options
 from jcnn.data.batches import to_input
 from jcnn.data.dataset import Dataset
+from jcnn.data.memory_mapped import release
 from jcnn.layers import Network, Ops
 from jcnn.network import Params, apply
 
@@ -55,6 +56,7 @@ def make_predict(network: Network, dtype: str, ops: Ops) -> Callable[[Params, np
         for first in range(0, len(images), size):
             rows = np.minimum(np.arange(first, first + size), len(images) - 1)
             logits.append(forward(params, images[rows]))
+            release(images)
         return np.concatenate([np.asarray(part, np.float64) for part in logits])[: len(images)]
 
     return predict

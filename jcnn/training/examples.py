@@ -8,6 +8,7 @@ from jax.typing import ArrayLike
 
 from jcnn import geometry
 from jcnn.data.dataset import Dataset, fingerprint
+from jcnn.data.memory_mapped import blocks
 from jcnn.layers import Network
 from jcnn.network import NetworkError, trace
 
@@ -102,5 +103,8 @@ def _check_images(name: str, images: np.ndarray, dtype: str) -> None:
         )
     if images.ndim < 2:
         raise ValueError(f"{name} has shape {images.shape}: expected images, (N, *S, C)")
-    if images.dtype != np.uint8 and not np.isfinite(images).all():
-        raise ValueError(f"{name} has {int((~np.isfinite(images)).sum()):,} values that are NaN or infinite: expected none")
+    if images.dtype == np.uint8:
+        return
+    wrong = sum(int((~np.isfinite(part)).sum()) for part in blocks(images))
+    if wrong:
+        raise ValueError(f"{name} has {wrong:,} values that are NaN or infinite: expected none")

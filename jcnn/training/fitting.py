@@ -1,18 +1,21 @@
 """`fit`: any network, any images, any optimiser, from the first weights to the result."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import jax
 
 from jcnn import geometry, printing
 from jcnn.data.dataset import Dataset
+from jcnn.data.stream import Placement, calls, free_memory, steps_per_chunk, stream
+from jcnn.data.stream import placement as chosen_placement
 from jcnn.layers import Network, Ops
 from jcnn.network import Params
 from jcnn.training import lock, settings
+from jcnn.training.batch_source import handed_in
 from jcnn.training.checkpoint import CheckpointError
 from jcnn.training.config import as_stored
 from jcnn.training.evaluation import Evaluation, evaluator
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RECIPE = Recipe()
 
+STEPS_PER_CALL = 20
+"""Steps that one call of the compiled program does, at most: a record of the metrics."""
+
 
 class Result(NamedTuple):
     """A finished run.
@@ -46,6 +52,7 @@ class Result(NamedTuple):
         evaluation: of the final parameters, on the test images; None: there were none.
         test: the test images; None: there were none.
         train: the training images.
+        placement: where the training images were: on the device as a whole, or streamed.
         ops: formulation and gradient it was trained with.
         seconds: time spent training, evaluations and checkpoints included, compilation not; of the whole run, also of the
             parts before it was resumed.
@@ -61,6 +68,7 @@ class Result(NamedTuple):
     evaluation: Evaluation | None
     test: Dataset | None
     train: Dataset
+    placement: Placement
     ops: Ops
     seconds: float
     compile_seconds: float
@@ -87,6 +95,7 @@ def fit(
     out: Path | str | None = None,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
+    placement: Literal["auto", "resident", "streamed"] = "auto",
     report: bool = True,
     console: "Console | None" = None,
     described_as: Mapping[str, Any] | None = None,
@@ -114,6 +123,10 @@ def fit(
             its arrays are gone with the next steps: copy what is to be kept. At the end of an epoch evaluation and checkpoint
             come first, so an exception, which ends the run, leaves the last good checkpoint. Of steps done before a run was
             resumed, they are not told again.
+        placement: where the training images are: `"resident"`, on the device as a whole; `"streamed"`, the host gathers the
+            batches of the next steps while the device computes, so that images mapped from a file (`np.load(…, mmap_mode="r")`)
+            may be larger than memory; `"auto"`, resident where they take at most half of what is free. The result is the same,
+            bit for bit.
         report: whether to write `report.html` into `out`.
         console: where progress and warnings are shown; None: the standard error.
         described_as: what `config.json` says of "data", "image_size" and "network" in place of the data's name and the layers.
@@ -138,12 +151,17 @@ def fit(
     if resume and out is None:
         raise ValueError("resume=True: expected out, the folder of the run to go on with")
     folder = None if out is None else Path(out)
+    geometry.choice("placement", placement, ("auto", *get_args(Placement)))
     images = checked_examples("train", train, recipe.dtype, identified=folder is not None)
     images = checked_network(network, images)
     seen = None if test is None else checked_test(test, images, recipe.dtype)
     _check_fit(recipe, images)
     console = console or printing.console(stderr=True)
-    job = _Job(tuple(network), images, seen, recipe, tuple(callbacks), console, as_command if described_as else as_argument)
+    chosen = chosen_placement(images.images.nbytes, free_memory()) if placement == "auto" else placement
+    spelling = as_command if described_as else as_argument
+    job = _Job(tuple(network), images, seen, recipe, tuple(callbacks), chosen, console, spelling)
+    if chosen == "streamed":
+        job.tell(f"the {images.images.nbytes / 1e9:,.1f} GB of training images are streamed")
     with settings.fixed(recipe.dtype):
         subject = {"data": images.name, "image_size": None, "network": network_entry(network), **(described_as or {})}
         values = as_stored({**subject, **job.recipe_values(stored=folder is not None)})
@@ -173,6 +191,7 @@ class _Job(NamedTuple):
     test: Dataset | None
     recipe: Recipe
     callbacks: tuple[Callback, ...]
+    placement: Placement
     console: "Console"
     spelling: Spelling
 
@@ -229,6 +248,7 @@ def _finish(job: _Job, out: Path | None, values: dict[str, Any], keeper: Keeper,
         evaluation,
         job.test,
         job.images,
+        job.placement,
         ops,
         *timing(records),
     )
@@ -246,32 +266,67 @@ def _train(
 ) -> Outcome:
     """Compiles the steps and does those from `first` on."""
     spent = timing(keeper.records)
-    pixels, labels = jax.device_put((job.images.images, job.images.labels))
     began = time.perf_counter()
+    prepare = _resident_steps if job.placement == "resident" else _streamed_steps
+    with prepare(job, ops, state, first) as (steps, steps_per_call):
+        spent = spent._replace(compile_seconds=spent.compile_seconds + time.perf_counter() - began)
+        with (
+            noted_signals() if interruptible else nullcontext(lambda: None) as stop,
+            ProgressBar(job.console, job.recipe.epochs, job.total) as bar,
+        ):
+            loop = Loop(
+                job.recipe,
+                job.per_epoch,
+                steps=steps,
+                steps_per_call=steps_per_call,
+                evaluate=evaluate,
+                keeper=keeper,
+                callbacks=job.callbacks,
+                stop=stop,
+                bar=bar,
+                spent=spent,
+                spelling=job.spelling,
+            )
+            return loop.run(state, first)
+
+
+Steps = Callable[[State, int, int], tuple[State, Progress]]
+
+
+@contextmanager
+def _resident_steps(job: _Job, ops: Ops, state: State, first: int) -> Iterator[tuple[Steps, int]]:
+    """The steps over images that are all on the device, and how many are done in one call."""
+    pixels, labels = jax.device_put((job.images.images, job.images.labels))
     run_steps = make_run_steps(job.recipe, job.network, len(job.images.images), ops)
-    compiled = run_steps.lower(state, pixels, labels, 0, 0).compile()
-    spent = spent._replace(compile_seconds=spent.compile_seconds + time.perf_counter() - began)
+    compiled = run_steps.lower(state, pixels, labels, first, first).compile()
 
     def steps(state: State, first: int, last: int) -> tuple[State, Progress]:
         return compiled(state, pixels, labels, first, last)
 
-    with (
-        noted_signals() if interruptible else nullcontext(lambda: None) as stop,
-        ProgressBar(job.console, job.recipe.epochs, job.total) as bar,
-    ):
-        loop = Loop(
-            job.recipe,
-            job.per_epoch,
-            steps=steps,
-            evaluate=evaluate,
-            keeper=keeper,
-            callbacks=job.callbacks,
-            stop=stop,
-            bar=bar,
-            spent=spent,
-            spelling=job.spelling,
-        )
-        return loop.run(state, first)
+    yield steps, STEPS_PER_CALL
+
+
+@contextmanager
+def _streamed_steps(job: _Job, ops: Ops, state: State, first: int) -> Iterator[tuple[Steps, int]]:
+    """The steps over batches that the host gathers meanwhile, and how many are done in one call."""
+    images, labels, batch_size = job.images.images, job.images.labels, job.recipe.batch_size
+    most = steps_per_chunk(batch_size * images[0].nbytes, min(STEPS_PER_CALL, job.per_epoch))
+    room = (most, batch_size)
+    of_images = jax.ShapeDtypeStruct((*room, *job.images.input_shape), images.dtype)
+    of_labels = jax.ShapeDtypeStruct(room, labels.dtype)
+    run_steps = make_run_steps(job.recipe, job.network, len(images), ops, handed_in())
+    compiled = run_steps.lower(state, of_images, of_labels, first, first).compile()
+    ranges = calls(first, job.total, job.per_epoch, most)
+
+    with closing(stream(images, labels, ranges, seed=job.recipe.seed, batch_size=batch_size, most=most)) as chunks:
+
+        def steps(state: State, first: int, last: int) -> tuple[State, Progress]:
+            chunk = next(chunks)
+            done = compiled(state, chunk.images, chunk.labels, first, last)
+            # The chunk is overwritten when the next one is asked for.
+            return jax.block_until_ready(done)
+
+        yield steps, most
 
 
 def _check_fit(recipe: Recipe, images: Dataset) -> None:

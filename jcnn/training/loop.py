@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jcnn.data.stream import calls
 from jcnn.network import Params
 from jcnn.training.errors import TrainingError
 from jcnn.training.evaluation import Evaluation
@@ -18,8 +19,6 @@ from jcnn.training.run_folder import Keeper
 from jcnn.training.signals import Interrupted
 from jcnn.training.step import Progress, State
 from jcnn.training.wording import Spelling
-
-STEPS_PER_CALL = 20
 
 Callback = Callable[[int, Mapping[str, Any], State], object]
 
@@ -38,6 +37,7 @@ class Loop:
         recipe: how to train.
         per_epoch: steps in an epoch.
         steps: `steps(state, first, last)`: does the steps first … last − 1.
+        steps_per_call: the most of them that it does at once.
         evaluate: the parameters on the test images; None: there are none.
         keeper: takes records and states.
         callbacks: called after every record.
@@ -53,6 +53,7 @@ class Loop:
         per_epoch: int,
         *,
         steps: Callable[[State, int, int], tuple[State, Progress]],
+        steps_per_call: int,
         evaluate: Callable[[Params], Evaluation] | None,
         keeper: Keeper,
         callbacks: Sequence[Callback],
@@ -66,6 +67,7 @@ class Loop:
         self._per_epoch = per_epoch
         self._total = per_epoch * recipe.epochs
         self._steps = steps
+        self._steps_per_call = steps_per_call
         self._evaluate = evaluate
         self._keeper = keeper
         self._callbacks = callbacks
@@ -84,11 +86,10 @@ class Loop:
             TrainingError: a loss or parameters that are not finite.
             Interrupted: a signal asked to stop, and the state is saved.
         """
-        step, evaluation = first, None
-        while step < self._total:
-            last = min(step + STEPS_PER_CALL, self._total, (step // self._per_epoch + 1) * self._per_epoch)
-            state, progress, record = self._train(state, step, last)
-            step, records = last, [record]
+        evaluation = None
+        for start, step in calls(first, self._total, self._per_epoch, self._steps_per_call):
+            state, progress, record = self._train(state, start, step)
+            records = [record]
             if step % self._per_epoch == 0:
                 if self._evaluate is not None:
                     evaluation = self._evaluate(state.params)

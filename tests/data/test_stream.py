@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jcnn.data import stream as streaming
 from jcnn.data.batches import batch_indices, epoch_order
-from jcnn.data.stream import calls, free_memory, host_order, placement, stream
+from jcnn.data.stream import calls, free_memory, host_order, placement, steps_per_chunk, stream
 from tests.draws import draws
 
 N = 53
@@ -35,12 +35,13 @@ def test_chunks_are_the_batches_of_the_resident_loop(data: st.DataObject) -> Non
     per_epoch = N // batch_size
     total = data.draw(st.integers(1, min(3 * per_epoch, 40)))
     first = data.draw(st.integers(0, total - 1))
-    ranges = list(calls(first, total, per_epoch, data.draw(st.integers(1, 9))))
+    most = data.draw(st.integers(1, 9))
+    ranges = list(calls(first, total, per_epoch, most))
     seen = first
-    for chunk in stream(IMAGES, LABELS, ranges, seed=seed, batch_size=batch_size):
+    for chunk in stream(IMAGES, LABELS, ranges, seed=seed, batch_size=batch_size, most=most):
         assert chunk.first == seen
-        assert chunk.images.shape == (chunk.last - chunk.first, batch_size, 4, 3, 2)
-        for step, pixels, labels in zip(range(chunk.first, chunk.last), chunk.images, chunk.labels, strict=True):
+        assert chunk.images.shape == (most, batch_size, 4, 3, 2)
+        for step, pixels, labels in zip(range(chunk.first, chunk.last), chunk.images, chunk.labels, strict=False):
             rows = resident(seed, step, batch_size)
             assert (pixels == IMAGES[rows]).all()
             assert (labels == rows).all()
@@ -70,18 +71,18 @@ def test_an_error_while_gathering_is_the_readers(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(streaming, "release", fails)
     with pytest.raises(OSError, match="Input/output error"):
-        list(stream(IMAGES, LABELS, [(0, 2)], seed=0, batch_size=8))
+        list(stream(IMAGES, LABELS, [(0, 2)], seed=0, batch_size=8, most=2))
 
 
 def test_a_reader_that_stops_early_leaves_no_thread() -> None:
-    chunks = stream(IMAGES, LABELS, calls(0, 100, 6, 2), seed=0, batch_size=8)
+    chunks = stream(IMAGES, LABELS, calls(0, 100, 6, 2), seed=0, batch_size=8, most=2)
     next(chunks)
     chunks.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("jcnn-gather")]
 
 
 def test_a_chunk_is_whole_while_it_is_used() -> None:
-    for chunk in stream(IMAGES, LABELS, calls(0, 18, 6, 2), seed=0, batch_size=8):
+    for chunk in stream(IMAGES, LABELS, calls(0, 18, 6, 2), seed=0, batch_size=8, most=2):
         time.sleep(0.02)  # the next one is gathered meanwhile
         assert (chunk.images == IMAGES[chunk.labels]).all()
 
@@ -93,6 +94,13 @@ def test_a_chunk_is_whole_while_it_is_used() -> None:
 )
 def test_placement(size: int, free: int | None, expected: str) -> None:
     assert placement(size, free) == expected
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"), [(1, 20), (1 << 24, 16), (1 << 28, 1), (1 << 40, 1)], ids=["tiny", "some", "one", "huge"]
+)
+def test_large_batches_make_short_chunks(batch: int, expected: int) -> None:
+    assert steps_per_chunk(batch, 20) == expected
 
 
 def test_free_memory_is_found_where_linux_says_it() -> None:
