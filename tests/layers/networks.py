@@ -59,14 +59,13 @@ def nested(draw: st.DrawFn, channels: int, *, linear: bool = False, depth: int =
             if kind == "residual" and (given, step) == (channels, 1) and draw(st.booleans()):
                 layers.append(Residual(first))
                 continue
-            second = (Conv(given, draw(st.integers(1, 5)), stride=step, padding="same"),)
-            joined = [
-                Residual(first, second),
-                Parallel(second, first, join="sum"),
-                Parallel(first, second[0]),
-                Parallel(second, first),
-            ]
-            layers.append(draw(st.sampled_from(joined[:1] if kind == "residual" else joined[1:])))
-            channels = 2 * given if kind == "parallel" and layers[-1].join == "concat" else given
+            join = "sum" if kind == "residual" else draw(st.sampled_from(["sum", "concat"]))
+            beside = Conv(given if join == "sum" else wanted, draw(st.integers(1, 5)), stride=step, padding="same")
+            channels = given if join == "sum" else given + wanted
+            if kind == "residual":
+                layers.append(Residual(first, beside))
+            else:
+                branches = draw(st.permutations([first, beside]))
+                layers.append(Parallel(*branches, join=join))
             stride *= step
     return tuple(layers), channels, stride

@@ -306,3 +306,24 @@ def test_joins_round_once(dtype: str) -> None:
     layer, x = Parallel(Times(1.0), Times(half), Times(half), join="sum"), jnp.ones((1, 1), dtype)
     y, saved = layer.forward(({}, {}, {}), x)
     assert float(y[0, 0]) == float(layer.backward(({}, {}, {}), saved, x)[0][0, 0]) == 1 + 2 * half
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [Parallel(Dense(2), (Tanh(), Dense(3))), Parallel(Dense(3), Tanh(), join="sum"), Residual(Tanh(), Dense(3))],
+    ids=["channels of two and three", "sum", "shortcut"],
+)
+def test_a_join_goes_back_as_autodiff(layer: jcnn.Layer) -> None:
+    params, x = layer.init(KEY, (3,), None, jnp.float64), jax.random.normal(KEY, (4, 3), jnp.float64)
+    (y, saved), pull = layer.forward(params, x), jax.vjp(lambda params, x: layer.forward(params, x)[0], params, x)[1]
+    dy = jax.random.normal(jax.random.key(1), y.shape, jnp.float64)
+    dx, gradients = layer.backward(params, saved, dy)
+    assert_agree((gradients, dx), pull(dy))
+
+
+def test_the_identity_is_a_path_of_its_own() -> None:
+    """The first output of the body sees the padding only, the identity the first pixel."""
+    body = Conv(1, 1, stride=2, padding=1)
+    assert receptive_field((body,), (2,))[-1][1:] == ((1,), (2,), (-1,))
+    field = receptive_field((Residual(body),), (2,))[-1]
+    assert (field.name, field.size, field.start) == ("Residual", (2,), (-1,))
