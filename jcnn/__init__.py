@@ -81,22 +81,30 @@ if TYPE_CHECKING:
     from jcnn import doctor as doctor
     from jcnn import explore as explore
     from jcnn import figures as figures
+    from jcnn import saved as saved
     from jcnn import training as training
+    from jcnn.saved import load as load
+    from jcnn.saved import save as save
 
 __version__ = "0.1.0"
 
-LATER = ("check", "compilation", "data", "definition", "doctor", "explore", "figures", "training")
+LATER = ("check", "compilation", "data", "definition", "doctor", "explore", "figures", "saved", "training")
 """Modules that `import jcnn` leaves out, since they take time to load, and brings when they are first asked for."""
+
+FROM_LATER = {"load": "saved", "save": "saved"}
+"""Names that such a module brings, and which one."""
 
 
 def __getattr__(name: str) -> Any:
     if name in LATER:
         return importlib.import_module(f"jcnn.{name}")
+    if name in FROM_LATER:
+        return getattr(importlib.import_module(f"jcnn.{FROM_LATER[name]}"), name)
     raise AttributeError(f"module 'jcnn' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *LATER})
+    return sorted({*globals(), *LATER, *FROM_LATER})
 
 
 __all__ = [
@@ -151,6 +159,7 @@ __all__ = [
     "leaky_relu_backward",
     "lecture",
     "lenet5",
+    "load",
     "locally_connected",
     "locally_connected_backward",
     "log_softmax",
@@ -165,6 +174,7 @@ __all__ = [
     "receptive_field",
     "relu",
     "relu_backward",
+    "save",
     "selu",
     "selu_backward",
     "sigmoid",

@@ -8,11 +8,11 @@ import jax
 
 from jcnn.layers import Network
 from jcnn.network import Params, init
-from jcnn.presets import preset
 from jcnn.random_keys import key
 from jcnn.training import checkpoint
 from jcnn.training.checkpoint import Checkpoint, CheckpointError
 from jcnn.training.config import Config
+from jcnn.training.network_entry import stored_network
 from jcnn.training.settings import fixed
 
 
@@ -51,7 +51,7 @@ def _restored(found: Checkpoint) -> Restored:
     )
     with fixed(dtype):
         try:
-            network = preset(config.network, shape, len(names))
+            network = stored_network(config.network, shape, len(names))
             template = jax.eval_shape(lambda: init(key(0), network, shape, dtype))
         except (ValueError, TypeError, OverflowError) as error:
             raise CheckpointError(f"{found.path} is refused: no network of this version: {error}") from error
