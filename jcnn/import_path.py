@@ -1,6 +1,7 @@
 """Classes by their import path, MODULE:CLASS, so that a file can name a class that is not ours without pickle."""
 
 import importlib
+from typing import Any
 
 LONGEST = 500
 
@@ -48,7 +49,7 @@ def find_class(path: str) -> type:
     if len(path) > LONGEST or not all(part.isidentifier() for part in parts) or "__main__" in parts:
         raise ImportPathError(f"{path[:80]!r} is no import path of a class: expected MODULE:CLASS, such as my_layers:Swish")
     try:
-        found = importlib.import_module(module_name)
+        found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         raise ImportPathError(
             f"class {class_name} of module {module_name} is not found: import {module_name} failed with "

@@ -7,7 +7,7 @@ data says what belongs where. A named tuple goes by the import path of its class
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -96,7 +96,7 @@ def _write(tree: Any, place: str, name: str, arrays: dict[str, np.ndarray], dept
             path = import_path(type(tree))
         except ImportPathError as error:
             raise TreeError(f"{place} cannot be stored: {error}") from error
-        return {path: [inner(field, part) for field, part in zip(tree._fields, tree, strict=True)]}
+        return {path: [inner(field, part) for field, part in zip(_field_names(type(tree)), tree, strict=True)]}
     raise TreeError(
         f"{place} is {geometry.shown(tree)}, a {type(tree).__name__}, which cannot be stored: expected an array, None, or a "
         f"dict (of texts or integers), tuple, named tuple or list of them; wrap a number in jnp.asarray"
@@ -123,6 +123,10 @@ def _is_named_tuple(cls: type) -> bool:
     return issubclass(cls, tuple) and cls.__bases__ == (tuple,) and hasattr(cls, "_fields")
 
 
+def _field_names(cls: Any) -> tuple[str, ...]:
+    return cls._fields
+
+
 def _named_tuple(path: str, parts: list[Any]) -> Any:
     try:
         cls = find_class(path)
@@ -130,8 +134,7 @@ def _named_tuple(path: str, parts: list[Any]) -> Any:
         raise TreeError(str(error)) from error
     if not _is_named_tuple(cls):
         raise TreeError(f"{path} is no named tuple")
-    fields: tuple[str, ...] = getattr(cls, "_fields")  # noqa: B009 (only named tuples have it)
+    fields = _field_names(cls)
     if len(fields) != len(parts):
         raise TreeError(f"{path} has the fields {', '.join(fields)}: expected {len(parts)}; another version of it?")
-    make: Callable[..., Any] = getattr(cls, "_make")  # noqa: B009
-    return make(parts)
+    return cls(*parts)
