@@ -47,16 +47,19 @@ if TYPE_CHECKING:
     from jcnn import doctor as doctor
     from jcnn import explore as explore
     from jcnn import figures as figures
+    from jcnn import saved as saved
     from jcnn import training as training
+    from jcnn.saved import load as load
+    from jcnn.saved import save as save
     from jcnn.training import Recipe as Recipe
     from jcnn.training import fit as fit
 
 __version__ = "0.1.0"
 
-LATER = ("check", "compilation", "data", "definition", "doctor", "explore", "figures", "training")
+LATER = ("check", "compilation", "data", "definition", "doctor", "explore", "figures", "saved", "training")
 """Modules that `import jcnn` leaves out, since they take time to load, and brings when they are first asked for."""
 
-FROM_LATER = {"Recipe": "training", "fit": "training"}
+FROM_LATER = {"Recipe": "training", "fit": "training", "load": "saved", "save": "saved"}
 """Names that such a module brings, and which one."""
 
 
@@ -105,6 +108,7 @@ __all__ = [
     "init",
     "lecture",
     "lenet5",
+    "load",
     "locally_connected",
     "locally_connected_backward",
     "max_pool",
@@ -113,6 +117,7 @@ __all__ = [
     "mean_squared_error_backward",
     "output_size",
     "receptive_field",
+    "save",
     "small",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",

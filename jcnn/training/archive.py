@@ -1,140 +1,34 @@
-"""The inside of a checkpoint: a ZIP archive of `.npy` files, read without believing anything that it declares."""
+"""What the manifest of a checkpoint must say, before any of its arrays is read."""
 
-import json
-import math
-import zipfile
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from typing import Any
 
-import jax.numpy as jnp
-import numpy as np
-
+from jcnn.archive import check_arrays, check_fields, is_count, is_named_texts
 from jcnn.training.config import check_stored
 from jcnn.training.hyperparameters import Recipe
 
 FORMAT = 1
-MANIFEST = "manifest"
-ENDING = ".npy"
-
-INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-FLOATS = ("float16", "bfloat16", "float32", "float64")
-DTYPES = {name: np.dtype(jnp.dtype(name)) for name in (*INTEGERS, *FLOATS)}
-"""What an array of a run may be made of."""
 
 
-def stored_dtype(name: str) -> np.dtype:
-    """How numbers of a dtype lie in the file: those that NumPy has no name for, such as bfloat16, as unsigned integers.
-
-    Raises:
-        ValueError: another dtype.
-    """
-    if name not in DTYPES:
-        raise ValueError(f"dtype {name!r}: expected one of {', '.join(DTYPES)}")
-    dtype = DTYPES[name]
-    return dtype if dtype.isbuiltin == 1 else np.dtype(f"u{dtype.itemsize}")
-
-
-def read_archive(file: IO[bytes], size: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The manifest and the arrays by name.
-
-    Args:
-        file: the archive.
-        size: its bytes: what all members together may hold at most, since none is compressed.
-
-    Raises:
-        Exception: of any kind, ValueError where something contradicts something else.
-    """
-    with zipfile.ZipFile(file) as archive:
-        members = _members(archive, size)
-        manifest = json.loads(_array(archive, members.pop(MANIFEST), None, np.dtype(np.uint8)).tobytes())
-        _require(manifest)
-        listed = manifest["arrays"]
-        if members.keys() != listed.keys():
-            odd = sorted(members.keys() ^ listed.keys())
-            raise ValueError(f"{', '.join(odd[:4])}: in the manifest or in the archive only")
-        arrays = {
-            name: _array(archive, members[name], tuple(described["shape"]), stored_dtype(described["dtype"]))
-            for name, described in listed.items()
-        }
-    return manifest, {name: array.view(DTYPES[listed[name]["dtype"]]) for name, array in arrays.items()}
-
-
-def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The archive's members by the name of their array, sizes checked."""
-    infos = archive.infolist()
-    members = {info.filename.removesuffix(ENDING): info for info in infos}
-    if len(members) != len(infos) or not all(info.filename.endswith(ENDING) for info in infos):
-        raise ValueError(f"members that are no {ENDING} files, or two of one name")
-    if MANIFEST not in members:
-        raise ValueError("it has no manifest")
-    for name, info in members.items():
-        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1 or info.file_size != info.compress_size:
-            raise ValueError(f"{name} is compressed or encrypted: expected it stored as it is")
-    if (declared := sum(info.file_size for info in infos)) > size:
-        raise ValueError(f"it declares {declared:,} bytes, and has {size:,}")
-    return members
-
-
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shape: tuple[int, ...] | None, dtype: np.dtype) -> np.ndarray:
-    """An array of this shape (None: any vector) and dtype, its header held against the bytes that are there."""
-    with archive.open(info) as member:
-        if np.lib.format.read_magic(member) != (1, 0):
-            raise ValueError(f"{info.filename} is of another version of NumPy's format")
-        found, fortran, kind = np.lib.format.read_array_header_1_0(member)
-        left = info.file_size - member.tell()
-        expected = (left,) if shape is None else shape
-        if found != expected or kind != dtype:
-            raise ValueError(f"{info.filename} is {kind}{list(found)}: expected {dtype}{list(expected)}")
-        if math.prod(found) * kind.itemsize != left:
-            raise ValueError(f"{info.filename} holds {left:,} bytes: expected those of {kind}{list(found)}")
-        return np.frombuffer(member.read(), kind).reshape(found, order="F" if fortran else "C")
-
-
-def _require(manifest: Any) -> None:
+def check_manifest(manifest: Any) -> None:
     """Raises ValueError, KeyError or TypeError unless every field of a manifest is there and of its kind."""
-    _fields("the manifest", manifest, FIELDS)
-    _fields("data", manifest["data"], DATA_FIELDS)
-    for name, described in manifest["arrays"].items():
-        _fields(f"arrays/{name}", described, ARRAY_FIELDS)
-        stored_dtype(described["dtype"])
-    if not _named_texts(manifest.get("settings", {})):
+    check_fields("the manifest", manifest, FIELDS)
+    check_fields("data", manifest["data"], DATA_FIELDS)
+    check_arrays(manifest["arrays"])
+    if not is_named_texts(manifest.get("settings", {})):
         raise ValueError("the manifest: settings are no texts by name")
     check_stored(manifest["config"])
     if (seed := manifest["config"].get("seed", Recipe.seed)) != manifest["seed"]:
         raise ValueError(f"seed {manifest['seed']} beside a config of seed {seed}")
 
 
-def _fields(what: str, found: Any, fields: Mapping[str, Callable[[Any], bool]]) -> None:
-    if not isinstance(found, dict) or not fields.keys() <= found.keys():
-        raise ValueError(f"{what}: expected the fields {', '.join(fields)}")
-    for name, fits in fields.items():
-        if not fits(found[name]):
-            raise ValueError(f"{what}: {name} is {json.dumps(found[name])[:80]}")
-
-
-def _count(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _named_texts(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
-
-
-def _shape(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_count, value))
-
-
 FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "format": lambda value: value == FORMAT,
-    "step": _count,
-    "seed": _count,
+    "step": is_count,
+    "seed": is_count,
     "config": lambda value: isinstance(value, dict),
     "data": lambda value: isinstance(value, dict),
-    "versions": _named_texts,
+    "versions": is_named_texts,
     "arrays": lambda value: isinstance(value, dict),
 }
 DATA_FIELDS: Mapping[str, Callable[[Any], bool]] = {
@@ -142,8 +36,4 @@ DATA_FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "input_shape": lambda value: _shape(value) and len(value) > 0,
     "class_names": _texts,
     "fingerprint": lambda value: isinstance(value, str),
-}
-ARRAY_FIELDS: Mapping[str, Callable[[Any], bool]] = {
-    "shape": _shape,
-    "dtype": lambda value: isinstance(value, str),
 }

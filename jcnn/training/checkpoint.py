@@ -6,8 +6,6 @@ noticed. Pickle is never read or written. Dtypes NumPy has no name for, such as 
 """
 
 import hashlib
-import io
-import json
 import platform
 import re
 from collections.abc import Callable, Iterator
@@ -21,8 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jcnn.archive import archive_bytes, read_archive
 from jcnn.disk import write_atomically
-from jcnn.training.archive import FORMAT, read_archive, stored_dtype
+from jcnn.training.archive import FORMAT, check_manifest
 
 T = TypeVar("T")
 _NAME = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.npz")
@@ -95,12 +94,8 @@ def save(
         "data": data,
         "versions": versions(),
         "settings": settings or {},
-        "arrays": {name: {"shape": array.shape, "dtype": array.dtype.name} for name, array in named.items()},
     }
-    buffer = io.BytesIO()
-    text = np.frombuffer(json.dumps(manifest, indent=1).encode(), np.uint8)
-    np.savez(buffer, allow_pickle=False, manifest=text, **{name: _storable(array) for name, array in named.items()})
-    content = buffer.getvalue()
+    content = archive_bytes(manifest, named)
     path = folder / f"checkpoint-{step:08d}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +135,7 @@ def load(path: Path) -> Checkpoint:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             whole = digest[:16] == matched[2]
-            manifest, arrays = read_archive(file, path.stat().st_size) if whole else ({}, {})
+            manifest, arrays = read_archive(file, path.stat().st_size, check_manifest) if whole else ({}, {})
     except OSError as error:
         raise CheckpointError(f"{path} is refused: {error.strerror or error}") from error
     except Exception as error:  # whatever the readers of ZIP, NumPy and JSON make of bytes that somebody made up
@@ -202,7 +197,3 @@ def restore(checkpoint: Checkpoint, template: Any) -> Any:
 def _named_leaves(tree: Any) -> Iterator[tuple[str, Any]]:
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         yield jax.tree_util.keystr(path, simple=True, separator="/"), leaf
-
-
-def _storable(array: np.ndarray) -> np.ndarray:
-    return array.view(stored_dtype(array.dtype.name))

@@ -3,12 +3,17 @@
 from typing import Any
 
 from jcnn.layers import Network, Shape
+from jcnn.network_data import from_data, to_data
 from jcnn.presets import preset
 
 
 def network_entry(network: Network) -> dict[str, Any]:
-    """The layers as data, for `config.json` and the checkpoints."""
-    return {"layers": [repr(layer) for layer in network]}
+    """The layers as data, for `config.json` and the checkpoints.
+
+    Raises:
+        NetworkDataError: a layer that cannot be stored, or could not be found again.
+    """
+    return to_data(network)
 
 
 def stored_network(entry: Any, input_shape: Shape, classes: int) -> Network:
@@ -17,6 +22,4 @@ def stored_network(entry: Any, input_shape: Shape, classes: int) -> Network:
     Raises:
         ValueError: no such preset, or layers that cannot be made from what is stored.
     """
-    if isinstance(entry, str):
-        return preset(entry, input_shape, classes)
-    raise ValueError("its network has no name, and its layers cannot be made from what is stored")
+    return preset(entry, input_shape, classes) if isinstance(entry, str) else from_data(entry)
