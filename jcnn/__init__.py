@@ -28,7 +28,16 @@ from jcnn.activations import (
     tanh_backward,
 )
 from jcnn.arguments import PrecisionWarning
-from jcnn.conv import conv, conv_backward, conv_matrix, conv_transpose, conv_transpose_backward, convolve
+from jcnn.conv import (
+    Plan,
+    conv,
+    conv_backward,
+    conv_matrix,
+    conv_transpose,
+    conv_transpose_backward,
+    convolve,
+    plan,
+)
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
 from jcnn.geometry import GeometryError, output_size, receptive_field
 from jcnn.layers import (
@@ -117,6 +126,7 @@ __all__ = [
     "Maxout",
     "NetworkError",
     "Ops",
+    "Plan",
     "PrecisionWarning",
     "Relu",
     "Selu",
@@ -162,6 +172,7 @@ __all__ = [
     "mean_squared_error",
     "mean_squared_error_backward",
     "output_size",
+    "plan",
     "receptive_field",
     "relu",
     "relu_backward",

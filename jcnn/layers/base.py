@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jcnn.conv.operation import Formulation
+from jcnn.conv.ways import Formulation
 from jcnn.geometry import choice, example_shape, wrong
 from jcnn.rules import Gradient
 
