@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jcnn import conv, conv_backward
-from jcnn.conv.operation import FORMULATIONS
+from jcnn.conv.ways import formulations
 from jcnn.conv.winograd import default_tile, winograd_bound
 from jcnn.definition import conv_backward_definition, conv_definition
 
@@ -123,7 +123,7 @@ def _compare(config: Agreement, case: Case, dtype: str) -> list[Row]:
 def _evaluate(case: Case, dy: jax.Array, x: jax.Array, w: jax.Array) -> dict[str, Arrays]:
     """(y, dx, dw) of every formulation that takes the case, and (dx, dw) by hand."""
     steps = np.ravel([case.options.get("stride", 1), case.options.get("dilation", 1)])
-    names = [name for name in FORMULATIONS if name != "winograd" or (steps == 1).all()]
+    names = [name for name in formulations() if name != "winograd" or (steps == 1).all()]
 
     @partial(jax.jit, compiler_options=QUICKLY)
     def together(dy: jax.Array, x: jax.Array, w: jax.Array) -> Any:
@@ -160,7 +160,7 @@ def check(rows: Sequence[Row]) -> None:
 
 def cells(rows: Sequence[Row], dtype: str, quantities: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """Header and lines of one table: a case in each line, a formulation in each column, the worst error of the quantities."""
-    columns = [*FORMULATIONS, *([BY_HAND] if "y" not in quantities else [])]
+    columns = [*formulations(), *([BY_HAND] if "y" not in quantities else [])]
     found = {(row.case, row.formulation): row for row in rows if row.dtype == dtype}
 
     def cell(case: str, column: str) -> str:
@@ -181,7 +181,7 @@ def worst(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     forms = [(dtype, quantities) for dtype in DTYPES for quantities in (("y",), ("dx", "dw"))]
     header = ["formulation", "cases", *(f"{dtype}, {'forward' if 'y' in q else 'gradients'}" for dtype, q in forms)]
     lines = []
-    for name in [*FORMULATIONS, BY_HAND]:
+    for name in [*formulations(), BY_HAND]:
         own = [row for row in rows if row.formulation == name]
         line = [name, f"{len({row.case for row in own})} of {len(CASES)}"]
         for dtype, quantities in forms:

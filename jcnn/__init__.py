@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 from jcnn import activations
 from jcnn.activations import *  # noqa: F403 (its __all__ says what)
 from jcnn.arguments import PrecisionWarning
-from jcnn.conv import conv, conv_backward, conv_matrix, conv_transpose, conv_transpose_backward, convolve
+from jcnn.conv import (
+    Plan,
+    conv,
+    conv_backward,
+    conv_matrix,
+    conv_transpose,
+    conv_transpose_backward,
+    convolve,
+    plan,
+)
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
 from jcnn.geometry import GeometryError, output_size, receptive_field
 from jcnn.layers import DEFAULT, Context, Layer, Ops
@@ -83,6 +92,7 @@ __all__ = [
     "Layer",
     "NetworkError",
     "Ops",
+    "Plan",
     "PrecisionWarning",
     "Recipe",
     "apply",
@@ -116,6 +126,7 @@ __all__ = [
     "mean_squared_error",
     "mean_squared_error_backward",
     "output_size",
+    "plan",
     "receptive_field",
     "save",
     "small",

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import jax
+from jax.sharding import SingleDeviceSharding
 
 EIGEN_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """What YNNPACK may take over: single matrix products, and so no convolutions."""
@@ -22,15 +23,20 @@ KEPT = 1 << 30
 """Bytes: blocks up to this size are taken from the heap, and go back to it, not to the operating system."""
 
 
-def compiler_options() -> dict[str, str] | None:
+def compiler_options(platform: str | None = None) -> dict[str, str] | None:
     """Options to compile a training step with, as `jax.jit` takes them; None: XLA's own.
+
+    They hold for one platform: a program compiled for another takes those of that one.
 
     On the CPU: convolutions by Eigen, matrix products by YNNPACK. By default XLA takes YNNPACK for both, whose convolutions
     took up to twice as long in the versions measured. And barriers stay: by default XLA's CPU backend removes them early, and
     then computes what stands before one anew for every pixel of what comes after, as often as it is read (max-pooling's
     backward by overlapping windows took 20 times as long). An XLA that does not know an option is left as it is.
+
+    Args:
+        platform: what is compiled for, as JAX names it; None: the platform of JAX's default device.
     """
-    if jax.default_backend() != "cpu":
+    if (platform or jax.default_backend()) != "cpu":
         return None
     if _known(tuple((both := {**EIGEN_CONVOLUTIONS, **BARRIERS}).items())):
         return both
@@ -40,7 +46,8 @@ def compiler_options() -> dict[str, str] | None:
 @lru_cache
 def _known(options: tuple[tuple[str, str], ...]) -> bool:
     try:
-        jax.jit(lambda x: x, compiler_options=dict(options))(0)
+        cpu = SingleDeviceSharding(jax.devices("cpu")[0])
+        jax.jit(lambda x: x, compiler_options=dict(options), in_shardings=cpu)(0)
     except (RuntimeError, ValueError):
         return False
     return True

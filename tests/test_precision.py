@@ -20,7 +20,7 @@ import pytest
 import jcnn
 from jcnn.check.bounds import UNIT, gamma
 from jcnn.conv.cook_toom import growth
-from jcnn.conv.operation import FORMULATIONS
+from jcnn.conv.ways import formulations
 from tests.draws import DRAWS
 from tests.references import normal
 
@@ -100,7 +100,7 @@ SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
 CONVOLUTIONS = {
     f"conv-{name}-{shape}": conv_case(x, w, name, **options)
     for shape, (x, w, options) in SHAPES.items()
-    for name in (*FORMULATIONS, "auto")
+    for name in (*formulations(), "auto")
     if name == "auto" or (name == "lax" and shape in {"one tap", "some channels"}) or (shape == "groups" and name != "winograd")
 }
 CONVOLUTIONS |= {

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from jcnn.conv.fastest import Pass
+from jcnn.conv.ways import Pass
 from tests.geometries import pads
 from tests.references import Geometry
 
@@ -64,8 +64,10 @@ KINDS = {
     "depthwise, more filters": Kind("taps", "by_convolution", "by_sums", [(8, 8, 16), (3, 3, 6)], [(3, 3), (1, 2), (2,)]),
     "groups": Kind("lax", "by_convolution", "by_taps", [(2, 16, 8), (2, 4, 2)], [(2, 3), (3,), (2, 2, 1)]),
     "one tap": Kind("lax", "by_convolution", "by_taps", [(1, 32, 64), (1, 15, 8)], [(1, 1), (1,), (1, 1, 1)]),
-    "few channels": Kind("taps", "by_convolution", "by_patches", [(1, 1, 8), (1, 2, 16)], [(2, 2), (4,), (2, 1, 2)], stride=3),
-    "few, folded": Kind("taps", "folded", "by_folded_patches", [(1, 3, 8), (1, 2, 64)], [(3, 3), (3,)], even=True),
+    "few channels": Kind(
+        "scaled_images", "by_convolution", "by_patches", [(1, 1, 8), (1, 2, 16)], [(2, 2), (4,), (2, 1, 2)], stride=3
+    ),
+    "few, folded": Kind("scaled_images", "folded", "by_folded_patches", [(1, 3, 8), (1, 2, 64)], [(3, 3), (3,)], even=True),
     "folded": Kind(
         "folded", "folded", "by_correlation", [(1, 8, 16), (1, 16, 5)], [(3, 3), (2, 3), (3,), (2, 1, 3)], even=True
     ),

@@ -1,4 +1,4 @@
-"""Every way to compute each pass of the benchmarked convolutions, side by side: the figures behind `jcnn.conv.fastest`.
+"""Every way to compute each pass of the benchmarked convolutions, side by side: the figures behind `jcnn.conv.ways`.
 
 `python -m experiments.benchmarks.choices` measures them on this machine and writes `choices.json` beside this file; a test
 holds the rules against it. Plain `lax` with autodiff, compiled as XLA compiles by default, is measured in the same turns.
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,14 +23,12 @@ from experiments.benchmarks.cases import Convolution
 from experiments.benchmarks.contenders.arrays import operands
 from experiments.benchmarks.speed import machine
 from jcnn.compilation import compiler_options, keep_memory
-from jcnn.conv import filter_gradients, input_gradients, native
-from jcnn.conv.fastest import Layer, fastest
-from jcnn.conv.folded import conv_folded, fits
+from jcnn.conv import ways as ways_table
+from jcnn.conv.call import Call
 from jcnn.conv.lax import conv_lax
-from jcnn.conv.taps import conv_taps
-from jcnn.conv.winograd import conv_winograd, filter_gradient_winograd
+from jcnn.conv.ways import AUTO, choose, run, ways_of
 from jcnn.training.checkpoint import versions
-from jcnn.window import Window, parse_window
+from jcnn.window import parse_window
 
 CHOICES = Path(__file__).with_name("choices.json")
 PLAIN = "plain lax"
@@ -54,55 +51,28 @@ class Benchmark:
     """Where to write the figures."""
 
 
-def layer_of(case: Convolution) -> Layer:
-    """What the rules are asked about this case, with oneDNN where it is installed."""
-    folded = fits(case.size if case.what == "dx" else case.shapes[2][2])
-    allowed = {"winograd": True, "native": native.available(), "phases": True, "folded": folded}
-    return Layer(window_of(case), *case.channels, case.groups, **allowed)
-
-
-def window_of(case: Convolution) -> Window:
-    """The case's window over its input."""
-    return parse_window((case.size,) * 2, case.window, stride=case.stride, padding=case.padding)
+def call_of(case: Convolution) -> Call:
+    """What the preferences are asked about this case."""
+    size = (case.size,) * 2
+    window = parse_window(size, case.window, stride=case.stride, padding=case.padding)
+    return Call(window, case.groups, *case.channels, size, "float32")
 
 
 def ways(case: Convolution) -> dict[str, Way]:
-    """By name, all ways to this pass that can do it, as the rules name them."""
-    window, groups, layer = window_of(case), case.groups, layer_of(case)
-    steps = {*window.stride, *window.dilation}
-    minimal = steps == {1} and case.window > 1 and groups == 1
-    folded = minimal and layer.folded
-    if case.what == "forward":
-        forms: dict[str, Any] = {"lax": conv_lax}
-        # A sum of images that is written without products pays off for few channels only.
-        forms |= {"taps": conv_taps} if layer.depthwise or case.channels[0] * case.window**2 <= 32 else {}
-        forms |= {"winograd": conv_winograd} if minimal else {}
-        forms |= {"folded": conv_folded} if folded else {}
-        forms |= {"native": native.conv_native} if layer.native else {}
-        return {name: lambda x, w, _, form=form: form(x, w, window, groups) for name, form in forms.items()}
-    if case.what == "dx":
-        backward = {"by_convolution": input_gradients.by_convolution}
-        backward |= {"by_phases": input_gradients.by_phases} if case.stride > 1 else {}
-        backward |= {"by_places": input_gradients.by_places} if layer.depthwise or case.window == 1 else {}
-        backward |= {"winograd": partial(input_gradients.by_convolution, formulation=conv_winograd)} if minimal else {}
-        backward |= {"folded": partial(input_gradients.by_convolution, formulation=conv_folded)} if folded else {}
-        backward |= {"native": native.input_gradient} if layer.native else {}
-        size = (case.size,) * 2
-        return {name: lambda _x, w, dy, form=form: form(dy, w, window, groups, size) for name, form in backward.items()}
-    filters: dict[str, Any] = {"by_taps": filter_gradients.by_taps}
-    filters |= {"by_sums": filter_gradients.by_sums} if layer.depthwise else {}
-    filters |= (
-        {"by_correlation": filter_gradients.by_correlation, "by_patches": filter_gradients.by_patches} if groups == 1 else {}
-    )
-    filters |= {"winograd": filter_gradient_winograd} if minimal else {}
-    filters |= {"by_folded_patches": filter_gradients.by_folded_patches} if folded else {}
-    filters |= {"native": native.filter_gradient} if layer.native else {}
-    return {name: lambda x, _w, dy, form=form: form(dy, x, window, groups) for name, form in filters.items()}
+    """By name, all ways to this pass that are worth a turn, those of oneDNN where it is installed."""
+    what, call = case.what, call_of(case)
+
+    def way_of(way: ways_table.Way) -> Way:
+        read = {"forward": lambda x, w, _: (x, w), "dx": lambda _, w, dy: (dy, w), "dw": lambda x, _, dy: (dy, x)}[what]
+        return lambda x, w, dy: run(what, way, call, *read(x, w, dy))
+
+    return {way.name: way_of(way) for way in ways_of(what, call, "cpu")}
 
 
 def plain(case: Convolution) -> Way:
     """The pass by `lax` and autodiff."""
-    conv = partial(conv_lax, window=window_of(case), groups=case.groups)
+    call = call_of(case)
+    conv = partial(conv_lax, window=call.window, groups=call.groups)
     passes: dict[str, Way] = {
         "forward": lambda x, w, _: conv(x, w),
         "dx": lambda x, w, dy: jax.vjp(lambda x: conv(x, w), x)[1](dy)[0],
@@ -149,7 +119,7 @@ def main(config: Benchmark) -> None:
         if not isinstance(case, Convolution) or config.cases not in case.name:
             continue
         found = measure(case, config.rounds, config.turn)
-        chosen = fastest(case.what, layer_of(case))
+        chosen = choose(case.what, call_of(case), "cpu", AUTO).way.name
         rows.append({"name": case.name, "pass": case.what, "milliseconds": found})
         times = ", ".join(f"{name} {time:.2f}" for name, time in sorted(found.items(), key=lambda pair: pair[1]))
         lost = found[chosen] / min(found.values())

@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
-from jcnn.conv.operation import FORMULATIONS
+from jcnn.conv.ways import Formulation
 from jcnn.rules import Gradient
 
 EVERYTHING = ("product", "maximum", "conv", "pool", "step")
@@ -76,7 +76,7 @@ def choose(names: Sequence[str]) -> list[Entry]:
         found = found or [entry for entry in ENTRIES if name == entry.program]
         if name.startswith("ours:"):
             asked = name.removeprefix("ours:")
-            every = ["/".join(pair) for pair in product(_formulations(), get_args(Gradient))]
+            every = ["/".join(pair) for pair in product(get_args(Formulation), get_args(Gradient))]
             if asked != "all" and asked not in every:
                 raise ValueError(f"{name}: expected ours:all or one of {', '.join(f'ours:{ops}' for ops in every)}")
             found = [Entry(f"ours:{ops}", "ours", {"ops": ops}, peer=False) for ops in every if asked in ("all", ops)]
@@ -85,9 +85,3 @@ def choose(names: Sequence[str]) -> list[Entry]:
             raise ValueError(f"contender {name!r}: expected one of {programs}, ours:FORMULATION/GRADIENT or ours:all")
         chosen += [entry for entry in found if entry not in chosen]
     return chosen
-
-
-def _formulations() -> list[str]:
-    from jcnn.conv.operation import Formulation
-
-    return list(dict.fromkeys([*FORMULATIONS, *get_args(Formulation)]))

@@ -1,22 +1,14 @@
 """What happens at one tap, one frequency or one Winograd point: the channels are mixed by a matrix, group by group."""
 
-from functools import reduce
-
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Num
 
 from jcnn.precision import sum_dtype
 
-FEW = 3
-"""Up to so many channels, scaled images that are added are faster than a matrix product of such a thin matrix."""
-
 
 def mix(x: Num[Array, "*p c_in"], w: Num[Array, "c_group c_out"], groups: int) -> Num[Array, "*p c_out"]:
     """x @ w where the channels of a group meet the filters of that group only."""
-    if groups == 1 and w.shape[0] <= FEW:
-        rows = w.reshape(w.shape[0], *(1,) * (x.ndim - 1), w.shape[1])
-        return reduce(jnp.add, (x[..., channel, None] * row for channel, row in enumerate(rows)))
     if groups == 1:
         return jnp.matmul(x, w)
     split = x.reshape(*x.shape[:-1], groups, -1)

@@ -5,13 +5,11 @@ from functools import cache, partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 from jax.custom_batching import custom_vmap
 from jaxtyping import Num
 
-from jcnn.conv.lax import conv_lax
-from jcnn.precision import sum_dtype, wide
+from jcnn.precision import wide
 from jcnn.window import Window
 
 
@@ -44,34 +42,24 @@ def require() -> None:
         )
 
 
-def takes(*arrays: Array) -> bool:
-    """Whether oneDNN is here and computes with such arrays: float32, 1 to 3 spatial axes."""
-    return all(sum_dtype(array) == jnp.float32 and 3 <= array.ndim <= 5 for array in arrays) and available()
-
-
 def conv_native(
     x: Num[Array, "n *s c_in"], w: Num[Array, "*f c_group c_out"], window: Window, groups: int
 ) -> Num[Array, "n *o c_out"]:
-    """y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k] by oneDNN; by XLA what is not float32.
-
-    Raises:
-        ValueError: jcnn_native cannot be had, or the backend is another than the CPU.
-    """
-    require()
-    return _forward(window, groups, wide(x), wide(w)) if takes(x, w) else conv_lax(x, w, window, groups)
+    """y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k] by oneDNN, in float32."""
+    return _forward(window, groups, wide(x), wide(w))
 
 
 def input_gradient(
     dy: Num[Array, "n *o c_out"], w: Num[Array, "*f c_group c_out"], window: Window, groups: int, input_shape: Sequence[int]
 ) -> Num[Array, "n *s c_in"]:
-    """dx of arrays that it `takes`."""
+    """dx, in float32."""
     return _input_gradient(window, groups, tuple(input_shape), wide(dy), wide(w))
 
 
 def filter_gradient(
     dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int
 ) -> Num[Array, "*f c_group c_out"]:
-    """dw of arrays that it `takes`."""
+    """dw, in float32."""
     return _filter_gradient(window, groups, wide(dy), wide(x))
 
 

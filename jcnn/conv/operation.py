@@ -1,40 +1,24 @@
 """The public convolution: arguments checked once, then handed to a formulation and a gradient rule."""
 
-import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Num
 
 from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
-from jcnn.conv import backward, native
-from jcnn.conv.auto import conv_auto
-from jcnn.conv.fft import conv_fft
-from jcnn.conv.im2col import conv_im2col
-from jcnn.conv.lax import conv_lax
-from jcnn.conv.native import conv_native
-from jcnn.conv.taps import conv_taps
-from jcnn.conv.toeplitz import check_entries, conv_toeplitz
-from jcnn.conv.winograd import conv_winograd
+from jcnn.conv import native
+from jcnn.conv.backward import bias_gradient
+from jcnn.conv.call import Call
+from jcnn.conv.toeplitz import check_entries
+from jcnn.conv.ways import Formulation, Policy, compute, policy
 from jcnn.geometry import Padding, Rounding
 from jcnn.precision import rounded_at_end, wide
 from jcnn.rules import Gradient, differentiable
-from jcnn.window import Window, parse_window
-
-Formulation = Literal["lax", "taps", "im2col", "toeplitz", "fft", "winograd", "native", "auto"]
-FORMULATIONS = {
-    "lax": conv_lax,
-    "taps": conv_taps,
-    "im2col": conv_im2col,
-    "toeplitz": conv_toeplitz,
-    "fft": conv_fft,
-    "winograd": conv_winograd,
-}
-"""The independent ways to the sum; `"auto"` is one of them, whichever is fastest."""
+from jcnn.window import parse_window
 
 
 def conv(
@@ -92,20 +76,12 @@ def conv(
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1; Dumoulin & Visin 2016, section 2.
     """
-    x, w, b, window, groups = parse(x, w, b, stride, padding, dilation, groups, rounding)
+    x, w, b, call = parse(x, w, b, stride, padding, dilation, groups, rounding)
     gradient = geometry.choice("gradient", gradient, get_args(Gradient))
-    # oneDNN has no forward mode, and neither has a manual rule.
-    forms = {**FORMULATIONS, "native": conv_native, "auto": partial(conv_auto, native=gradient == "manual")}
-    formulation = geometry.choice("formulation", formulation, forms)
-    if formulation in ("taps", "im2col"):
-        window.unroll("formulation='lax'")
-    if formulation == "im2col":
-        patches = (x.shape[0], *window.output_shape(x.shape[1:-1]), math.prod(window.size), x.shape[-1])
-        geometry.countable(f"the patches of x and w, for {window},", patches, fix="; take formulation='lax'")
-    if formulation == "toeplitz":
-        check_entries(x.shape[1:-1], x.shape[-1], w.shape[-1], window)
-    forward = partial(rounded_at_end, partial(_forward, forms[formulation], window, groups))
-    back = partial(rounded_at_end, partial(BACKWARDS.get(formulation, _backward), window, groups))
+    allowed = policy(formulation, gradient)
+    _check_formulation(formulation, call, len(x))
+    forward = partial(rounded_at_end, partial(_forward, call, allowed))
+    back = partial(rounded_at_end, partial(_backward, call, allowed))
     return differentiable(forward, back, gradient)(x, w, b)
 
 
@@ -189,15 +165,15 @@ def conv_gradients(
     rounding: Rounding,
     formulation: Formulation,
 ) -> tuple[Num[Array, "n *s c_in"], Num[Array, "*f c_group c_out"], Num[Array, " c_out"]]:
-    """`conv_backward` by the forms that `conv` takes on its way back with `gradient="manual"` and this formulation."""
-    x, w, _, window, groups = parse(x, w, None, stride, padding, dilation, groups, rounding)
-    expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
-    dy = arguments.output_gradient(dy, expected, x, "conv", options=f"w of shape {w.shape}, {window}")
-    back = BACKWARDS.get(formulation, _backward)
+    """`conv_backward` by the ways that `conv` takes on its way back with `gradient="manual"` and this formulation."""
+    x, w, _, call = parse(x, w, None, stride, padding, dilation, groups, rounding)
+    expected = (x.shape[0], *call.outputs, w.shape[-1])
+    dy = arguments.output_gradient(dy, expected, x, "conv", options=f"w of shape {w.shape}, {call.window}")
+    allowed = policy(formulation, "manual")
 
     def gradients(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-        dx, dw, _ = back(window, groups, dy, x, w, None)
-        return dx, dw, backward.bias_gradient(dy)
+        dx, dw, _ = _backward(call, allowed, dy, x, w, None)
+        return dx, dw, bias_gradient(dy)
 
     return rounded_at_end(gradients, dy, x, w)
 
@@ -212,8 +188,8 @@ def parse(
     groups: int,
     rounding: Rounding,
     name: str = "x",
-) -> tuple[Array, Array, Array | None, Window, int]:
-    """The arguments of a convolution, checked, the geometry as a `Window`; x by the name that it has where it comes from."""
+) -> tuple[Array, Array, Array | None, Call]:
+    """The arguments of a convolution, checked, and what they ask for; x by the name that it has where it comes from."""
     x, w = arguments.numeric(name, x, integers=True), arguments.numeric("w", w, integers=True)
     rank = arguments.spatial_rank(name, x)
     groups = check_filters(w, rank, groups, f"{name} of shape {x.shape}")
@@ -227,7 +203,7 @@ def parse(
     stride = geometry.per_axis("stride", stride, rank)
     window = parse_window(x.shape[1:-1], w.shape[:-2], stride=stride, padding=padding, dilation=dilation, rounding=rounding)
     geometry.countable("the output", (*window.output_shape(x.shape[1:-1]), w.shape[-1]), fix=" for each example, less padding")
-    return x, w, b, window, groups
+    return x, w, b, Call.of(x, w, window, groups)
 
 
 def check_filters(w: Array, rank: int, groups: int, given: str) -> int:
@@ -243,28 +219,28 @@ def check_filters(w: Array, rank: int, groups: int, given: str) -> int:
     return groups
 
 
-def _forward(formulation: Any, window: Window, groups: int, x: Array, w: Array, b: Array | None) -> Array:
-    y = formulation(x, w, window, groups)
+def _check_formulation(formulation: str, call: Call, examples: int) -> None:
+    """Checks that a formulation can be had, and that what it makes can be held."""
+    if formulation == "native":
+        native.require()
+    if formulation in ("taps", "im2col"):
+        call.window.unroll("formulation='lax'")
+    if formulation == "im2col":
+        patches = (examples, *call.outputs, call.taps, call.c_in)
+        geometry.countable(f"the patches of x and w, for {call.window},", patches, fix="; take formulation='lax'")
+    if formulation == "toeplitz":
+        check_entries(call.sizes, call.c_in, call.c_out, call.window)
+
+
+def _forward(call: Call, allowed: Policy, x: Array, w: Array, b: Array | None) -> Array:
+    y = compute("forward", call, allowed, x, w)
+    if not allowed.forward:
+        # Held, or XLA would take the sum anew inside of everything that uses it.
+        y = lax.optimization_barrier(y)
     return y if b is None else y + wide(b).reshape((1,) * (y.ndim - 1) + (-1,))
 
 
-def _backward(
-    window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None, *, auto: bool = False
-) -> tuple[Array, Array, Array | None]:
-    dx = backward.input_gradient(dy, w, window, groups, x.shape[1:-1], auto=auto)
-    dw = backward.filter_gradient(dy, x, window, groups, auto=auto)
-    return dx, dw, None if b is None else backward.bias_gradient(dy)
-
-
-def _backward_native(
-    window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None
-) -> tuple[Array, Array, Array | None]:
-    if not native.takes(dy, x, w):
-        return _backward(window, groups, dy, x, w, b)
-    dx = native.input_gradient(dy, w, window, groups, x.shape[1:-1])
-    dw = native.filter_gradient(dy, x, window, groups)
-    return dx, dw, None if b is None else backward.bias_gradient(dy)
-
-
-BACKWARDS = {"native": _backward_native, "auto": partial(_backward, auto=True)}
-"""How formulations go back that do not leave it to the forms that are fastest without a larger error."""
+def _backward(call: Call, allowed: Policy, dy: Array, x: Array, w: Array, b: Array | None) -> tuple[Array, Array, Array | None]:
+    dx = compute("dx", call, allowed, dy, w)
+    dw = compute("dw", call, allowed, dy, x)
+    return dx, dw, None if b is None else bias_gradient(dy)

@@ -7,9 +7,10 @@ from jaxtyping import Num
 
 from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
-from jcnn.conv.backward import bias_gradient, filter_gradient, input_gradient
-from jcnn.conv.lax import conv_lax
+from jcnn.conv.backward import bias_gradient
+from jcnn.conv.call import Call
 from jcnn.conv.operation import check_filters, parse
+from jcnn.conv.ways import PLAIN, compute
 from jcnn.geometry import GeometryError, Padding
 from jcnn.precision import rounded_at_end, wide
 from jcnn.window import parse_window
@@ -78,8 +79,10 @@ def conv_transpose(
             f"expected sizes from {_sizes(y.shape[1:-1], w.shape[:-2], stride, padding, dilation, None, 0)}, up to S − 1 more"
         )
 
+    call = Call(window, groups, w.shape[-2] * groups, w.shape[-1], sizes, y.dtype.name)
+
     def forward(y: Array, w: Array, b: Array | None) -> Array:
-        x = input_gradient(y, w, window, groups, sizes)
+        x = compute("dx", call, PLAIN, y, w)
         return x if b is None else x + wide(b).reshape((1,) * (x.ndim - 1) + (-1,))
 
     return rounded_at_end(forward, y, w, b)
@@ -121,16 +124,17 @@ def conv_transpose_backward(
 
     Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", section 4.
     """
-    dx, w, _, window, groups = parse(dx, w, None, stride, padding, dilation, groups, "floor", "dx")
+    dx, w, _, call = parse(dx, w, None, stride, padding, dilation, groups, "floor", "dx")
     y = arguments.numeric("y", y, integers=True)
     arguments.same_dtype(y=y, dx=dx)
-    expected = (dx.shape[0], *window.output_shape(dx.shape[1:-1]), w.shape[-1])
+    expected = (dx.shape[0], *call.outputs, w.shape[-1])
     if y.shape != expected:
-        given = f"what conv makes of dx's {dx.shape} with w of shape {w.shape}, {window}"
+        given = f"what conv makes of dx's {dx.shape} with w of shape {w.shape}, {call.window}"
         raise ValueError(f"y has shape {y.shape}: expected {expected}, {given}")
 
     def backward(dx: Array, y: Array, w: Array) -> tuple[Array, Array, Array]:
-        return conv_lax(dx, w, window, groups), filter_gradient(y, dx, window, groups), bias_gradient(dx)
+        dy = compute("forward", call, PLAIN, dx, w)
+        return dy, compute("dw", call, PLAIN, y, dx), bias_gradient(dx)
 
     return rounded_at_end(backward, dx, y, w)
 

@@ -20,7 +20,7 @@ import jax
 from jax import Array
 
 from jcnn import arguments
-from jcnn.conv.operation import Formulation
+from jcnn.conv.ways import Formulation
 from jcnn.geometry import choice, example_shape, wrong
 from jcnn.rules import Gradient
 

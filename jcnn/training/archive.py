@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jcnn.archive import check_arrays, check_fields, is_count, is_named_texts
+from jcnn.archive import check_arrays, check_fields, is_count, is_named_texts, is_shape, is_texts
 from jcnn.training.config import check_stored
 from jcnn.training.hyperparameters import Recipe
 
@@ -33,7 +33,7 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
 }
 DATA_FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "name": lambda value: isinstance(value, str),
-    "input_shape": lambda value: _shape(value) and len(value) > 0,
-    "class_names": _texts,
+    "input_shape": lambda value: is_shape(value) and len(value) > 0,
+    "class_names": is_texts,
     "fingerprint": lambda value: isinstance(value, str),
 }

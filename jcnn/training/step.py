@@ -58,13 +58,16 @@ class StepDone(NamedTuple):
     correct: Int[Array, ""]
 
 
-def fastest_ops() -> Ops:
+def fastest_ops(platform: str | None = None) -> Ops:
     """The operations to train with: the hand-derived gradients on the CPU, where they were measured the faster ones.
 
     XLA's CPU backend computes autodiff's convolution gradients inside a loop by a slow general kernel; the hand-derived ones
     are plain convolutions and matrix products. On other backends, where neither was measured, autodiff.
+
+    Args:
+        platform: what the program is lowered for; None: JAX's default.
     """
-    return Ops(formulation="auto", gradient="manual" if jax.default_backend() == "cpu" else "autodiff")
+    return Ops(formulation="auto", gradient="manual" if (platform or jax.default_backend()) == "cpu" else "autodiff")
 
 
 def initial_params(recipe: Recipe, network: Network, input_shape: tuple[int, ...]) -> Params:

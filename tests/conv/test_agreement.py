@@ -16,9 +16,7 @@ from experiments.benchmarks import choices, shapes
 from experiments.benchmarks.cases import Convolution
 from jcnn import conv, conv_backward
 from jcnn.compilation import compiler_options
-from jcnn.conv import auto, backward, native
-from jcnn.conv.fastest import fastest
-from jcnn.conv.operation import FORMULATIONS
+from jcnn.conv import native, ways
 from jcnn.conv.winograd import default_tile, winograd_bound
 from jcnn.definition import conv_backward_definition, conv_definition
 from tests import rounding
@@ -49,7 +47,7 @@ def test_every_formulation_is_the_definition(
     x, w = normal(2, *geometry.sizes, c_in), normal(*geometry.window, c_in // groups, c_out)
     dy = normal(2, *geometry.outputs, c_out, seed=1)
     winograd = set(geometry.stride + geometry.dilation) == {1}
-    names = [name for name in FORMULATIONS if name != "winograd" or winograd]
+    names = [name for name in ways.formulations() if name != "winograd" or winograd]
 
     results, by_hand = evaluate(names, options, dy, x, w)
 
@@ -120,10 +118,13 @@ def test_every_way_of_auto_is_the_definition(kind: str, data: st.DataObject) -> 
 def by_auto(layer: Layer, options: dict[str, str] | None, *arrays: np.ndarray) -> tuple[dict[str, str], dict[str, Arrays]]:
     """The way that `"auto"` took for each pass, and (y, dx, dw) by autodiff and by hand."""
     taken: dict[str, str] = {}
+    choose = ways.choose
 
-    def noted(what: Any, of: Any) -> str:
-        taken[what] = fastest(what, of)
-        return taken[what]
+    def noted(what: Any, call: Any, platform: str, policy: Any) -> ways.Choice:
+        chosen = choose(what, call, platform, policy)
+        if platform == "cpu":
+            taken[what] = chosen.way.name
+        return chosen
 
     def together(dy: jax.Array, x: jax.Array, w: jax.Array) -> Any:
         results = {}
@@ -134,9 +135,8 @@ def by_auto(layer: Layer, options: dict[str, str] | None, *arrays: np.ndarray) -
         return results
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (auto, backward):
-            patch.setattr(module, "fastest", noted)
-        patch.setattr(native, "available", lambda: False)  # it has tests of its own
+        patch.setattr(ways, "choose", noted)
+        patch.setattr(native, "missing", lambda: "it has tests of its own")
         return taken, jax.jit(together, compiler_options=options)(*arrays)
 
 

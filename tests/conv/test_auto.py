@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jcnn
-from jcnn.conv.operation import Formulation
+from jcnn.conv.ways import Formulation
 from jcnn.rules import Gradient
 
 CASES = [

@@ -10,18 +10,18 @@ import pytest
 
 from jcnn import conv, conv_backward
 from jcnn.conv.fft import good_size
-from jcnn.conv.operation import FORMULATIONS, Formulation
+from jcnn.conv.ways import Formulation, formulations
 from jcnn.definition import conv_definition
 from tests import references
 from tests.references import Geometry, assert_agree, levels, normal
 
-ALL = pytest.mark.parametrize("formulation", FORMULATIONS)
+ALL = pytest.mark.parametrize("formulation", formulations())
 EXACT = pytest.mark.parametrize("formulation", ["lax", "taps", "im2col", "toeplitz"])
 UNITS = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-24, "float64": 2.0**-53}
 
 
 def test_the_type_lists_all_of_them() -> None:
-    assert get_args(Formulation) == (*FORMULATIONS, "native", "auto")
+    assert get_args(Formulation) == (*formulations(), "native", "auto")
 
 
 @ALL

@@ -15,7 +15,7 @@ from jcnn import conv, conv_transpose
 from jcnn.conv import filter_gradients, input_gradients
 from jcnn.conv.folded import conv_folded
 from jcnn.conv.lax import conv_lax, pad_beyond
-from jcnn.conv.operation import FORMULATIONS
+from jcnn.conv.ways import formulations
 from jcnn.definition import conv_definition
 from jcnn.window import Window, parse_window
 from tests.draws import draws
@@ -101,7 +101,7 @@ def test_no_padding_is_negative(formulation: Any, gradient: Any, geometry: Geome
     assert found or formulation == "auto"
 
 
-@pytest.mark.parametrize("formulation", [name for name in FORMULATIONS if name != "lax"])
+@pytest.mark.parametrize("formulation", [name for name in formulations() if name != "lax"])
 @given(geometry=geometries(), channels=CHANNELS)
 @draws(parts=40)
 def test_nor_is_one_with_the_other_formulations(formulation: Any, geometry: Geometry, channels: tuple[int, int, int]) -> None:

@@ -9,7 +9,7 @@ from jcnn.check import bounds
 from jcnn.check.operations import KINDS, OPERATIONS, kind_of
 from jcnn.check.report import COLOURS, Verdict, as_text, worst_verdict
 from jcnn.check.selfcheck.operation import Cell, check_cases
-from jcnn.conv.operation import FORMULATIONS
+from jcnn.conv.ways import formulations
 
 DTYPES = tuple(bounds.UNIT)
 
@@ -89,7 +89,7 @@ def check(operations: Sequence[str] | None = None, dtypes: Sequence[str] = DTYPE
     jobs = [
         (operation, formulation, dtype)
         for operation in dict.fromkeys(name.removesuffix(_BACKWARD) for name in asked)
-        for formulation in ((*FORMULATIONS, "auto") if operation == "conv" else ("",))
+        for formulation in ((*formulations(), "auto") if operation == "conv" else ("",))
         for dtype in dtypes
     ]
     # Compiling takes most of the time and leaves Python's lock alone.

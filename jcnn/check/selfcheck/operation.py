@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +15,10 @@ from jcnn.check.judge import judge
 from jcnn.check.operations import OPERATIONS, kind_of
 from jcnn.check.precision import double_precision
 from jcnn.check.report import Row, Verdict, worst_verdict
-from jcnn.conv.fastest import Layer, Pass, fastest
-from jcnn.conv.operation import FORMULATIONS
-from jcnn.window import parse_window
+from jcnn.conv import plan
 
 FACTORS = {"fft": 16.0, "winograd": 64.0}
-"""How much more than a plain sum a formulation may amplify rounding; its function's `error_factor` goes before."""
+"""How much more than a plain sum a formulation may amplify rounding."""
 
 _NO_NUMBER = float("nan")
 
@@ -173,7 +171,7 @@ def _rows(operation: str, formulation: str, gradient: str, case: Case, leaves: S
         kind = kind_of(operation)
     if formulation == "auto" and dtype == "float32" and _filters_minimally(case):
         formulation = "winograd"
-    factor = float(getattr(FORMULATIONS.get(formulation), "error_factor", FACTORS.get(formulation, 1.0)))
+    factor = FACTORS.get(formulation, 1.0)
     rows = []
     for name, right, leaf in zip(kind.leaves, kind.expected(case), leaves, strict=True):
         if factor > 1:
@@ -184,11 +182,9 @@ def _rows(operation: str, formulation: str, gradient: str, case: Case, leaves: S
 
 def _filters_minimally(case: Case) -> bool:
     """Whether `"auto"` may take minimal filtering for such a convolution in float32, in any of its passes."""
-    x, w = case.args["x"], case.args["w"]
-    options = dict(case.options)
-    groups = options.pop("groups", 1)
-    layer = Layer(parse_window(x.shape[1:-1], w.shape[:-2], **options), x.shape[-1], w.shape[-1], groups, winograd=True)
-    return any(fastest(what, layer) == "winograd" for what in get_args(Pass))
+    shapes = (np.shape(case.args[name]) for name in ("x", "w"))
+    chosen = plan(*shapes, **case.options)
+    return "winograd" in (chosen.forward.way, chosen.dx.way, chosen.dw.way)
 
 
 def _norms(leaf: str, args: dict[str, Any]) -> float:

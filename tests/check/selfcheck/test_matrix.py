@@ -16,8 +16,9 @@ from jcnn.check.operations import kind_of
 from jcnn.check.selfcheck import matrix
 from jcnn.check.selfcheck.operation import check_cases
 from jcnn.compilation import compiler_options
-from jcnn.conv import operation
-from jcnn.conv.operation import FORMULATIONS
+from jcnn.conv import ways
+from jcnn.conv.lax import conv_lax
+from jcnn.conv.ways import Way, formulations
 from jcnn.definition import sums
 from tests.draws import draws
 from tests.geometries import geometries, pools
@@ -26,7 +27,7 @@ from tests.ways import KINDS as WAYS
 from tests.ways import layers
 
 OPERATIONS = [kind for kind in KINDS if not kind.endswith("_backward")]
-JOBS = [(name, way) for name in OPERATIONS for way in ((*FORMULATIONS, "auto") if name == "conv" else ("",))]
+JOBS = [(name, way) for name in OPERATIONS for way in ((*formulations(), "auto") if name == "conv" else ("",))]
 
 
 def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -99,10 +100,11 @@ def test_the_matrix_agrees_and_a_wrong_formulation_does_not(monkeypatch: pytest.
     def refusing(*_: Any) -> Any:
         raise ValueError("never")
 
-    right = FORMULATIONS["lax"]
-    monkeypatch.setitem(FORMULATIONS, "refusing", refusing)
-    monkeypatch.setitem(FORMULATIONS, "wrong", lambda x, w, *rest: right(x, jax.numpy.flip(w, 0), *rest))
-    monkeypatch.setattr(operation, "FORMULATIONS", FORMULATIONS)
+    def wrong(x: Any, w: Any, *rest: Any) -> Any:
+        return conv_lax(x, jax.numpy.flip(w, 0), *rest)
+
+    more = Way("refusing", refusing, formulation=True), Way("wrong", wrong, formulation=True)
+    monkeypatch.setitem(ways.WAYS, "forward", (*ways.WAYS["forward"], *more))
     found = matrix.check(["conv"], ["float32"])
     verdicts = {(cell.formulation, cell.gradient): cell.verdict for cell in found.cells}
     assert [verdicts["lax", gradient] for gradient in ("", "autodiff", "manual")] == ["agrees"] * 3

@@ -1,7 +1,7 @@
-"""The rules of the fastest way: against the figures they were made from, and the same results by every way."""
+"""The table of ways: its preferences against the figures they were made from, and the same results by every way."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,11 @@ import pytest
 import jcnn
 from experiments.benchmarks import shapes
 from experiments.benchmarks.cases import Convolution
-from experiments.benchmarks.choices import CHOICES, PLAIN, layer_of, ways
-from jcnn.conv import filter_gradients, input_gradients
-from jcnn.conv.fastest import Layer, fastest
+from experiments.benchmarks.choices import CHOICES, PLAIN, call_of, ways
+from jcnn.conv import filter_gradients
+from jcnn.conv import native as native_module
+from jcnn.conv.call import Call
+from jcnn.conv.ways import AUTO, OTHERS, PREFERENCES, WAYS, Formulation, Pass, Policy, choose, formulations, run
 from jcnn.conv.winograd import default_tile, filter_gradient_winograd, winograd_bound
 from jcnn.window import parse_window
 from tests.references import normal
@@ -22,11 +24,21 @@ CASES = [case for case in shapes.convolutions() if isinstance(case, Convolution)
 MEASURED = {(row["name"], row["pass"]): row["milliseconds"] for row in json.loads(CHOICES.read_text())["cases"]}
 
 
+PASSES: tuple[Pass, ...] = get_args(Pass)
+PLAIN_WAYS = Policy()
+WITHOUT_NATIVE = Policy(for_speed=True, forward_mode=True)
 NATIVE = pytest.mark.parametrize("native", [False, True], ids=["pure", "native"])
 
 
 def chosen(case: Convolution, native: bool) -> str:
-    return fastest(case.what, layer_of(case)._replace(native=native))
+    """The way on the CPU; with oneDNN as if it were installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native_module, "missing", lambda: None)
+        return fastest(case.what, call_of(case), Policy(for_speed=True, forward_mode=not native))
+
+
+def fastest(what: Pass, call: Call, policy: Policy = WITHOUT_NATIVE) -> str:
+    return choose(what, call, "cpu", policy).way.name
 
 
 @NATIVE
@@ -51,38 +63,67 @@ def test_every_way_was_measured() -> None:
         assert MEASURED[case.name, case.what].keys() == {*ways(case), "native", PLAIN}
 
 
-@pytest.mark.parametrize("what", ["forward", "dx", "dw"])
-def test_minimal_filtering_only_where_it_may(what: str) -> None:
-    window = parse_window((16, 16), (3, 3), padding=1)
-    assert fastest(what, Layer(window, 64, 64, 1, winograd=True)) == "winograd"  # pyright: ignore[reportArgumentType]
-    for layer in (
-        Layer(window, 64, 64, 1),
-        Layer(window, 64, 64, 2, winograd=True),
-        Layer(window, 32, 64, 1, winograd=True),
-        Layer(parse_window((16, 16), (3, 3), stride=2), 64, 64, 1, winograd=True),
-        Layer(parse_window((16, 16), (3, 3), dilation=2), 64, 64, 1, winograd=True),
-        Layer(parse_window((16, 16), (5, 5)), 64, 128, 1, winograd=True),
-        Layer(parse_window((16, 16), (7, 7)), 256, 256, 1, winograd=True),
+def call(c_in: int, c_out: int, window: int | tuple[int, int] = 3, groups: int = 1, **options: Any) -> Call:
+    """A convolution of 16×16 pixels in float32."""
+    dtype = options.pop("dtype", "float32")
+    size = (window,) * 2 if isinstance(window, int) else window
+    return Call(parse_window((16, 16), size, **options), groups, c_in, c_out, (16, 16), dtype)
+
+
+@pytest.mark.parametrize("what", PASSES)
+def test_minimal_filtering_only_where_it_may(what: Pass) -> None:
+    allowed = call(64, 64, padding=1)
+    assert fastest(what, allowed) == "winograd"
+    assert fastest(what, call(64, 64, padding=1, dtype="bfloat16")) == "winograd"
+    for policy in (PLAIN_WAYS, Policy(forward=("lax",))):
+        assert fastest(what, allowed, policy) != "winograd"
+    for other in (
+        call(64, 64, padding=1, dtype="float64"),
+        call(64, 64, padding=1, groups=2),
+        call(32, 64, padding=1),
+        call(64, 64, stride=2),
+        call(64, 64, dilation=2),
+        call(64, 128, 5),
+        call(256, 256, 7),
     ):
-        assert fastest(what, layer) != "winograd"  # pyright: ignore[reportArgumentType]
+        assert fastest(what, other) != "winograd"
 
 
 def test_pixels_are_folded_only_where_few_channels_are_written_and_all_cells_filled() -> None:
-    window = parse_window((16, 16), (3, 3), padding=1)
-    layer = Layer(window, 16, 8, 1, folded=True)
-    assert fastest("forward", layer) == "folded"
-    assert fastest("dx", layer._replace(c_in=8, c_out=16)) == "folded"
-    assert fastest("dw", layer._replace(c_in=3)) == "by_folded_patches"
-    for other in (
-        layer._replace(folded=False),
-        layer._replace(c_out=32),
-        layer._replace(c_in=128),
-        layer._replace(groups=2),
-        layer._replace(window=parse_window((16, 16), (3, 3), stride=2)),
-        layer._replace(window=parse_window((16, 16), (3, 2))),
+    assert fastest("forward", call(16, 8, padding=1)) == "folded"
+    assert fastest("dx", call(8, 16, padding=1)) == "folded"
+    assert fastest("dw", call(3, 8, padding=1)) == "by_folded_patches"
+    for forward, back in (
+        (call(16, 8, padding=((0, 0), (0, 1))), None),
+        (call(16, 32, padding=1), call(32, 16, padding=1)),
+        (call(128, 8, padding=1), call(8, 128, padding=1)),
+        (call(16, 8, padding=1, groups=2), call(8, 16, padding=1, groups=2)),
+        (call(16, 8, dilation=2), call(8, 16, dilation=2)),
+        (call(16, 8, (3, 2)), call(8, 16, (3, 2))),
     ):
-        assert fastest("forward", other) == "lax"
-        assert fastest("dx", other._replace(c_in=other.c_out, c_out=other.c_in)) == "by_convolution"
+        assert fastest("forward", forward) == "lax"
+        assert back is None or fastest("dx", back) == "by_convolution"
+
+
+def test_names_are_one_table() -> None:
+    """Every preference names a way of its pass, every last one is for all calls, and every name is one way."""
+    for what, ways_ in WAYS.items():
+        names = [way.name for way in ways_]
+        assert len(set(names)) == len(names)
+        for platform, preferences in PREFERENCES.items():
+            assert {row.way for row in preferences[what]} <= {*names}, platform
+            last = next(way for way in ways_ if way.name == preferences[what][-1].way)
+            assert not last.for_speed
+    assert get_args(Formulation) == (*formulations(), "native", "auto")
+
+
+@pytest.mark.parametrize("what", PASSES)
+def test_no_way_of_the_cpu_elsewhere(what: Pass) -> None:
+    plain = {"lax", "by_convolution", "by_taps", "by_correlation"}
+    for case in CASES:
+        for platform in ("tpu", "cuda", "rocm", "gpu", OTHERS):
+            for policy in (AUTO, PLAIN_WAYS, Policy(("native", "lax"), ("native",))):
+                assert choose(what, call_of(case), platform, policy).way.name in plain
 
 
 GEOMETRIES = [
@@ -103,18 +144,14 @@ def test_every_way_gives_the_same_gradients(
     batch = 1 if groups == 2 else 6  # sums in parts, and not
     window = parse_window(sizes, taps, **options)
     x, w = jnp.asarray(normal(batch, *sizes, c_in)), jnp.asarray(normal(*taps, c_in // groups, c_out))
-    of_one_group = ["by_correlation", "by_patches", "by_folded_patches"]
-    names = ["by_taps", *(of_one_group if groups == 1 else ["by_sums"] if c_in == groups else [])]
     dy = jnp.asarray(normal(batch, *window.output_shape(sizes), c_out))
+    call = Call.of(x, w, window, groups)
 
     @jax.jit  # one program, where each operation of each form would be one
     def everything(x: jax.Array, w: jax.Array, dy: jax.Array) -> tuple[Any, dict[str, jax.Array], dict[str, jax.Array]]:
         _, pull = jax.vjp(lambda x, w: jcnn.conv(x, w, **options, groups=groups), x, w)
-        by_input = {
-            name: getattr(input_gradients, name)(dy, w, window, groups, sizes)
-            for name in ("by_convolution", "by_phases", "by_places")
-        }
-        return pull(dy), by_input, {name: getattr(filter_gradients, name)(dy, x, window, groups) for name in names}
+        by_input = {way.name: run("dx", way, call, dy, w) for way in WAYS["dx"] if way.valid(call)}
+        return pull(dy), by_input, {way.name: run("dw", way, call, dy, x) for way in WAYS["dw"] if way.valid(call)}
 
     (dx, dw), by_input, by_filters = everything(x, w, dy)
     for expected, found in ((dx, by_input), (dw, by_filters)):
