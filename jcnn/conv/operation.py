@@ -22,6 +22,7 @@ from jcnn.conv.toeplitz import check_entries, conv_toeplitz
 from jcnn.conv.winograd import conv_winograd
 from jcnn.geometry import Padding, Rounding
 from jcnn.precision import rounded_at_end, wide
+from jcnn.programs import compiled
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
@@ -95,7 +96,7 @@ def conv(
     x, w, b, window, groups = parse(x, w, b, stride, padding, dilation, groups, rounding)
     gradient = geometry.choice("gradient", gradient, get_args(Gradient))
     # oneDNN has no forward mode, and neither has a manual rule.
-    forms = {**FORMULATIONS, "native": conv_native, "auto": partial(conv_auto, native=gradient == "manual")}
+    forms = {**FORMULATIONS, "native": conv_native, "auto": _AUTO_NATIVE if gradient == "manual" else conv_auto}
     formulation = geometry.choice("formulation", formulation, forms)
     if formulation in ("taps", "im2col"):
         window.unroll("formulation='lax'")
@@ -104,9 +105,9 @@ def conv(
         geometry.countable(f"the patches of x and w, for {window},", patches, fix="; take formulation='lax'")
     if formulation == "toeplitz":
         check_entries(x.shape[1:-1], x.shape[-1], w.shape[-1], window)
-    forward = partial(rounded_at_end, partial(_forward, forms[formulation], window, groups))
-    backs = {"native": _backward_native, "auto": partial(_backward, auto=True)}
-    back = partial(rounded_at_end, partial(backs.get(formulation, _backward), window, groups))
+    forward = partial(_forward, forms[formulation], window, groups)
+    backs = {"native": _backward_native, "auto": _BACKWARD_AUTO}
+    back = partial(_gradients, backs.get(formulation, _backward), window, groups)
     return differentiable(forward, back, gradient)(x, w, b)
 
 
@@ -177,12 +178,7 @@ def conv_backward(
     x, w, _, window, groups = parse(x, w, None, stride, padding, dilation, groups, rounding)
     expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
     dy = arguments.output_gradient(dy, expected, x, "conv", options=f"w of shape {w.shape}, {window}")
-
-    def gradients(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-        dx, dw, _ = _backward(window, groups, dy, x, w, None)
-        return dx, dw, backward.bias_gradient(dy)
-
-    return rounded_at_end(gradients, dy, x, w)
+    return _gradients(_backward_with_bias, window, groups, dy, x, w, None)
 
 
 def parse(
@@ -226,9 +222,20 @@ def check_filters(w: Array, rank: int, groups: int, given: str) -> int:
     return groups
 
 
+@compiled("formulation", "window", "groups")
 def _forward(formulation: Any, window: Window, groups: int, x: Array, w: Array, b: Array | None) -> Array:
-    y = formulation(x, w, window, groups)
-    return y if b is None else y + wide(b).reshape((1,) * (y.ndim - 1) + (-1,))
+    def forward(x: Array, w: Array, b: Array | None) -> Array:
+        y = formulation(x, w, window, groups)
+        return y if b is None else y + wide(b).reshape((1,) * (y.ndim - 1) + (-1,))
+
+    return rounded_at_end(forward, x, w, b)
+
+
+@compiled("back", "window", "groups")
+def _gradients(
+    back: Any, window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None
+) -> tuple[Array, Array, Array | None]:
+    return rounded_at_end(partial(back, window, groups), dy, x, w, b)
 
 
 def _backward(
@@ -247,3 +254,15 @@ def _backward_native(
     dx = native.input_gradient(dy, w, window, groups, x.shape[1:-1])
     dw = native.filter_gradient(dy, x, window, groups)
     return dx, dw, None if b is None else backward.bias_gradient(dy)
+
+
+def _backward_with_bias(
+    window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None
+) -> tuple[Array, Array, Array | None]:
+    dx, dw, _ = _backward(window, groups, dy, x, w, b)
+    return dx, dw, backward.bias_gradient(dy)
+
+
+# Each made once, so that what was compiled for it is found again.
+_AUTO_NATIVE = partial(conv_auto, native=True)
+_BACKWARD_AUTO = partial(_backward, auto=True)
