@@ -12,7 +12,8 @@ from jcnn.conv.lax import conv_lax
 from jcnn.conv.operation import check_filters, parse
 from jcnn.geometry import GeometryError, Padding
 from jcnn.precision import rounded_at_end, wide
-from jcnn.window import parse_window
+from jcnn.programs import compiled
+from jcnn.window import Window, parse_window
 
 
 def conv_transpose(
@@ -77,12 +78,7 @@ def conv_transpose(
             f"output_size={sizes}: conv maps it to {window.output_shape(sizes)}, not to y's {y.shape[1:-1]}; "
             f"expected sizes from {_sizes(y.shape[1:-1], w.shape[:-2], stride, padding, dilation, None, 0)}, up to S − 1 more"
         )
-
-    def forward(y: Array, w: Array, b: Array | None) -> Array:
-        x = input_gradient(y, w, window, groups, sizes)
-        return x if b is None else x + wide(b).reshape((1,) * (x.ndim - 1) + (-1,))
-
-    return rounded_at_end(forward, y, w, b)
+    return _forward(y, w, b, window, groups, sizes)
 
 
 def conv_transpose_backward(
@@ -128,7 +124,20 @@ def conv_transpose_backward(
     if y.shape != expected:
         given = f"what conv makes of dx's {dx.shape} with w of shape {w.shape}, {window}"
         raise ValueError(f"y has shape {y.shape}: expected {expected}, {given}")
+    return _backward(dx, y, w, window, groups)
 
+
+@compiled("window", "groups", "sizes")
+def _forward(y: Array, w: Array, b: Array | None, window: Window, groups: int, sizes: tuple[int, ...]) -> Array:
+    def forward(y: Array, w: Array, b: Array | None) -> Array:
+        x = input_gradient(y, w, window, groups, sizes)
+        return x if b is None else x + wide(b).reshape((1,) * (x.ndim - 1) + (-1,))
+
+    return rounded_at_end(forward, y, w, b)
+
+
+@compiled("window", "groups")
+def _backward(dx: Array, y: Array, w: Array, window: Window, groups: int) -> tuple[Array, Array, Array]:
     def backward(dx: Array, y: Array, w: Array) -> tuple[Array, Array, Array]:
         return conv_lax(dx, w, window, groups), filter_gradient(y, dx, window, groups), bias_gradient(dx)
 
