@@ -1,6 +1,7 @@
 """Networks: a tuple of layers, the parameters a pytree beside it; initialised, applied, differentiated."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,9 @@ from jcnn.arguments import AnyArray
 from jcnn.geometry import GeometryError
 from jcnn.layers import DEFAULT, Layer, Network, Ops, Shape
 from jcnn.layers.base import checked_ops
-from jcnn.losses import softmax_cross_entropy, softmax_cross_entropy_backward
+from jcnn.losses import check_labels, softmax_cross_entropy, softmax_cross_entropy_backward
+from jcnn.programs import compiled
+from jcnn.rules import naming_forward_mode
 
 Params = tuple[dict[str, Array], ...]
 
@@ -96,7 +99,12 @@ def init(key: Array, network: Network, input_shape: Shape, dtype: Any = jnp.floa
     feedforward neural networks"; Klambauer et al. 2017, "Self-normalizing neural networks".
     """
     key, dtype = arguments.random_key("key", key), arguments.dtype("dtype", dtype)
-    params, steps = [], trace(network, input_shape)
+    return _program(_init, network)(key, trace(network, input_shape), dtype)
+
+
+@compiled("steps", "dtype")
+def _init(key: Array, steps: tuple[Trace, ...], dtype: Any) -> Params:
+    params = []
     for step in steps:
         gain = _gain_of_next(steps[step.number :])
         drawn = step.layer.draw(jax.random.fold_in(key, step.number), step.input_shape, gain, dtype)
@@ -123,7 +131,13 @@ def apply(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops
         NetworkError: the network does not fit x, or the parameters do not fit the network; by layer.
         TypeError: dtypes that differ or are not listed, or no `Ops`.
     """
-    params, x = _matching(network, params, x, ops)
+    params, x, _ = _matching(network, params, x, ops)
+    with naming_forward_mode(ops.gradient):
+        return _program(_apply, network)(params, x, tuple(network), ops)
+
+
+@compiled("network", "ops")
+def _apply(params: Params, x: Array, network: Network, ops: Ops) -> Array:
     for layer, layer_params in zip(network, params, strict=True):
         x = layer.apply(layer_params, x, ops)
     return x
@@ -131,7 +145,13 @@ def apply(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops
 
 def activations(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops: Ops = DEFAULT) -> tuple[Array, ...]:
     """The output of every layer, in order; arguments as `apply`."""
-    params, x = _matching(network, params, x, ops)
+    params, x, _ = _matching(network, params, x, ops)
+    with naming_forward_mode(ops.gradient):
+        return _program(_activations, network)(params, x, tuple(network), ops)
+
+
+@compiled("network", "ops")
+def _activations(params: Params, x: Array, network: Network, ops: Ops) -> tuple[Array, ...]:
     outputs = []
     for layer, layer_params in zip(network, params, strict=True):
         x = layer.apply(layer_params, x, ops)
@@ -158,10 +178,16 @@ def value_and_grad(
         ValueError: as `apply` and `softmax_cross_entropy`.
         TypeError: as `apply` and `softmax_cross_entropy`.
     """
-    params, x = _matching(network, params, x, ops)
+    params, x, logits = _matching(network, params, x, ops)
+    labels = check_labels(labels, logits)
+    with naming_forward_mode(ops.gradient):
+        return _program(_value_and_grad, network)(params, x, labels, tuple(network), ops)
 
+
+@compiled("network", "ops")
+def _value_and_grad(params: Params, x: Array, labels: Array, network: Network, ops: Ops) -> tuple[Array, Params]:
     def loss(params: Params) -> Array:
-        return softmax_cross_entropy(apply(network, params, x, ops=ops), labels).mean()
+        return softmax_cross_entropy(_apply(params, x, network, ops), labels).mean()
 
     return jax.value_and_grad(loss)(params)
 
@@ -191,8 +217,13 @@ def backprop(
 
     Source: Rumelhart, Hinton & Williams 1986, "Learning representations by back-propagating errors".
     """
-    params, x = _matching(network, params, x, DEFAULT)
-    *hidden, logits = (x, *activations(network, params, x))
+    params, x, logits = _matching(network, params, x, DEFAULT)
+    return _program(_backprop, network)(params, x, check_labels(labels, logits), tuple(network))
+
+
+@compiled("network")
+def _backprop(params: Params, x: Array, labels: Array, network: Network) -> tuple[Array, Params]:
+    *hidden, logits = (x, *_activations(params, x, network, DEFAULT))
     losses = softmax_cross_entropy(logits, labels)
     dy = softmax_cross_entropy_backward(jnp.full_like(losses, 1 / losses.size), logits, labels)
     gradients = []
@@ -202,8 +233,22 @@ def backprop(
     return losses.mean(), tuple(reversed(gradients))
 
 
-def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, Array]:
-    """`params` and `x` as arrays, checked against the network, layer by layer."""
+def _program(compiled: Callable[..., Any], network: Network) -> Callable[..., Any]:
+    """What is `compiled` for a network, or its plain function where equal layers might not do the same."""
+    return compiled if all(map(_known_by_fields, network)) else getattr(compiled, "__wrapped__")  # noqa: B009
+
+
+def _known_by_fields(layer: Layer) -> bool:
+    """Whether a layer has nothing but the fields by which it is hashed and compared."""
+    try:
+        hash(layer)
+    except TypeError:
+        return False
+    return set(vars(layer)) == {field.name for field in dataclasses.fields(layer)}
+
+
+def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, Array, jax.ShapeDtypeStruct]:
+    """`params` and `x` as arrays, checked against the network, layer by layer, and what comes out."""
     checked_ops(ops)
     x = arguments.numeric("x", x)
     if x.ndim < 2:
@@ -216,7 +261,8 @@ def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, 
     if not isinstance(params, tuple | list) or len(params) != len(steps):
         given = f"has {len(params)} entries" if isinstance(params, tuple | list) else f"is a {type(params).__name__}"
         raise NetworkError(f"params {given}: expected {len(steps)}, one dict per layer of network, as init makes them")
-    return tuple(_parameters(step, layer_params, x) for step, layer_params in zip(steps, params, strict=True)), x
+    output = jax.ShapeDtypeStruct((x.shape[0], *steps[-1].output_shape), x.dtype)
+    return tuple(_parameters(step, layer_params, x) for step, layer_params in zip(steps, params, strict=True)), x, output
 
 
 def _parameters(step: Trace, given: Any, x: Array) -> dict[str, Array]:

@@ -136,7 +136,8 @@ class Layer:
             fan_in, fan_out = of_weight
             scale = math.sqrt(2 / (fan_in + fan_out)) if gain is None else gain / math.sqrt(fan_in)
             own = jax.random.fold_in(key, number) if number else key
-            drawn[name] = jax.random.normal(own, size, dtype) * jnp.asarray(scale, dtype)
+            # Held, or a compiler would join the factor with those inside, and round otherwise.
+            drawn[name] = jax.lax.optimization_barrier(jax.random.normal(own, size, dtype)) * jnp.asarray(scale, dtype)
         return drawn
 
     def multiply_adds(self, shape: Shape) -> int:
