@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import Array
+from jax.core import Tracer
 
 import jcnn
 from jcnn.programs import compiled
@@ -94,7 +95,7 @@ def test_without_jit_every_value_is_there_to_be_looked_at() -> None:
 
     class Look(jcnn.Layer):
         def apply(self, params: Any, x: Array, ops: Any = None) -> Array:
-            seen.append(np.asarray(x) if not isinstance(x, jax.core.Tracer) else None)
+            seen.append(np.asarray(x) if not isinstance(x, Tracer) else None)
             return x
 
     network = (jcnn.Relu(), Look())

@@ -232,9 +232,7 @@ def _forward(formulation: Any, window: Window, groups: int, x: Array, w: Array, 
 
 
 @compiled("back", "window", "groups")
-def _gradients(
-    back: Any, window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None
-) -> tuple[Array, Array, Array | None]:
+def _gradients(back: Any, window: Window, groups: int, dy: Array, x: Array, w: Array, b: Array | None) -> Any:
     return rounded_at_end(partial(back, window, groups), dy, x, w, b)
 
 
