@@ -230,7 +230,7 @@ def spatial_rank(name: str, x: Array) -> int:
     return x.ndim - 2
 
 
-def not_empty(name: str, x: Array) -> None:
+def not_empty(name: str, x: Array | jax.ShapeDtypeStruct) -> None:
     """Raises ValueError if x has no elements, an empty batch for one."""
     if x.size == 0:
         what = "the batch is empty" if x.shape[0] == 0 else "an axis is empty"

@@ -1,5 +1,7 @@
 """The fully connected layer and flattening, each with its backward by hand."""
 
+import math
+
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Num
@@ -7,6 +9,7 @@ from jaxtyping import Num
 from jcnn import arguments
 from jcnn.arguments import AnyArray
 from jcnn.precision import rounded_at_end, sum_dtype, wide
+from jcnn.programs import compiled
 
 
 def dense(
@@ -28,12 +31,7 @@ def dense(
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.1.
     """
-
-    def forward(x: Array, w: Array, b: Array | None) -> Array:
-        y = jnp.matmul(x, w, preferred_element_type=sum_dtype(x))
-        return y if b is None else y + wide(b).reshape((1,) * (y.ndim - 1) + (-1,))
-
-    return rounded_at_end(forward, *_parse(x, w, b))
+    return _forward(*_parse(x, w, b))
 
 
 def dense_backward(
@@ -61,14 +59,7 @@ def dense_backward(
     """
     x, w, _ = _parse(x, w, None)
     dy = arguments.output_gradient(dy, (*x.shape[:-1], w.shape[-1]), x, "dense", options=f"w of shape {w.shape}")
-
-    def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-        rows = dy.reshape(-1, dy.shape[-1])
-        dx = jnp.matmul(dy, w.T, preferred_element_type=sum_dtype(dy))
-        dw = jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows, preferred_element_type=sum_dtype(dy))
-        return dx, dw, wide(rows).sum(0)
-
-    return rounded_at_end(backward, dy, x, w)
+    return _backward(dy, x, w)
 
 
 def flatten(x: Num[AnyArray, "n *s"]) -> Num[Array, "n m"]:
@@ -78,16 +69,22 @@ def flatten(x: Num[AnyArray, "n *s"]) -> Num[Array, "n m"]:
         TypeError: no array of numbers.
         ValueError: no batch axis, or an empty one.
     """
-    x = arguments.ordered("x", x)
-    if x.ndim < 2:
-        raise ValueError(f"x has shape {x.shape}: expected a batch axis and at least one more")
-    arguments.not_empty("x", x)
+    x = _with_batch(x)
     return x.reshape(x.shape[0], -1)
 
 
 def flatten_backward(dy: Num[AnyArray, "n m"], x: Num[AnyArray, "n *s"]) -> Num[Array, "n *s"]:
     """dx = dy in the shape of x: flattening only renames positions."""
-    return arguments.output_gradient(dy, flatten(x).shape, x, "flatten").reshape(x.shape)
+    x = _with_batch(x)
+    return arguments.output_gradient(dy, (x.shape[0], math.prod(x.shape[1:])), x, "flatten").reshape(x.shape)
+
+
+def _with_batch(x: AnyArray) -> Array:
+    x = arguments.ordered("x", x)
+    if x.ndim < 2:
+        raise ValueError(f"x has shape {x.shape}: expected a batch axis and at least one more")
+    arguments.not_empty("x", x)
+    return x
 
 
 def _parse(x: AnyArray, w: AnyArray, b: AnyArray | None) -> tuple[Array, Array, Array | None]:
@@ -102,3 +99,23 @@ def _parse(x: AnyArray, w: AnyArray, b: AnyArray | None) -> tuple[Array, Array, 
     b = None if b is None else arguments.vector("b", b, w.shape[1], f"one bias per output of w, whose shape is {w.shape}")
     arguments.same_dtype(x=x, w=w, b=b)
     return x, w, b
+
+
+@compiled()
+def _forward(x: Array, w: Array, b: Array | None) -> Array:
+    def forward(x: Array, w: Array, b: Array | None) -> Array:
+        y = jnp.matmul(x, w, preferred_element_type=sum_dtype(x))
+        return y if b is None else y + wide(b).reshape((1,) * (y.ndim - 1) + (-1,))
+
+    return rounded_at_end(forward, x, w, b)
+
+
+@compiled()
+def _backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+    def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+        rows = dy.reshape(-1, dy.shape[-1])
+        dx = jnp.matmul(dy, w.T, preferred_element_type=sum_dtype(dy))
+        dw = jnp.matmul(x.reshape(-1, x.shape[-1]).T, rows, preferred_element_type=sum_dtype(dy))
+        return dx, dw, wide(rows).sum(0)
+
+    return rounded_at_end(backward, dy, x, w)

@@ -14,6 +14,7 @@ from jcnn.arguments import AnyArray
 from jcnn.conv.im2col import patches
 from jcnn.geometry import Padding
 from jcnn.precision import rounded_once
+from jcnn.programs import compiled
 from jcnn.window import Window, parse_window
 
 
@@ -51,14 +52,7 @@ def locally_connected(
     Source: LeCun 1989, "Generalization and network design strategies"; Goodfellow, Bengio & Courville 2016, "Deep Learning",
     section 9.5 (unshared convolution).
     """
-    x, w, b, window = _parse(x, w, b, stride, padding, dilation)
-
-    def forward(x: Array, w: Array, b: Array | None) -> Array:
-        y = jnp.einsum("npk,pko->npo", _rows(x, window), _matrices(w))
-        y = y.reshape(x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
-        return y if b is None else y + b[None]
-
-    return rounded_once(forward, x, w, b)
+    return _forward(*_parse(x, w, b, stride, padding, dilation))
 
 
 def locally_connected_backward(
@@ -92,14 +86,29 @@ def locally_connected_backward(
         ValueError: as `locally_connected`, or dy has another shape than the output.
     """
     x, w, _, window = _parse(x, w, None, stride, padding, dilation)
-    sizes, channels = x.shape[1:-1], x.shape[-1]
-    expected = (x.shape[0], *window.output_shape(sizes), w.shape[-1])
+    expected = (x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
     dy = arguments.output_gradient(dy, expected, x, "locally_connected", options=f"w of shape {w.shape}, {window}")
+    return _backward(dy, x, w, window)
+
+
+@compiled("window")
+def _forward(x: Array, w: Array, b: Array | None, window: Window) -> Array:
+    def forward(x: Array, w: Array, b: Array | None) -> Array:
+        y = jnp.einsum("npk,pko->npo", _rows(x, window), _matrices(w))
+        y = y.reshape(x.shape[0], *window.output_shape(x.shape[1:-1]), w.shape[-1])
+        return y if b is None else y + b[None]
+
+    return rounded_once(forward, x, w, b)
+
+
+@compiled("window")
+def _backward(dy: Array, x: Array, w: Array, window: Window) -> tuple[Array, Array, Array]:
+    sizes, channels = x.shape[1:-1], x.shape[-1]
 
     def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
         outputs = dy.reshape(x.shape[0], -1, w.shape[-1])
         dw = jnp.einsum("npk,npo->pko", _rows(x, window), outputs).reshape(w.shape)
-        seen = jnp.einsum("npo,pko->npk", outputs, _matrices(w)).reshape(*expected[:-1], -1, channels)
+        seen = jnp.einsum("npo,pko->npk", outputs, _matrices(w)).reshape(*dy.shape[:-1], -1, channels)
         dx = reduce(jnp.add, (window.place(seen[..., k, :], tap, sizes) for k, tap in enumerate(window.taps())))
         return dx, dw, dy.sum(0)
 

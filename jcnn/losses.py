@@ -1,6 +1,5 @@
 """Losses, one value per example, each beside its backward; float16 and bfloat16 are computed in float32 and rounded once."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ from jaxtyping import Float, Num
 from jcnn import arguments
 from jcnn.arguments import AnyArray
 from jcnn.precision import rounded_once, wide
+from jcnn.programs import compiled, rounded_program
 
 
 def softmax_cross_entropy(logits: Float[AnyArray, "*n c"], labels: Num[AnyArray, "..."]) -> Float[Array, "*n"]:
@@ -39,8 +39,7 @@ def softmax_cross_entropy(logits: Float[AnyArray, "*n c"], labels: Num[AnyArray,
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.2.2.3.
     """
-    logits, labels, trust = _parse(logits, labels)
-    return rounded_once(_cross_entropy if labels.ndim == logits.ndim else _surprise, logits, labels, trust)
+    return _forward(*_parse(logits, labels))
 
 
 def softmax_cross_entropy_backward(
@@ -64,16 +63,9 @@ def softmax_cross_entropy_backward(
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 6.2.2.3.
     """
-    logits, labels, trust = _parse(logits, labels)
+    logits, labels = _parse(logits, labels)
     dy = arguments.output_gradient(dy, logits.shape[:-1], logits, "softmax_cross_entropy", "logits")
-
-    def backward(dy: Array, logits: Array, labels: Array, trust: Array) -> Array:
-        p = jax.nn.softmax(logits)
-        if labels.ndim < logits.ndim:
-            return (dy * trust)[..., None] * (p - jax.nn.one_hot(labels, logits.shape[-1], dtype=p.dtype))
-        return (dy * trust)[..., None] * (p * labels.sum(-1, keepdims=True) - labels)
-
-    return rounded_once(backward, dy, logits, labels, trust)
+    return _backward(dy, logits, labels)
 
 
 def mean_squared_error(prediction: Float[AnyArray, "*n c"], target: Float[AnyArray, "*n c"]) -> Float[Array, "*n"]:
@@ -92,8 +84,7 @@ def mean_squared_error(prediction: Float[AnyArray, "*n c"], target: Float[AnyArr
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 5.1.4.
     """
-    prediction, target = _parse_pair(prediction, target)
-    return rounded_once(lambda prediction, target: ((prediction - target) ** 2).mean(-1), prediction, target)
+    return _mean_squared_error(*_parse_pair(prediction, target))
 
 
 def mean_squared_error_backward(
@@ -102,11 +93,7 @@ def mean_squared_error_backward(
     """The gradient by the prediction: dy · 2 (prediction − target) / C."""
     prediction, target = _parse_pair(prediction, target)
     dy = arguments.output_gradient(dy, prediction.shape[:-1], prediction, "mean_squared_error", "prediction")
-
-    def backward(dy: Array, prediction: Array, target: Array) -> Array:
-        return dy[..., None] * (2 / prediction.shape[-1]) * (prediction - target)
-
-    return rounded_once(backward, dy, prediction, target)
+    return _mean_squared_error_backward(dy, prediction, target)
 
 
 def _parse_pair(prediction: AnyArray, target: AnyArray) -> tuple[Array, Array]:
@@ -118,6 +105,74 @@ def _parse_pair(prediction: AnyArray, target: AnyArray) -> tuple[Array, Array]:
         )
     arguments.not_empty("prediction", prediction)
     return prediction, target
+
+
+def _parse(logits: AnyArray, labels: AnyArray) -> tuple[Array, Array]:
+    logits = arguments.numeric("logits", logits)
+    return logits, check_labels(labels, logits)
+
+
+def check_labels(labels: AnyArray, logits: Array | jax.ShapeDtypeStruct) -> Array:
+    """`labels` as class numbers or distributions for these logits, of which only shape and dtype matter.
+
+    Raises:
+        TypeError: as `softmax_cross_entropy`.
+        ValueError: as `softmax_cross_entropy`.
+    """
+    labels = arguments.indices("labels", labels)
+    if logits.ndim == 0:
+        raise ValueError("logits has shape (): expected (…, C)")
+    arguments.not_empty("logits", logits)
+    if labels.shape == logits.shape:
+        if jnp.issubdtype(labels.dtype, jnp.integer):
+            raise TypeError(
+                f"labels has dtype {labels.dtype.name} and the shape of logits, {labels.shape}: expected floats for "
+                f"distributions, such as labels.astype(logits.dtype), or {logits.shape[:-1]} class numbers, such as "
+                f"labels.argmax(-1)"
+            )
+        expected = "0 or more, as in every distribution"
+    else:
+        if labels.shape != logits.shape[:-1]:
+            raise ValueError(
+                f"labels has shape {labels.shape}: expected {logits.shape[:-1]} class numbers or {logits.shape} distributions, "
+                f"for logits of shape {logits.shape}"
+            )
+        if not jnp.issubdtype(labels.dtype, jnp.integer):
+            raise TypeError(f"labels has dtype {labels.dtype.name}: expected integers for class numbers")
+        classes = logits.shape[-1]
+        expected = f"a class number from 0 to {classes - 1}, for logits of {classes} classes"
+    # Of what JAX traces the values are not known.
+    if not isinstance(labels, Tracer):
+        wrong = np.argwhere(_wrong(np.asarray(labels), logits.shape))
+        if len(wrong):
+            raise ValueError(f"{arguments.entry('labels', wrong[0])} = {labels[tuple(wrong[0])]}: expected {expected}")
+    return labels
+
+
+def _wrong(labels: Any, logits_shape: tuple[int, ...]) -> Any:
+    """Which entries are none of a distribution, or no class number."""
+    if labels.ndim == len(logits_shape):
+        return ~(labels >= 0)
+    last = min(logits_shape[-1] - 1, int(jnp.iinfo(labels.dtype).max))
+    return (labels < 0) | (labels > last)
+
+
+def _trusted(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """Labels to compute with, and for each example 1, or NaN if its label is none.
+
+    Loss and gradients are multiplied by the last: a NaN that were only chosen would be a constant, with a gradient of 0.
+    """
+    wrong = _wrong(labels, logits.shape)
+    if labels.ndim == logits.ndim:
+        labels, wrong = labels.astype(wide(logits).dtype), wrong.any(-1)
+    else:
+        labels = jnp.where(wrong, jnp.int32(0), labels.astype(jnp.int32))
+    return labels, jnp.where(wrong, jnp.asarray(jnp.nan, logits.dtype), jnp.ones((), logits.dtype))
+
+
+@compiled()
+def _forward(logits: Array, labels: Array) -> Array:
+    return rounded_once(_cross_entropy if labels.ndim == logits.ndim else _surprise, logits, *_trusted(logits, labels))
 
 
 def _cross_entropy(logits: Array, labels: Array, trust: Array) -> Array:
@@ -132,54 +187,22 @@ def _surprise(logits: Array, labels: Array, trust: Array) -> Array:
     return -trust * jnp.take_along_axis(log_p, labels[..., None], -1, mode="promise_in_bounds")[..., 0]
 
 
-def _parse(logits: AnyArray, labels: AnyArray) -> tuple[Array, Array, Array]:
-    """Logits, labels, and for each example 1, or NaN if its label is none.
+@compiled()
+def _backward(dy: Array, logits: Array, labels: Array) -> Array:
+    def backward(dy: Array, logits: Array, labels: Array, trust: Array) -> Array:
+        p = jax.nn.softmax(logits)
+        if labels.ndim < logits.ndim:
+            return (dy * trust)[..., None] * (p - jax.nn.one_hot(labels, logits.shape[-1], dtype=p.dtype))
+        return (dy * trust)[..., None] * (p * labels.sum(-1, keepdims=True) - labels)
 
-    Loss and gradients are multiplied by the last: a NaN that were only chosen would be a constant, with a gradient of 0.
-    """
-    logits = arguments.numeric("logits", logits)
-    labels = arguments.indices("labels", labels)
-    if logits.ndim == 0:
-        raise ValueError("logits has shape (): expected (…, C)")
-    arguments.not_empty("logits", logits)
-    if labels.shape == logits.shape:
-        return _distributions(logits, labels)
-    if labels.shape != logits.shape[:-1]:
-        raise ValueError(
-            f"labels has shape {labels.shape}: expected {logits.shape[:-1]} class numbers or {logits.shape} distributions, "
-            f"for logits of shape {logits.shape}"
-        )
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"labels has dtype {labels.dtype.name}: expected integers for class numbers")
-    classes = logits.shape[-1]
-    last = min(classes - 1, int(jnp.iinfo(labels.dtype).max))
-    wrong = _wrong(
-        labels,
-        lambda labels: (labels < 0) | (labels > last),
-        f"a class number from 0 to {classes - 1}, for logits of {classes} classes",
-    )
-    return logits, jnp.where(wrong, jnp.int32(0), labels.astype(jnp.int32)), _trust(wrong, logits)
+    return rounded_once(backward, dy, logits, *_trusted(logits, labels))
 
 
-def _distributions(logits: Array, labels: Array) -> tuple[Array, Array, Array]:
-    if jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(
-            f"labels has dtype {labels.dtype.name} and the shape of logits, {labels.shape}: expected floats for distributions, "
-            f"such as labels.astype(logits.dtype), or {logits.shape[:-1]} class numbers, such as labels.argmax(-1)"
-        )
-    wrong = _wrong(labels, lambda labels: ~(labels >= 0), "0 or more, as in every distribution")
-    return logits, labels.astype(wide(logits).dtype), _trust(wrong.any(-1), logits)
+@rounded_program
+def _mean_squared_error(prediction: Array, target: Array) -> Array:
+    return ((prediction - target) ** 2).mean(-1)
 
 
-def _trust(wrong: Array, logits: Array) -> Array:
-    return jnp.where(wrong, jnp.asarray(jnp.nan, logits.dtype), jnp.ones((), logits.dtype))
-
-
-def _wrong(labels: Array, test: Callable[[Any], Any], expected: str) -> Array:
-    """Which labels fail the test; none where values are known, as the first is refused."""
-    if isinstance(labels, Tracer):
-        return test(labels)
-    wrong = np.argwhere(test(np.asarray(labels)))
-    if len(wrong):
-        raise ValueError(f"{arguments.entry('labels', wrong[0])} = {labels[tuple(wrong[0])]}: expected {expected}")
-    return jnp.zeros(labels.shape, bool)
+@rounded_program
+def _mean_squared_error_backward(dy: Array, prediction: Array, target: Array) -> Array:
+    return dy[..., None] * (2 / prediction.shape[-1]) * (prediction - target)

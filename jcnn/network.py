@@ -1,6 +1,7 @@
 """Networks: a tuple of layers, the parameters a pytree beside it; initialised, applied, differentiated."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,9 @@ from jcnn.geometry import GeometryError
 from jcnn.layers import DEFAULT, Context, Layer, Network, NetworkError, Ops, Shape
 from jcnn.layers.base import checked_ops
 from jcnn.layers.composite import Serial, as_layer, checked, parameters, parts_of
-from jcnn.losses import softmax_cross_entropy, softmax_cross_entropy_backward
+from jcnn.losses import check_labels, softmax_cross_entropy, softmax_cross_entropy_backward
+from jcnn.programs import compiled
+from jcnn.rules import naming_forward_mode
 
 Params = tuple[Any, ...]
 """The parameters of a network: one pytree for each layer."""
@@ -138,8 +141,13 @@ def init(key: Array, network: Network, input_shape: Shape, dtype: Any = jnp.floa
     feedforward neural networks"; Klambauer et al. 2017, "Self-normalizing neural networks".
     """
     key, dtype = arguments.random_key("key", key), arguments.dtype("dtype", dtype)
-    steps = trace(network, input_shape)
-    return as_layer(network).init(key, steps[0].input_shape, None, dtype)
+    shape = trace(network, input_shape)[0].input_shape
+    return _program(_init, network)(key, tuple(network), shape, dtype)
+
+
+@compiled("network", "shape", "dtype")
+def _init(key: Array, network: Network, shape: Shape, dtype: Any) -> Params:
+    return as_layer(network).init(key, shape, None, dtype)
 
 
 def apply(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops: Ops = DEFAULT) -> Float[Array, "n classes"]:
@@ -158,14 +166,26 @@ def apply(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops
         NetworkError: the network does not fit x, or the parameters do not fit the network; by layer.
         TypeError: dtypes that differ or are not listed, or no `Ops`.
     """
-    params, x = _matching(network, params, x, ops)
+    params, x, _ = _matching(network, params, x, ops)
+    with naming_forward_mode(ops.gradient):
+        return _program(_apply, network)(params, x, tuple(network), ops)
+
+
+@compiled("network", "ops")
+def _apply(params: Params, x: Array, network: Network, ops: Ops) -> Array:
     y, _ = as_layer(network).forward(params, x, Context(ops))
     return y
 
 
 def activations(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops: Ops = DEFAULT) -> tuple[Array, ...]:
     """The outputs of the layers in order, as of `outputs_in_turn(trace(…))`; arguments as `apply`."""
-    params, x = _matching(network, params, x, ops)
+    params, x, _ = _matching(network, params, x, ops)
+    with naming_forward_mode(ops.gradient):
+        return _program(_activations, network)(params, x, tuple(network), ops)
+
+
+@compiled("network", "ops")
+def _activations(params: Params, x: Array, network: Network, ops: Ops) -> tuple[Array, ...]:
     return tuple(_outputs(as_layer(network), params, x, Context(ops)))
 
 
@@ -188,8 +208,14 @@ def value_and_grad(
         ValueError: as `apply` and `softmax_cross_entropy`.
         TypeError: as `apply` and `softmax_cross_entropy`.
     """
-    params, x = _matching(network, params, x, ops)
+    params, x, logits = _matching(network, params, x, ops)
+    labels = check_labels(labels, logits)
+    with naming_forward_mode(ops.gradient):
+        return _program(_value_and_grad, network)(params, x, labels, tuple(network), ops)
 
+
+@compiled("network", "ops")
+def _value_and_grad(params: Params, x: Array, labels: Array, network: Network, ops: Ops) -> tuple[Array, Params]:
     def loss(params: Params) -> Array:
         logits, _ = as_layer(network).forward(params, x, Context(ops, training=True))
         return softmax_cross_entropy(logits, labels).mean()
@@ -224,13 +250,35 @@ def backprop(
 
     Source: Rumelhart, Hinton & Williams 1986, "Learning representations by back-propagating errors".
     """
-    params, x = _matching(network, params, x, ops)
+    params, x, logits = _matching(network, params, x, ops)
+    return _program(_backprop, network)(params, x, check_labels(labels, logits), tuple(network), ops)
+
+
+@compiled("network", "ops")
+def _backprop(params: Params, x: Array, labels: Array, network: Network, ops: Ops) -> tuple[Array, Params]:
     layer = as_layer(network)
     logits, saved = layer.forward(params, x, Context(ops, training=True))
     losses = softmax_cross_entropy(logits, labels)
     dy = softmax_cross_entropy_backward(jnp.full_like(losses, 1 / losses.size), logits, labels)
     _, gradients = layer.backward(params, saved, dy)
     return losses.mean(), gradients
+
+
+def _program(compiled: Callable[..., Any], network: Network) -> Callable[..., Any]:
+    """What is `compiled` for a network, or its plain function where equal layers might not do the same."""
+    return compiled if _known_by_fields(tuple(network)) else getattr(compiled, "__wrapped__")  # noqa: B009
+
+
+def _known_by_fields(layer: "Layer | Network") -> bool:
+    """Whether a layer and what is in it have nothing but the fields by which they are hashed and compared."""
+    if not isinstance(layer, Layer):
+        return all(map(_known_by_fields, layer))
+    try:
+        hash(layer)
+    except TypeError:
+        return False
+    fields = {field.name for field in dataclasses.fields(layer)}
+    return set(vars(layer)) == fields and all(map(_known_by_fields, parts_of(layer).values()))
 
 
 def _outputs(layer: Layer, params: Any, x: Array, context: Context) -> Iterator[Array]:
@@ -243,8 +291,8 @@ def _outputs(layer: Layer, params: Any, x: Array, context: Context) -> Iterator[
             yield (x := y)
 
 
-def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, Array]:
-    """`params` and `x` as arrays, checked against the network, layer by layer."""
+def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, Array, jax.ShapeDtypeStruct]:
+    """`params` and `x` as arrays, checked against the network, layer by layer, and what comes out."""
     checked_ops(ops)
     x = arguments.numeric("x", x)
     if x.ndim < 2:
@@ -254,7 +302,8 @@ def _matching(network: Network, params: Any, x: Any, ops: Any) -> tuple[Params, 
         steps = trace(network, x.shape[1:])
     except NetworkError as error:
         raise NetworkError(f"{error} (x has shape {x.shape})") from None
-    return _matching_each("params", steps, params, x, "network"), x
+    output = jax.ShapeDtypeStruct((x.shape[0], *steps[-1].output_shape), x.dtype)
+    return _matching_each("params", steps, params, x, "network"), x, output
 
 
 def _matching_each(where: str, steps: Sequence[Trace], given: Any, x: Array, whose: str) -> tuple[Any, ...]:

@@ -16,7 +16,8 @@ from jcnn import arguments
 from jcnn.arguments import AnyArray
 from jcnn.geometry import GeometryError, Padding, Rounding, choice
 from jcnn.pool_forms import MAXIMUM, SUM, Form, Formulation, challenges, views
-from jcnn.precision import rounded_once, wide
+from jcnn.precision import rounded_once, sum_dtype
+from jcnn.programs import compiled, rounded_program
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import Window, parse_window
 
@@ -62,10 +63,9 @@ def max_pool(
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.3.
     """
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
-    # Nothing is rounded on the way forward, but autodiff's gradients of one pixel are added.
-    forward = partial(rounded_once, partial(_form(MAXIMUM, formulation, parsed, gradient), parsed))
-    back = partial(rounded_once, partial(_route, parsed, x.shape[1:-1]))
-    return differentiable(forward, lambda dy, winner: (back(dy, winner),), gradient, lambda x: (_winner(parsed, x),))(x)
+    forward = partial(_maximum, form=_form(MAXIMUM, formulation, parsed, gradient), window=parsed)
+    back = partial(_routed, window=parsed, sizes=x.shape[1:-1])
+    return differentiable(forward, lambda dy, winner: (back(dy, winner),), gradient, lambda x: (_winner(x, parsed),))(x)
 
 
 def max_pool_backward(
@@ -103,7 +103,7 @@ def max_pool_backward(
     x, parsed = _parse_max(x, window, stride, padding, dilation, rounding)
     parsed.unroll(f"jax.vjp of max_pool with formulation='lax', {_WHOLE_MAP}")
     dy = arguments.output_gradient(dy, _output_shape(x, parsed), x, "max_pool", options=parsed)
-    return rounded_once(partial(_route, parsed, x.shape[1:-1]), dy, _winner(parsed, x))
+    return _max_pool_backward(dy, x, parsed)
 
 
 def avg_pool(
@@ -140,8 +140,7 @@ def avg_pool(
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition" (subsampling).
     """
     x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
-    form = _form(SUM, formulation, parsed)
-    return rounded_once(lambda x: form(parsed, x) / count, x)
+    return _mean(x, count, _form(SUM, formulation, parsed), parsed)
 
 
 def avg_pool_backward(
@@ -179,25 +178,21 @@ def avg_pool_backward(
     x, parsed, count = _parse_avg(x, window, stride, padding, dilation, rounding, count_padding)
     parsed.unroll(f"jax.vjp of avg_pool with formulation='lax', {_WHOLE_MAP}")
     dy = arguments.output_gradient(dy, _output_shape(x, parsed), x, "avg_pool", options=parsed)
-    sizes = x.shape[1:-1]
-    return rounded_once(lambda dy: reduce(jnp.add, (parsed.place(dy / count, tap, sizes) for tap in parsed.taps())), dy)
+    return _spread(dy, count, parsed, x.shape[1:-1])
 
 
 def global_max_pool(x: Real[AnyArray, "n *s c"]) -> Real[Array, "n c"]:
     """The largest value of each channel's map, (N, *S, C) → (N, C); dtypes and ties as `max_pool`."""
     x = arguments.ordered("x", x)
     arguments.spatial_rank("x", x)
-    pixels = x.reshape(x.shape[0], -1, x.shape[-1])
-    return jnp.where(_first_maximum(pixels), pixels, jnp.zeros_like(pixels)).sum(1, dtype=x.dtype)
+    return _global_max_pool(x)
 
 
 def global_max_pool_backward(dy: Real[AnyArray, "n c"], x: Real[AnyArray, "n *s c"]) -> Real[Array, "n *s c"]:
     """dx = dy at the first maximum of each map, zero elsewhere."""
     x = arguments.ordered("x", x)
     arguments.spatial_rank("x", x)
-    dy = arguments.output_gradient(dy, (x.shape[0], x.shape[-1]), x, "global_max_pool")
-    pixels = x.reshape(x.shape[0], -1, x.shape[-1])
-    return jnp.where(_first_maximum(pixels), dy[:, None, :], jnp.zeros_like(pixels)).reshape(x.shape)
+    return _global_max_pool_backward(arguments.output_gradient(dy, (x.shape[0], x.shape[-1]), x, "global_max_pool"), x)
 
 
 def global_avg_pool(x: Float[AnyArray, "n *s c"]) -> Float[Array, "n c"]:
@@ -206,17 +201,65 @@ def global_avg_pool(x: Float[AnyArray, "n *s c"]) -> Float[Array, "n c"]:
     Source: Lin, Chen & Yan 2013, "Network in network", section 3.2.
     """
     x = arguments.numeric("x", x)
-    rank = arguments.spatial_rank("x", x)
-    return rounded_once(lambda x: x.mean(tuple(range(1, rank + 1))), x)
+    arguments.spatial_rank("x", x)
+    return _global_avg_pool(x)
 
 
 def global_avg_pool_backward(dy: Float[AnyArray, "n c"], x: Float[AnyArray, "n *s c"]) -> Float[Array, "n *s c"]:
     """dx = dy / (number of pixels), at every pixel."""
     x = arguments.numeric("x", x)
-    rank = arguments.spatial_rank("x", x)
+    arguments.spatial_rank("x", x)
     dy = arguments.output_gradient(dy, (x.shape[0], x.shape[-1]), x, "global_avg_pool")
-    share = rounded_once(lambda dy: dy / math.prod(x.shape[1:-1]), dy)
-    return jnp.broadcast_to(share.reshape(x.shape[0], *(1,) * rank, x.shape[-1]), x.shape)
+    return _global_avg_pool_backward(dy, x.shape[1:-1])
+
+
+@compiled("form", "window")
+def _maximum(x: Array, form: Form, window: Window) -> Array:
+    # Nothing is rounded on the way forward, but autodiff's gradients of one pixel are added.
+    return rounded_once(partial(form, window), x)
+
+
+@compiled("window", "sizes")
+def _routed(dy: Array, winner: Int[Array, "n *o c"], window: Window, sizes: tuple[int, ...]) -> Array:
+    return rounded_once(partial(_route, window, sizes), dy, winner)
+
+
+@compiled("window")
+def _max_pool_backward(dy: Array, x: Array, window: Window) -> Array:
+    return _routed(dy, _winner(x, window), window, x.shape[1:-1])
+
+
+@compiled("form", "window")
+def _mean(x: Array, count: Array, form: Form, window: Window) -> Array:
+    return rounded_once(lambda x: form(window, x) / count, x)
+
+
+@compiled("window", "sizes")
+def _spread(dy: Array, count: Array, window: Window, sizes: tuple[int, ...]) -> Array:
+    return rounded_once(lambda dy: reduce(jnp.add, (window.place(dy / count, tap, sizes) for tap in window.taps())), dy)
+
+
+@compiled()
+def _global_max_pool(x: Array) -> Array:
+    pixels = x.reshape(x.shape[0], -1, x.shape[-1])
+    return jnp.where(_first_maximum(pixels), pixels, jnp.zeros_like(pixels)).sum(1, dtype=x.dtype)
+
+
+@compiled()
+def _global_max_pool_backward(dy: Array, x: Array) -> Array:
+    pixels = x.reshape(x.shape[0], -1, x.shape[-1])
+    return jnp.where(_first_maximum(pixels), dy[:, None, :], jnp.zeros_like(pixels)).reshape(x.shape)
+
+
+@rounded_program
+def _global_avg_pool(x: Array) -> Array:
+    return x.mean(tuple(range(1, x.ndim - 1)))
+
+
+@compiled("sizes")
+def _global_avg_pool_backward(dy: Array, sizes: tuple[int, ...]) -> Array:
+    share = rounded_once(lambda dy: dy / math.prod(sizes), dy)
+    return jnp.broadcast_to(share.reshape(dy.shape[0], *(1,) * len(sizes), dy.shape[-1]), (dy.shape[0], *sizes, dy.shape[-1]))
 
 
 def _first_maximum(pixels: Array) -> Array:
@@ -236,7 +279,8 @@ def _form(forms: dict[str, Form], formulation: str, window: Window, gradient: st
     return form
 
 
-def _winner(window: Window, x: Array) -> Int[Array, "n *o c"]:
+@compiled("window")
+def _winner(x: Array, window: Window) -> Int[Array, "n *o c"]:
     """The number of the tap that sees the first maximum of its window."""
     best, *others = views(window, x)
     winner = jnp.zeros(best.shape, jnp.int32)
@@ -290,11 +334,11 @@ def _parse_max(x: Any, window: Any, stride: Any, padding: Padding, dilation: Any
 
 def _parse_avg(
     x: Any, window: Any, stride: Any, padding: Padding, dilation: Any, rounding: Rounding, count_padding: bool
-) -> tuple[Array, Window, Array]:
+) -> tuple[Array, Window, Any]:
     x = arguments.numeric("x", x)
     parsed, counts = _parse(x, window, stride, padding, dilation, rounding, count_padding)
     count = reduce(np.multiply.outer, counts)[None, ..., None]
-    return x, parsed, jnp.asarray(count, wide(x).dtype)
+    return x, parsed, count.astype(sum_dtype(x))
 
 
 def _parse(

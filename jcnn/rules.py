@@ -1,6 +1,7 @@
 """Joins a forward function to its hand-derived backward, once for all operations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 import jax
@@ -24,7 +25,7 @@ def differentiable(
 
     Returns:
         The operation, with the arguments of `forward`. Forward mode over a manual one raises a TypeError that names the
-        alternative; where `jit` stands in between, JAX finds out only when it compiles, and the words are its own.
+        alternative; where the caller's `jit` stands in between, JAX finds out only when it compiles, and the words are its own.
 
     Raises:
         ValueError: `gradient` is neither.
@@ -35,13 +36,22 @@ def differentiable(
     rule.defvjp(lambda *args: (forward(*args), note(*args) if note else args), lambda noted, dy: backward(dy, *noted))
 
     def operation(*args: Any) -> Any:
-        try:
+        with naming_forward_mode(gradient):
             return rule(*args)
-        except TypeError as error:
-            if "forward-mode" not in str(error):
-                raise
-            raise TypeError(
-                'gradient="manual" has no forward mode (jvp, jacfwd, linearize): use gradient="autodiff"'
-            ) from error
 
     return operation
+
+
+@contextmanager
+def naming_forward_mode(gradient: str) -> Iterator[None]:
+    """Where the gradient is `"manual"`, JAX's refusal of the forward mode becomes one that names the alternative.
+
+    Raises:
+        TypeError: the forward mode was asked for.
+    """
+    try:
+        yield
+    except TypeError as error:
+        if gradient != "manual" or "forward-mode" not in str(error):
+            raise
+        raise TypeError('gradient="manual" has no forward mode (jvp, jacfwd, linearize): use gradient="autodiff"') from error

@@ -11,7 +11,8 @@ from jcnn.conv.operation import check_filters
 from jcnn.conv.toeplitz import check_entries, toeplitz, toeplitz_sparse
 from jcnn.geometry import Padding, Rounding
 from jcnn.precision import rounded_once
-from jcnn.window import parse_window
+from jcnn.programs import compiled
+from jcnn.window import Window, parse_window
 
 if TYPE_CHECKING:
     from jax.experimental.sparse import BCOO
@@ -96,7 +97,15 @@ def conv_matrix(
         )
     window = parse_window(sizes, w.shape[:-2], stride=stride, padding=padding, dilation=dilation, rounding=rounding)
     check_entries(sizes, c_in, w.shape[-1], window, groups, sparse=sparse)
-    if sparse:
-        return toeplitz_sparse(w, sizes, window, groups)
+    return (_sparse if sparse else _dense)(w, tuple(sizes), window, groups)
+
+
+@compiled("sizes", "window", "groups")
+def _dense(w: Array, sizes: tuple[int, ...], window: Window, groups: int) -> Array:
     # Nothing is rounded on the way forward, but the gradients of all the places of one weight are added.
     return rounded_once(lambda w: toeplitz(w, sizes, window, groups), w)
+
+
+@compiled("sizes", "window", "groups")
+def _sparse(w: Array, sizes: tuple[int, ...], window: Window, groups: int) -> "BCOO":
+    return toeplitz_sparse(w, sizes, window, groups)

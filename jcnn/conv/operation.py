@@ -17,6 +17,7 @@ from jcnn.conv.toeplitz import check_entries
 from jcnn.conv.ways import Formulation, Policy, compute, policy
 from jcnn.geometry import Padding, Rounding
 from jcnn.precision import rounded_at_end, wide
+from jcnn.programs import compiled
 from jcnn.rules import Gradient, differentiable
 from jcnn.window import parse_window
 
@@ -80,8 +81,8 @@ def conv(
     gradient = geometry.choice("gradient", gradient, get_args(Gradient))
     allowed = policy(formulation, gradient)
     _check_formulation(formulation, call, len(x))
-    forward = partial(rounded_at_end, partial(_forward, call, allowed))
-    back = partial(rounded_at_end, partial(_backward, call, allowed))
+    forward = partial(_forward, call, allowed)
+    back = partial(_backward, call, allowed)
     return differentiable(forward, back, gradient)(x, w, b)
 
 
@@ -170,12 +171,7 @@ def conv_gradients(
     expected = (x.shape[0], *call.outputs, w.shape[-1])
     dy = arguments.output_gradient(dy, expected, x, "conv", options=f"w of shape {w.shape}, {call.window}")
     allowed = policy(formulation, "manual")
-
-    def gradients(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-        dx, dw, _ = _backward(call, allowed, dy, x, w, None)
-        return dx, dw, bias_gradient(dy)
-
-    return rounded_at_end(gradients, dy, x, w)
+    return _gradients(call, allowed, dy, x, w)
 
 
 def parse(
@@ -232,15 +228,27 @@ def _check_formulation(formulation: str, call: Call, examples: int) -> None:
         check_entries(call.sizes, call.c_in, call.c_out, call.window)
 
 
+@compiled("call", "allowed")
 def _forward(call: Call, allowed: Policy, x: Array, w: Array, b: Array | None) -> Array:
-    y = compute("forward", call, allowed, x, w)
-    if not allowed.forward:
-        # Held, or XLA would take the sum anew inside of everything that uses it.
-        y = lax.optimization_barrier(y)
-    return y if b is None else y + wide(b).reshape((1,) * (y.ndim - 1) + (-1,))
+    def forward(x: Array, w: Array, b: Array | None) -> Array:
+        y = compute("forward", call, allowed, x, w)
+        if not allowed.forward:
+            # Held, or XLA would take the sum anew inside of everything that uses it.
+            y = lax.optimization_barrier(y)
+        return y if b is None else y + wide(b).reshape((1,) * (y.ndim - 1) + (-1,))
+
+    return rounded_at_end(forward, x, w, b)
 
 
 def _backward(call: Call, allowed: Policy, dy: Array, x: Array, w: Array, b: Array | None) -> tuple[Array, Array, Array | None]:
-    dx = compute("dx", call, allowed, dy, w)
-    dw = compute("dw", call, allowed, dy, x)
-    return dx, dw, None if b is None else bias_gradient(dy)
+    """The gradients by what `conv` was given."""
+    dx, dw, db = _gradients(call, allowed, dy, x, w)
+    return dx, dw, None if b is None else db
+
+
+@compiled("call", "allowed")
+def _gradients(call: Call, allowed: Policy, dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+    def gradients(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+        return compute("dx", call, allowed, dy, w), compute("dw", call, allowed, dy, x), bias_gradient(dy)
+
+    return rounded_at_end(gradients, dy, x, w)

@@ -13,6 +13,7 @@ from jcnn.conv.operation import check_filters, parse
 from jcnn.conv.ways import PLAIN, compute
 from jcnn.geometry import GeometryError, Padding
 from jcnn.precision import rounded_at_end, wide
+from jcnn.programs import compiled
 from jcnn.window import parse_window
 
 
@@ -80,12 +81,7 @@ def conv_transpose(
         )
 
     call = Call(window, groups, w.shape[-2] * groups, w.shape[-1], sizes, y.dtype.name)
-
-    def forward(y: Array, w: Array, b: Array | None) -> Array:
-        x = compute("dx", call, PLAIN, y, w)
-        return x if b is None else x + wide(b).reshape((1,) * (x.ndim - 1) + (-1,))
-
-    return rounded_at_end(forward, y, w, b)
+    return _forward(call, y, w, b)
 
 
 def conv_transpose_backward(
@@ -131,7 +127,20 @@ def conv_transpose_backward(
     if y.shape != expected:
         given = f"what conv makes of dx's {dx.shape} with w of shape {w.shape}, {call.window}"
         raise ValueError(f"y has shape {y.shape}: expected {expected}, {given}")
+    return _backward(call, dx, y, w)
 
+
+@compiled("call")
+def _forward(call: Call, y: Array, w: Array, b: Array | None) -> Array:
+    def forward(y: Array, w: Array, b: Array | None) -> Array:
+        x = compute("dx", call, PLAIN, y, w)
+        return x if b is None else x + wide(b).reshape((1,) * (x.ndim - 1) + (-1,))
+
+    return rounded_at_end(forward, y, w, b)
+
+
+@compiled("call")
+def _backward(call: Call, dx: Array, y: Array, w: Array) -> tuple[Array, Array, Array]:
     def backward(dx: Array, y: Array, w: Array) -> tuple[Array, Array, Array]:
         dy = compute("forward", call, PLAIN, dx, w)
         return dy, compute("dw", call, PLAIN, y, dx), bias_gradient(dx)

@@ -35,7 +35,9 @@ def normal_weights(
     """
     geometry.countable(name, shape)
     scale = math.sqrt(2 / (fan_in + fan_out)) if gain is None else gain / math.sqrt(fan_in)
-    return jax.random.normal(key, shape, dtype) * jnp.asarray(scale, dtype)
+    # Held, or a compiler would join the factor with those inside, and round otherwise.
+    drawn = jax.lax.optimization_barrier(jax.random.normal(key, shape, dtype))
+    return drawn * jnp.asarray(scale, dtype)
 
 
 def weights_and_bias(w: Array, *, bias: bool) -> dict[str, Array]:

@@ -1,0 +1,141 @@
+"""Public operations as programs: one for each shape, compiled once, and none where `jit` is disabled."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import Array
+from jax.core import Tracer
+
+import jcnn
+from jcnn.programs import compiled
+from tests.flags import GIVEN, QUICKLY_COMPILED
+from tests.fuzz.calls import CALLS
+from tests.program_counts import MORE_WAYS, OPERATIONS
+
+X = np.random.default_rng(0).normal(size=(2, 6, 6, 4))
+TWO = {"convolve": "jnp.flip turns the filter outside of it"}
+"""What takes two programs."""
+
+
+@pytest.fixture(scope="module")
+def counts() -> dict[str, list[int]]:
+    """Programs compiled by the first and by the second call of each operation."""
+    quickly = {**os.environ, "XLA_FLAGS": GIVEN + QUICKLY_COMPILED}
+    command = [sys.executable, "-m", "tests.program_counts"]
+    done = subprocess.run(command, env=quickly, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", [*OPERATIONS, *MORE_WAYS])
+def test_a_first_call_compiles_one_program_and_a_second_none(name: str, counts: dict[str, list[int]]) -> None:
+    assert counts[name] == [2 if name in TWO else 1, 0]
+
+
+def test_every_public_operation_is_among_them() -> None:
+    public = {name for name in jcnn.__all__ if callable(getattr(jcnn, name)) and name.islower()}
+    assert {name for name in public if f"{name}_backward" in public or name.endswith("_backward")} <= set(OPERATIONS)
+
+
+def test_equal_options_share_a_program_and_others_do_not() -> None:
+    traced = []
+
+    @compiled("times")
+    def scaled(x: Array, times: tuple[int, ...]) -> Array:
+        traced.append(times)
+        return x * times[0]
+
+    x = jnp.ones(3)
+    results = [float(scaled(x, times)[0]) for times in ((2,), (2,), (3,), (2,))]
+    assert (results, traced) == ([2, 2, 3, 2], [(2,), (3,)])
+
+
+@pytest.mark.parametrize("precision", ["float32", "highest"])
+def test_the_precision_of_products_is_that_of_the_call(precision: str) -> None:
+    with jax.default_matmul_precision(precision):
+        program = str(jax.make_jaxpr(jcnn.dense)(jnp.ones((2, 3)), jnp.ones((3, 4))))
+    assert f"Precision.{'HIGHEST'}" in program
+    with jax.default_matmul_precision("bfloat16"):
+        assert "HIGHEST" not in str(jax.make_jaxpr(jcnn.dense)(jnp.ones((2, 3)), jnp.ones((3, 4))))
+
+
+TRACED: dict[str, Callable[..., Any]] = {
+    "relu": jcnn.relu,
+    "elu": jcnn.elu,
+    "max_pool": partial(jcnn.max_pool, window=2, stride=1),
+    "avg_pool": partial(jcnn.avg_pool, window=2),
+    "conv": lambda x: jcnn.conv(x, jnp.ones((3, 3, 4, 2), x.dtype)),
+    "apply": lambda x: jcnn.apply((jcnn.Relu(), jcnn.MaxPool(2)), ({}, {}), x),
+}
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_under_jit_no_program_is_to_be_seen_within(name: str) -> None:
+    operation = TRACED[name]
+    ours = {"_leaky_relu", "_elu", "_maximum", "_mean", "_forward", "_apply"}
+    equations = jax.make_jaxpr(operation)(jnp.asarray(X)).eqns
+    with jax.disable_jit():
+        plain = operation(jnp.asarray(X))
+    assert not ours & {equation.params.get("name") for equation in equations}
+    np.testing.assert_allclose(jax.jit(operation)(jnp.asarray(X)), plain, rtol=1e-14)
+    np.testing.assert_allclose(operation(jnp.asarray(X)), plain, rtol=1e-14)
+    np.testing.assert_allclose(jax.vmap(operation)(jnp.asarray(X)[None])[0], plain, rtol=1e-14)
+
+
+def test_without_jit_every_value_is_there_to_be_looked_at() -> None:
+    seen = []
+
+    class Look(jcnn.Layer):
+        def apply(self, params: Any, x: Array, ops: Any = None) -> Array:
+            seen.append(np.asarray(x) if not isinstance(x, Tracer) else None)
+            return x
+
+    network = (jcnn.Relu(), Look())
+    for context in (jax.disable_jit(False), jax.disable_jit()):
+        with context:
+            jcnn.apply(network, ({}, {}), jnp.asarray(X))
+    traced, looked_at = seen
+    assert traced is None
+    np.testing.assert_array_equal(looked_at, np.maximum(X, 0))
+
+
+def test_layers_that_compare_equal_and_differ_keep_their_own_results() -> None:
+    class Times(jcnn.Layer):
+        def __init__(self, factor: float) -> None:
+            object.__setattr__(self, "factor", factor)
+
+        def apply(self, params: Any, x: Array, ops: Any = None) -> Array:
+            return x * vars(self)["factor"]
+
+    assert Times(2) == Times(3)
+    for factor in (2, 3):
+        np.testing.assert_array_equal(jcnn.apply((Times(factor),), ({},), jnp.asarray(X)), X * factor)
+
+
+@pytest.mark.parametrize("labels", [np.array([0, 3]), np.array([0, -1])])
+def test_labels_are_checked_before_a_network_is_compiled(labels: np.ndarray) -> None:
+    network, params = CALLS["backprop"].arguments["network"], CALLS["backprop"].arguments["params"]
+    for differentiate in (jcnn.value_and_grad, jcnn.backprop):
+        with pytest.raises(ValueError, match=r"labels\[1\] = -?\d: expected a class number from 0 to 2"):
+            differentiate(network, params, X.astype(np.float32), labels)
+
+
+def test_what_has_a_barrier_can_be_within_any_transformation() -> None:
+    @compiled()
+    def held(x: Array) -> Array:
+        return jax.lax.optimization_barrier(x + 1) * 2
+
+    x = jnp.arange(4.0)
+    np.testing.assert_array_equal(held(x), (x + 1) * 2)
+    # Options of the compiler may not be given within another program.
+    np.testing.assert_array_equal(jax.jit(lambda y: held(x) + y)(x), (x + 1) * 2 + x)
+    np.testing.assert_array_equal(jax.vmap(held)(x), (x + 1) * 2)
+    np.testing.assert_array_equal(jax.grad(lambda x: held(x).sum())(x), np.full(4, 2))
