@@ -6,8 +6,12 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from typing_extensions import Doc
+
+from jcnn import presets
+from jcnn.data.registry import default_epochs, names_in_words
 from jcnn.disk import naming
 
 NAME = "config.json"
@@ -21,13 +25,10 @@ Dtype = Literal["float32", "bfloat16", "float16", "float64"]
 class Config:
     """The whole recipe of a run; with the code's version it decides the result."""
 
-    data: str = "digits"
-    """The images to learn: digits, which come with jcnn; mnist, fashion_mnist, cifar10, cifar100; or tfds:NAME for another
-    set of TensorFlow Datasets."""
+    data: Annotated[str, Doc(f"The images to learn: {names_in_words()}.")] = "digits"
     image_size: int | None = None
     """Bring every image to this height and width; needed where the images of a set differ in size."""
-    network: str = "small"
-    """The network: small, lecture or lenet5."""
+    network: Annotated[str, Doc(presets.help_text())] = "small"
     epochs: int = 100
     """How often every training image is seen."""
     batch_size: int = 64
@@ -91,8 +92,8 @@ KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 def recipe(data: str) -> Config:
-    """The default recipe for a data set: that of the digits, who are few, in fewer epochs."""
-    return Config(data=data) if data == Config.data else Config(data=data, epochs=10)
+    """The default recipe for a data set."""
+    return Config(data=data, epochs=default_epochs(data))
 
 
 def differences(asked: Config, stored: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jcnn import cli
+from jcnn.commands.run_folders import claimed
 from jcnn.training import Config, checkpoint, restore_run, stored_config
 from jcnn.training.metrics import read
 from tests.draws import DRAWS
@@ -70,7 +70,7 @@ def test_folders_are_taken_one_by_one(tmp_path: Path, monkeypatch: pytest.Monkey
     def take() -> None:
         together.wait()
         for _ in range(5):
-            with cli._owned(None, Config()) as folder:
+            with claimed(None, Config()) as folder:
                 taken.append(folder)
                 (folder / "config.json").touch()
 

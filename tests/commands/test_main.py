@@ -4,36 +4,22 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
 import jcnn
-from jcnn import cli, endings
+from jcnn import endings
+from jcnn.commands import summary
 from jcnn.data import load
+from tests.commands.running import folder, run
+
+__all__ = ["folder"]
 
 QUICK = ("--network", "lecture", "--epochs", "1", "--batch-size", "128")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to work in, and the settings of the process as they were."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-    before = jax.config.read("jax_enable_x64")
-    yield tmp_path
-    jax.config.update("jax_enable_x64", before)
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
-    return int(end.value.code or 0)
 
 
 def test_from_training_to_prediction(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,8 +97,6 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(("summary", "--network", "lecture", "--input-shape", "2", "2", "1"), "layer 10", id="an image too small"),
         pytest.param(("predict",), "no run in runs/", id="no run"),
         pytest.param(("predict", "a.png", "--top", "0"), "top=0: expected at least 1", id="no class to show"),
-        pytest.param(("explore", "--port", "80000"), "port=80000: expected 1 to 65535", id="no such port"),
-        pytest.param(("explore", "--port", "-1"), "port=-1: expected 1 to 65535", id="negative port"),
         pytest.param(("predict", "a.png", "--run", "nowhere"), "nowhere holds no checkpoint", id="no such run"),
     ],
 )
@@ -164,7 +148,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_asked_for_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run() == cli.USAGE
+    assert run() == endings.USAGE
     assert "doctor" in capsys.readouterr().out
 
 
@@ -175,7 +159,7 @@ def test_an_internal_error_is_a_line_and_on_request_its_place(
     def broken(*_: object) -> None:
         jnp.zeros(3).reshape(2, 2)
 
-    monkeypatch.setattr(cli, "summary", broken)
+    monkeypatch.setattr(summary, "summary", broken)
     assert run(*arguments) == endings.INTERNAL
     *trace, last = capsys.readouterr().err.splitlines()
     assert last.startswith("jcnn: internal error: TypeError: cannot reshape array")
@@ -188,7 +172,7 @@ def test_an_internal_error_is_a_line_and_on_request_its_place(
 def test_output_that_goes_nowhere(output: str) -> None:
     if output == "full" and not Path("/dev/full").exists():
         pytest.skip("no full device here")
-    code = "import jcnn.cli; jcnn.cli.main(['summary'])"
+    code = "from jcnn.commands.main import main; main(['summary'])"
     if output == "without a reader":
         reader, writer = os.pipe()
         os.close(reader)
@@ -251,3 +235,9 @@ def test_predict_goes_on_past_files_that_cannot_be_read(
 )
 def test_wrong_usage_ends_with_two(arguments: tuple[str, ...]) -> None:
     assert run(*arguments) == 2
+
+
+@pytest.mark.parametrize("port", ["80000", "65536", "-1"])
+def test_a_number_that_no_port_has_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("explore", "--port", port) == endings.USAGE
+    assert capsys.readouterr().err == f"jcnn: port={port}: expected 1 to 65535, or 0 for one that is free\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jcnn import cli
+from jcnn.commands.main import main
 
 STUDENT = """
 import numpy as np
@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*arguments: str) -> int:
     with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
+        main(arguments)
     return int(end.value.code or 0)
 
 
