@@ -1,6 +1,5 @@
 """The command as a person meets it: what it prints, how it ends."""
 
-import itertools
 import os
 import subprocess
 import sys
@@ -186,43 +185,6 @@ def test_output_that_goes_nowhere(output: str) -> None:
     assert ended.returncode != endings.INTERNAL
 
 
-NAMES = ("good.png", "[red]good\x1b[31m.png", "-x.png")
-"""Names of images that can be read; the second would change colours."""
-
-
-def test_predict_goes_on_past_files_that_cannot_be_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
-    assert run("train", *QUICK, "--out", "run") == 0
-    digit = Image.fromarray(load("digits", "test").images[0, ..., 0])
-    for name in NAMES:
-        digit.save(folder / name)
-    Image.new("L", (8, 8), 7).save(folder / "blank.png")
-    digit.save(folder / "moving.gif", save_all=True, append_images=[digit.rotate(90), digit.rotate(180)])
-    os.mkfifo(folder / "pipe.png")
-    (folder / "loop.png").symlink_to("loop.png")
-    (folder / "folder.png").mkdir()
-    (folder / "empty.png").write_bytes(b"")
-    (folder / "\x1b[31mtext.png").write_text("no image")
-    bad = ["pipe.png", "loop.png", "folder.png", "empty.png", "\x1b[31mtext.png", "missing.png", "/dev/zero", "n" * 300]
-    good = ["good.png", "blank.png", NAMES[1], "moving.gif", "-x.png", "good.png"]
-    mixed = [name for pair in itertools.zip_longest(bad, good) for name in pair if name]
-    capsys.readouterr()
-    assert run("predict", "--run", "run", "--top", "99", "--", *mixed) == endings.ERROR
-    said = capsys.readouterr()
-    assert "\x1b" not in said.out + said.err
-    named = [name.replace("\x1b", "\\x1b") for name in bad]
-    lines = said.err.splitlines()
-    assert [line.removeprefix("jcnn: ").split()[0] for line in lines] == named
-    rows = [line for line in said.out.splitlines() if line.count("%") >= 2]
-    assert [row.split()[0] for row in rows] == [name.replace("\x1b", "\\x1b") for name in good]
-    assert ["blank" in row for row in rows] == [name == "blank.png" for name in good]
-    assert ["first of 3" in row for row in rows] == [name == "moving.gif" for name in good]
-    assert run("predict", "--run", "run", "missing.png") == endings.ERROR
-    assert capsys.readouterr().out == ""
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -235,9 +197,3 @@ def test_predict_goes_on_past_files_that_cannot_be_read(
 )
 def test_wrong_usage_ends_with_two(arguments: tuple[str, ...]) -> None:
     assert run(*arguments) == 2
-
-
-@pytest.mark.parametrize("port", ["80000", "65536", "-1"])
-def test_a_number_that_no_port_has_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("explore", "--port", port) == endings.USAGE
-    assert capsys.readouterr().err == f"jcnn: port={port}: expected 1 to 65535, or 0 for one that is free\n"
