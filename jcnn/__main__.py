@@ -1,6 +1,6 @@
 """`python -m jcnn`, the same as the `jcnn` command."""
 
-from jcnn.cli import main
+from jcnn.commands.main import main
 
 if __name__ == "__main__":
     main()

@@ -12,8 +12,15 @@ SIGPIPE = 13
 ERROR = 1
 """Something is wrong that the line explains, or was found wrong."""
 
+USAGE = 2
+"""The command is not understood: what tyro ends with, too."""
+
 INTERNAL = 70
 """The program itself is wrong: EX_SOFTWARE of sysexits.h, so that a script does not take it for a verdict."""
+
+
+class UsageError(ValueError):
+    """A command line that cannot be meant."""
 
 
 def ending(error: BaseException) -> tuple[str, int]:
@@ -28,6 +35,8 @@ def ending(error: BaseException) -> tuple[str, int]:
         return f"out of memory: {error}" if str(error) else "out of memory", ERROR
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror, ERROR
+    if isinstance(error, UsageError):
+        return str(error), USAGE
     if raised_by_us(error):
         return str(error) or type(error).__name__, ERROR
     return (

@@ -69,6 +69,12 @@ def lenet5(input_shape: Shape, classes: int) -> tuple[Layer, ...]:
 PRESETS: dict[str, Callable[[Shape, int], tuple[Layer, ...]]] = {"small": small, "lecture": lecture, "lenet5": lenet5}
 
 
+def help_text() -> str:
+    """What the help of a command says of the choice."""
+    *names, last = PRESETS
+    return f"The network: {', '.join(names)} or {last}."
+
+
 def check(name: str) -> None:
     """Refuses a name that is no preset's.
 

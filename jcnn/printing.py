@@ -1,8 +1,9 @@
 """Words on the screen: whatever is in a name is shown as it is written, and only a terminal gets what is for terminals."""
 
+import json
 import sys
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,6 +41,31 @@ def console(*, stderr: bool = False) -> "Console":
     stream = sys.stderr if stderr else sys.stdout
     terminal = stream.isatty()
     return Console(stderr=stderr, force_terminal=terminal, force_interactive=terminal, highlight=False, emoji=False)
+
+
+def print_error(message: str) -> None:
+    """One line on the standard error, whatever is in the message."""
+    sys.stderr.write(f"jcnn: {visible(' '.join(message.split()))}\n")
+
+
+def print_result(console: "Console", result: Any, *, as_json: bool) -> None:
+    """A report or a matrix of reports: as a table, or as one JSON document."""
+    if as_json:
+        # As it is: Rich would put pictures in place of words between colons.
+        console.file.write(_encodable(result.to_json(), console.encoding) + "\n")
+        return
+    # Through a pipe there is no width to keep to.
+    shown = result if console.is_terminal else str(result)
+    console.print(shown, soft_wrap=not console.is_terminal, markup=False, highlight=False, emoji=False)
+
+
+def _encodable(document: str, encoding: str) -> str:
+    """The same JSON in characters that the encoding has."""
+    try:
+        document.encode(encoding)
+    except UnicodeEncodeError:
+        return json.dumps(json.loads(document), indent=2)
+    return document
 
 
 def _steers(letter: str) -> bool:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from jcnn import cli, printing
+from jcnn import printing
+from jcnn.commands.main import main
 from jcnn.printing import plain, visible
 from tests.draws import draws
 
@@ -74,6 +75,6 @@ def test_an_encoding_without_our_signs_is_no_reason_to_fail(monkeypatch: pytest.
     said = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(said, encoding="ascii", write_through=True))
     with pytest.raises(SystemExit) as end:
-        cli.main(["summary"])
+        main(["summary"])
     assert end.value.code == 0
     assert rb"12\xd712" in said.getvalue() or rb"8\xd78" in said.getvalue()

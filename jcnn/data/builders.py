@@ -1,4 +1,4 @@
-"""The builders of TensorFlow Datasets for MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, made to work without TensorFlow.
+"""Builders of TensorFlow Datasets for the published sets of the registry, made to work without TensorFlow.
 
 Name, version, features, addresses and checksums are theirs; unpacking and encoding are done here, with NumPy and Pillow.
 Examples keep the order in which they were published.
@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core.registered import skip_registration
-from tensorflow_datasets.image_classification import cifar, mnist
 
 from jcnn.data.dataset import DataError
-from jcnn.data.originals import CIFAR10_FILES, check_sha256, read_cifar, read_idx, read_tar
+from jcnn.data.originals import check_sha256, read_cifar, read_idx, read_tar
+from jcnn.data.registry import SOURCES, Cifar, Idx, PublishedFiles
 
 Example = tuple[int, dict[str, Any]]
 
@@ -24,7 +24,7 @@ Example = tuple[int, dict[str, Any]]
 with skip_registration():
 
     class Published(tfds.core.GeneratorBasedBuilder):
-        """What the four share: the stock builder's description, but in the published order, and checked files."""
+        """What they share: the stock builder's description, but in the published order, and checked files."""
 
         STOCK: ClassVar[Any]
         originals: Path | None = None
@@ -60,7 +60,7 @@ with skip_registration():
                     raise DataError(f"{path} has a wrong checksum and was removed: run again to download it anew") from error
             return {name: path for name, (_, path) in paths.items()}
 
-    class Idx(Published):
+    class IdxBuilder(Published):
         """Images and labels in IDX files."""
 
         def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[Any, Any]:
@@ -77,94 +77,75 @@ with skip_registration():
             for index, (image, label) in enumerate(zip(arrays["images"], arrays["labels"], strict=True)):
                 yield index, {"image": _png(image), "label": int(label)}
 
-    class Mnist(Idx):
-        """MNIST: 70,000 handwritten digits, 28×28, grey."""
-
-        name = "mnist"
-        VERSION = mnist.MNIST.VERSION
-        STOCK = mnist.MNIST
-        url_infos: ClassVar[Any] = STOCK.url_infos
-
-    class FashionMnist(Idx):
-        """Fashion-MNIST: 70,000 articles of clothing, 28×28, grey."""
-
-        name = "fashion_mnist"
-        VERSION = mnist.FashionMNIST.VERSION
-        STOCK = mnist.FashionMNIST
-        url_infos: ClassVar[Any] = STOCK.url_infos
-
-    class Cifar(Published):
+    class CifarBuilder(Published):
         """Images and labels in CIFAR's binary version."""
 
-        PREFIX: ClassVar[str]
-        FILES: ClassVar[dict[str, tuple[str, ...]]]
-        LABELS: ClassVar[dict[str, str]]
-        """The file of names of each label, in the order in which the labels stand before an image."""
-
-        def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[Any, Any]:
-            files = self._files(dl_manager)
-            described: Any = self.info
-            for key, name in self.LABELS.items():
-                described.features[key].names = files[name].decode().split()
-            return {split: self._generate_examples(split=split, files=files) for split in self.FILES}
-
-        def _files(self, manager: tfds.download.DownloadManager) -> dict[str, bytes]:
-            (archive,) = self._download(manager, sorted(self.STOCK.url_infos)).values()
-            names = [*(name for names in self.FILES.values() for name in names), *self.LABELS.values()]
-            return read_tar(archive, {name: f"{self.PREFIX}/{name}" for name in names})
-
-        def _generate_examples(self, **arrays: Any) -> Iterator[Example]:
-            split, index = arrays["split"], 0
-            for name in self.FILES[split]:
-                images, labels = read_cifar(arrays["files"][name], name, len(self.LABELS))
-                for image, numbers in zip(images, labels, strict=True):
-                    named = dict(zip(self.LABELS, map(int, numbers), strict=True))
-                    yield index, {"id": f"{split}_{index:05d}", "image": _png(image), **named}
-                    index += 1
-
-    class Cifar10(Cifar):
-        """CIFAR-10: 60,000 photographs, 32×32, in colour."""
-
-        name = "cifar10"
-        VERSION = cifar.Cifar10.VERSION
-        STOCK = cifar.Cifar10
-        url_infos: ClassVar[Any] = STOCK.url_infos
-        PREFIX = "cifar-10-batches-bin"
-        FILES: ClassVar = {"train": tuple(CIFAR10_FILES)[:5], "test": ("test_batch.bin",)}
-        LABELS: ClassVar = {"label": "batches.meta.txt"}
-        CLASS_NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
-
-        def _unpacked(self) -> Path | None:
-            folders = (self.originals, self.originals / self.PREFIX) if self.originals else ()
-            return next((folder for folder in folders if any((folder / name).exists() for name in CIFAR10_FILES)), None)
+        FORMAT: ClassVar[Cifar]
 
         def has_originals(self) -> bool:
             return self._unpacked() is not None
 
+        def _unpacked(self) -> Path | None:
+            """The folder with the unpacked files, among those that a person gave."""
+            folders = (self.originals, self.originals / self.FORMAT.folder) if self.originals else ()
+            return next((folder for folder in folders if any((folder / name).exists() for name in self.FORMAT.unpacked)), None)
+
+        def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[Any, Any]:
+            files = self._files(dl_manager)
+            described: Any = self.info
+            for key, name in self.FORMAT.labels.items():
+                described.features[key].names = files[name].decode().split()
+            return {split: self._generate_examples(split=split, files=files) for split in self.FORMAT.splits}
+
         def _files(self, manager: tfds.download.DownloadManager) -> dict[str, bytes]:
             folder = self._unpacked()
-            if folder is None:
-                return super()._files(manager)
-            if missing := [name for name in CIFAR10_FILES if not (folder / name).exists()]:
-                raise DataError(f"{folder} lacks {', '.join(missing)}: expected all of {', '.join(CIFAR10_FILES)}")
-            for name, expected in CIFAR10_FILES.items():
-                check_sha256(folder / name, expected)
-            unpacked = {name: (folder / name).read_bytes() for name in CIFAR10_FILES}
-            return {**unpacked, "batches.meta.txt": self.CLASS_NAMES.encode()}
+            if folder is not None:
+                return self._unpacked_files(folder)
+            (archive,) = self._download(manager, sorted(self.STOCK.url_infos)).values()
+            names = [*(name for names in self.FORMAT.splits.values() for name in names), *self.FORMAT.labels.values()]
+            return read_tar(archive, {name: f"{self.FORMAT.folder}/{name}" for name in names})
 
-    class Cifar100(Cifar):
-        """CIFAR-100: 60,000 photographs of 100 classes, 32×32, in colour."""
+        def _unpacked_files(self, folder: Path) -> dict[str, bytes]:
+            """The files, and the names of the classes as they would stand in theirs."""
+            expected = self.FORMAT.unpacked
+            if missing := [name for name in expected if not (folder / name).exists()]:
+                raise DataError(f"{folder} lacks {', '.join(missing)}: expected all of {', '.join(expected)}")
+            for name, checksum in expected.items():
+                check_sha256(folder / name, checksum)
+            class_names = dict.fromkeys(self.FORMAT.labels.values(), "\n".join(self.FORMAT.class_names).encode())
+            return {**class_names, **{name: (folder / name).read_bytes() for name in expected}}
 
-        name = "cifar100"
-        VERSION = cifar.Cifar100.VERSION
-        STOCK = cifar.Cifar100
-        url_infos: ClassVar[Any] = STOCK.url_infos
-        PREFIX = "cifar-100-binary"
-        FILES: ClassVar = {"train": ("train.bin",), "test": ("test.bin",)}
-        LABELS: ClassVar = {"coarse_label": "coarse_label_names.txt", "label": "fine_label_names.txt"}
+        def _generate_examples(self, **arrays: Any) -> Iterator[Example]:
+            labels, split, index = self.FORMAT.labels, arrays["split"], 0
+            for name in self.FORMAT.splits[split]:
+                images, numbers = read_cifar(arrays["files"][name], name, len(labels))
+                for image, number in zip(images, numbers, strict=True):
+                    named = dict(zip(labels, map(int, number), strict=True))
+                    yield index, {"id": f"{split}_{index:05d}", "image": _png(image), **named}
+                    index += 1
 
 
-BUILDERS: dict[str, type[Published]] = {builder.name: builder for builder in (Mnist, FashionMnist, Cifar10, Cifar100)}
+BUILDERS: dict[type[PublishedFiles], type[Published]] = {Idx: IdxBuilder, Cifar: CifarBuilder}
+"""What reads each format of the registry."""
+
+
+def published_builder(name: str) -> type[Published] | None:
+    """The builder of a set whose row names a format of published files; None for any other set."""
+    row = SOURCES.get(name)
+    if row is None or not isinstance(row.reader, PublishedFiles):
+        return None
+    stock = row.reader.stock_builder()
+    described = {
+        "__doc__": row.images,
+        "__module__": __name__,
+        "name": name,
+        "VERSION": stock.VERSION,
+        "STOCK": stock,
+        "FORMAT": row.reader,
+        "url_infos": stock.url_infos,
+    }
+    with skip_registration():
+        return type(name, (BUILDERS[type(row.reader)],), described)
 
 
 def _png(image: np.ndarray) -> bytes:

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 from jcnn.data.cache import read_manifest
 from jcnn.data.dataset import DataError
-from jcnn.data.digits import load_digits
-from jcnn.data.load import NAMED
+from jcnn.data.registry import SOURCES, Embedded
 
 
 class Entry(NamedTuple):
@@ -40,18 +39,22 @@ class Entry(NamedTuple):
 
 
 def inventory(folder: Path) -> list[Entry]:
-    """The embedded digits, everything in a data folder, and the sets that can be prepared by their bare name."""
-    digits = {split: load_digits(split) for split in ("train", "test")}
-    counts = {split: len(dataset.labels) for split, dataset in digits.items()}
-    embedded = Entry("digits", "embedded", counts, digits["train"].input_shape, digits["train"].classes)
+    """The sets in the package, everything in a data folder, and the sets that can be prepared by their bare name."""
+    embedded = [_embedded(name, row.reader) for name, row in SOURCES.items() if isinstance(row.reader, Embedded)]
     caches = [path.parent for path in sorted((folder / "jcnn").glob("[!.]*/manifest.json"))]
     infos = sorted({*folder.glob("*/*/dataset_info.json"), *folder.glob("*/*/*/dataset_info.json")})
     places = [path.parent for path in infos if folder / "jcnn" not in path.parents]
     decoded = [_decoded(place) for place in caches]
     prepared = [_prepared(place, folder) for place in places if place not in {entry.source for entry in decoded}]
-    there = {re.split("[/:]", entry.name)[0] for entry in decoded + prepared}
-    unprepared = [Entry(name, "not prepared") for name in NAMED if name not in there]
-    return [embedded, *decoded, *prepared, *unprepared]
+    there = {re.split("[/:]", entry.name)[0] for entry in embedded + decoded + prepared}
+    unprepared = [Entry(name, "not prepared") for name in SOURCES if name not in there]
+    return [*embedded, *decoded, *prepared, *unprepared]
+
+
+def _embedded(name: str, reader: Embedded) -> Entry:
+    splits = {split: reader.load(split) for split in ("train", "test")}
+    counts = {split: len(dataset.labels) for split, dataset in splits.items()}
+    return Entry(name, "embedded", counts, splits["train"].input_shape, splits["train"].classes)
 
 
 def _decoded(place: Path) -> Entry:

@@ -9,25 +9,12 @@ import numpy as np
 from jcnn import printing
 from jcnn.data import cache
 from jcnn.data.dataset import DataError, Dataset, fingerprint
-from jcnn.data.digits import load_digits
 from jcnn.data.folders import cache_folder, data_folder, originals_folder
 from jcnn.data.pictures import fit
-from jcnn.names import check_name
+from jcnn.data.registry import SOURCES, TFDS, Embedded, check_source
 
-TFDS = "tfds:"
 NAME = re.compile(r"[A-Za-z_]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", re.ASCII)
 """A set of TensorFlow Datasets: its name, a config of it, a version."""
-
-DIGITS = "digits"
-"""The set that comes with jcnn."""
-
-NAMED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
-"""The sets of TensorFlow Datasets that go by their bare name, and never need TensorFlow."""
-
-CLASS_NAMES = {
-    "fashion_mnist": ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
-}
-"""Names that TensorFlow Datasets leaves out. Source: Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST", table 2."""
 
 
 def load(
@@ -42,8 +29,8 @@ def load(
     """The dataset of this name; prepared first if need be, and from then on read in well under a second.
 
     Args:
-        name: "digits", the embedded handwritten digits; "mnist", "fashion_mnist", "cifar10" or "cifar100"; or "tfds:NAME" for
-            any set of labelled images in TensorFlow Datasets, also "tfds:NAME/CONFIG" and "tfds:NAME:VERSION".
+        name: of a row of `jcnn.data.registry`, such as "digits", the embedded handwritten digits, or "mnist"; or "tfds:NAME"
+            for any set of labelled images in TensorFlow Datasets, also "tfds:NAME/CONFIG" and "tfds:NAME:VERSION".
         split: "train" or "test". Where a set has no labelled split called test, "validation" stands in, or else a held-out
             fifth of "train".
         data_dir: where data sets lie; None: $JCNN_DATA_DIR, else $TFDS_DATA_DIR, else jcnn in the user's cache folder.
@@ -61,8 +48,8 @@ def load(
     if split not in ("train", "test"):
         raise ValueError(f"split={split!r}: expected 'train' or 'test'")
     known = _check(name, image_size)
-    if name == DIGITS:
-        return _resized(load_digits(split), image_size)
+    if name in SOURCES and isinstance(reader := SOURCES[name].reader, Embedded):
+        return _resized(reader.load(split), image_size)
     tell = tell or _print
     folder = data_folder(data_dir)
     place = cache_folder(folder, known, image_size)
@@ -71,9 +58,9 @@ def load(
             return found
     except DataError as error:
         tell(f"the decoded images in {place} are not trusted, and made anew: {error}")
-    from jcnn.data.alone import alone
+    from jcnn.data.exclusive import exclusive
 
-    with alone(place.with_name(f"{place.name}.lock"), f"decodes {known}", tell):
+    with exclusive(place.with_name(f"{place.name}.lock"), f"decodes {known}", tell):
         try:
             if (found := cache.read(place, split)) is not None:  # another process was faster
                 return found
@@ -111,7 +98,7 @@ def _check(name: str, image_size: int | None) -> str:
         raise ValueError(f"image_size={image_size}: expected an integer, at least 1")
     known = name.removeprefix(TFDS)
     if known == name or not NAME.fullmatch(known):
-        check_name("dataset", name, (DIGITS, *NAMED), ", or tfds:NAME for another")
+        check_source(name)
     return known
 
 
@@ -122,7 +109,7 @@ def _decoded(
     from rich.progress import Progress
 
     from jcnn.data.decode import decode
-    from jcnn.data.prepare import prepared, told
+    from jcnn.data.prepare import as_data_error, prepared
 
     tell(f"preparing {name} in {folder}")
     builder = prepared(name, folder, originals, tell)
@@ -130,16 +117,16 @@ def _decoded(
     console = printing.console(stderr=True)
     damaged = "it is damaged: move that folder away, and run again to have it prepared anew"
     with (
-        told(f"{source} cannot be read", damaged),
+        as_data_error(f"{source} cannot be read", damaged),
         Progress(console=console, disable=not console.is_terminal, transient=True) as bar,
     ):
         task = bar.add_task(f"decoding {name}", total=None)
         splits, names = decode(builder, image_size, lambda done, total: bar.update(task, completed=done, total=total))
     attribution = ", ".join(filter(None, (f"TensorFlow Datasets, {builder.info.full_name}", builder.info.homepage)))
+    row = SOURCES.get(name)
+    class_names = (row and row.class_names) or names
     datasets = {
-        split: Dataset(
-            name, split, images, labels, CLASS_NAMES.get(name, names), fingerprint(images, labels), attribution=attribution
-        )
+        split: Dataset(name, split, images, labels, class_names, fingerprint(images, labels), attribution=attribution)
         for split, (images, labels) in splits.items()
     }
     try:

@@ -20,11 +20,11 @@ from pathlib import Path
 from textwrap import shorten
 from urllib.parse import urlsplit
 
-from jcnn.data.alone import alone
-from jcnn.data.builders import BUILDERS, Published
+from jcnn.data.builders import Published, published_builder
 from jcnn.data.dataset import DataError
+from jcnn.data.exclusive import exclusive
 from jcnn.data.features import image_and_label
-from jcnn.data.reach import unreachable
+from jcnn.data.reachability import unreachable
 
 # Without this, TensorFlow tells of every processor feature it was not compiled for.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -40,7 +40,7 @@ def prepared(name: str, folder: Path, originals: Path | None, tell: Callable[[st
     """A set's builder, the set prepared in the folder before or now.
 
     Args:
-        name: mnist, fashion_mnist, cifar10, cifar100, or any name TensorFlow Datasets knows: name, name/config, name:version.
+        name: of a row of the registry, or any name TensorFlow Datasets knows: name, name/config, name:version.
         folder: the data folder.
         originals: a folder with files downloaded before; None: download.
         tell: told if another process prepares the set.
@@ -48,11 +48,11 @@ def prepared(name: str, folder: Path, originals: Path | None, tell: Callable[[st
     Raises:
         DataError: no such set; it cannot be had, or not read; or it needs TensorFlow.
     """
-    with told(f"{name} cannot be prepared in {folder}", "nothing half-made was kept"), redirect_stdout(io.StringIO()):
+    with as_data_error(f"{name} cannot be prepared in {folder}", "nothing half-made was kept"), redirect_stdout(io.StringIO()):
         builder = _builder(name, folder)
         if not builder.data_path.exists():
             # One lock for all configs, versions and sizes of a set: they share its downloads and the folder aside.
-            with alone(folder / "jcnn" / f"{builder.name}.preparing.lock", f"prepares {builder.name}", tell):
+            with exclusive(folder / "jcnn" / f"{builder.name}.preparing.lock", f"prepares {builder.name}", tell):
                 if not builder.data_path.exists():
                     _prepare(name, folder, originals)
             builder = _builder(name, folder)
@@ -66,13 +66,13 @@ def require_known(name: str, folder: Path) -> None:
     Raises:
         DataError: no such set; the message says which name is near.
     """
-    with told(f"{name} cannot be prepared in {folder}", "nothing was begun"), redirect_stdout(io.StringIO()):
+    with as_data_error(f"{name} cannot be prepared in {folder}", "nothing was begun"), redirect_stdout(io.StringIO()):
         _builder(name, folder)
 
 
 def _builder(name: str, folder: Path) -> Builder:
-    if name in BUILDERS:
-        return BUILDERS[name](data_dir=folder)
+    if (published := published_builder(name)) is not None:
+        return published(data_dir=folder)
     if importlib.util.find_spec("tensorflow"):
         # The GPU's memory is for the network.
         importlib.import_module("tensorflow").config.set_visible_devices([], "GPU")
@@ -167,7 +167,7 @@ def _prepare(name: str, folder: Path, originals: Path | None) -> None:
 
 
 @contextmanager
-def told(what: str, otherwise: str) -> Iterator[None]:
+def as_data_error(what: str, otherwise: str) -> Iterator[None]:
     """Turns what TensorFlow Datasets and the disk raise into a `DataError`: what failed, why, and a way out."""
     try:
         yield

@@ -44,8 +44,7 @@ def open_page(port: int, *, browser: bool, tell: Callable[[str], None]) -> NoRet
         ValueError: no port, or the optional packages are missing.
         OSError: the port is taken or not allowed.
     """
-    if not 0 <= port <= 65535:
-        raise ValueError(f"port={port}: expected 1 to 65535, or 0 for one that is free")
+    check_port(port)
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         raise ValueError('the page needs marimo and anywidget: pip install "jcnn[explore]"')
     place = bound(port)
@@ -57,6 +56,12 @@ def open_page(port: int, *, browser: bool, tell: Callable[[str], None]) -> NoRet
     # marimo's threads wait for more to do and XLA's may be at work: an orderly exit would wait for them, or abort.
     sys.stdout.flush()
     os._exit(0)
+
+
+def check_port(port: int) -> None:
+    """Raises ValueError for a number that no port can have."""
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port={port}: expected 1 to 65535, or 0 for one that is free")
 
 
 def bound(port: int) -> socket.socket:

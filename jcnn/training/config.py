@@ -6,8 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from typing_extensions import Doc
+
+from jcnn import presets
+from jcnn.data.registry import default_epochs, names_in_words
 from jcnn.disk import naming
 from jcnn.training.hyperparameters import Optimizer, Recipe, check_kinds
 
@@ -19,13 +23,10 @@ ADVICE = "to go on, put the file back as it was; for another recipe, start a run
 class _Subject:
     """What is trained on what, in words."""
 
-    data: str = "digits"
-    """The images to learn: digits, which come with jcnn; mnist, fashion_mnist, cifar10, cifar100; or tfds:NAME for another
-    set of TensorFlow Datasets."""
+    data: Annotated[str, Doc(f"The images to learn: {names_in_words()}.")] = "digits"
     image_size: int | None = None
     """Bring every image to this height and width; needed where the images of a set differ in size."""
-    network: str = "small"
-    """The network: small, lecture or lenet5."""
+    network: Annotated[str, Doc(presets.help_text())] = "small"
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ LATER = {"optimizer": "sgd"}
 
 
 def recipe(data: str) -> Config:
-    """The default recipe for a data set: that of the digits, who are few, in fewer epochs."""
-    return Config(data=data) if data == Config.data else Config(data=data, epochs=10)
+    """The default recipe for a data set."""
+    return Config(data=data, epochs=default_epochs(data))
 
 
 def as_stored(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import os
 import signal
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ from tensorflow_datasets.core.registered import skip_registration
 from tensorflow_datasets.core.utils import Size
 
 from jcnn.data import builders
+from jcnn.data.registry import SOURCES, Idx, Source
 
 LABELS = ("level", "upright", "slanted")
 
@@ -164,41 +166,52 @@ def idx_files(seed: int) -> dict[str, bytes]:
     return files
 
 
-def small_mnist(address: str, name: str = "mnist", seed: int = 0) -> type[builders.Idx]:
-    """The builder of MNIST or Fashion-MNIST for `idx_files(seed)`, at an address of its own.
+with skip_registration():
 
-    In the environment, DIE_AT names an example at which the process kills itself, COUNT a file that gets a line for every
-    preparation.
-    """
-    stock: Any = builders.BUILDERS[name]
-    infos = {
-        f"{address}/{file}": UrlInfo(size=Size(len(content)), checksum=hashlib.sha256(content).hexdigest(), filename=file)
-        for file, content in idx_files(seed).items()
-    }
-    described = SimpleNamespace(_info=stock.STOCK._info, url_infos=infos)
-    with skip_registration():
+    class BuilderToDie(builders.IdxBuilder):
+        """In the environment, DIE_AT names an example at which the process kills itself, COUNT a file for a line a split."""
 
-        class Small(builders.Idx):
-            VERSION = stock.VERSION
-            STOCK = described
-            url_infos: ClassVar[Any] = infos
+        def _generate_examples(self, **arrays: Any) -> Iterator[Any]:
+            if "COUNT" in os.environ:
+                with Path(os.environ["COUNT"]).open("a") as file:
+                    file.write("prepared\n")
+            for index, example in super()._generate_examples(**arrays):
+                if os.environ.get("DIE_AT") == str(index):
+                    os.kill(os.getpid(), signal.SIGKILL)
+                yield index, example
 
-            def _generate_examples(self, **arrays: Any) -> Iterator[Any]:
-                if "COUNT" in os.environ:
-                    with Path(os.environ["COUNT"]).open("a") as file:
-                        file.write("prepared\n")
-                for index, example in super()._generate_examples(**arrays):
-                    if os.environ.get("DIE_AT") == str(index):
-                        os.kill(os.getpid(), signal.SIGKILL)
-                    yield index, example
 
-    Small.name = name
-    return Small
+@dataclass(frozen=True)
+class SmallIdx(Idx):
+    """`idx_files(seed)`, at an address of its own."""
+
+    address: str
+    seed: int
+
+    def stock_builder(self) -> Any:
+        infos = {
+            f"{self.address}/{file}": UrlInfo(
+                size=Size(len(content)), checksum=hashlib.sha256(content).hexdigest(), filename=file
+            )
+            for file, content in idx_files(self.seed).items()
+        }
+        whole = super().stock_builder()
+        return SimpleNamespace(_info=whole._info, url_infos=infos, VERSION=whole.VERSION)
+
+
+builders.BUILDERS[SmallIdx] = BuilderToDie
+
+
+def small_mnist(address: str, name: str = "mnist", seed: int = 0) -> Source:
+    """The row of MNIST or Fashion-MNIST, with `idx_files(seed)` at an address of its own."""
+    whole = SOURCES[name]
+    assert isinstance(whole.reader, Idx)
+    return replace(whole, reader=SmallIdx(whole.reader.stock, address, seed))
 
 
 def use_small_mnist(address: str = "http://jcnn.invalid/mnist", name: str = "mnist", seed: int = 0) -> None:
     """Puts `small_mnist` in the place of MNIST, for this process."""
-    builders.BUILDERS[name] = small_mnist(address, name, seed)
+    SOURCES[name] = small_mnist(address, name, seed)
 
 
 def write_originals(folder: Path, seed: int = 0) -> Path:

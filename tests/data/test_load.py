@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jcnn.data import DataError, builders, load
+from jcnn.data import DataError, load
 from jcnn.data.folders import data_folder
+from jcnn.data.registry import SOURCES
 from tests.data import small_sets
 from tests.data.small_sets import Gratings, grating, idx_files, small_mnist, write_originals
 
@@ -36,7 +37,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """MNIST and Fashion-MNIST of a hundred images, at addresses that lead nowhere."""
     for seed, name in enumerate(("mnist", "fashion_mnist")):
-        monkeypatch.setitem(builders.BUILDERS, name, small_mnist(f"http://jcnn.invalid/{name}", name, seed))
+        monkeypatch.setitem(SOURCES, name, small_mnist(f"http://jcnn.invalid/{name}", name, seed))
 
 
 @pytest.fixture
@@ -250,7 +251,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 def test_downloaded_checked_and_kept(server: tuple[str, Path], data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     address, folder = server
-    monkeypatch.setitem(builders.BUILDERS, "mnist", small_mnist(address))
+    monkeypatch.setitem(SOURCES, "mnist", small_mnist(address))
     path = folder / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(DataError, match="has wrong checksum"):
@@ -280,7 +281,7 @@ def test_downloaded_checked_and_kept(server: tuple[str, Path], data_dir: Path, m
 
 def test_a_server_without_the_file(server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     address, folder = server
-    monkeypatch.setitem(builders.BUILDERS, "mnist", small_mnist(address))
+    monkeypatch.setitem(SOURCES, "mnist", small_mnist(address))
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
     started = time.perf_counter()
     with pytest.raises(DataError, match=r"404|t10k-labels"):

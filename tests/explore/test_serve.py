@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from jcnn import cli
+from jcnn.commands.main import main
 from jcnn.explore import serve
 
 
@@ -15,7 +15,7 @@ def test_what_is_missing_is_said_in_a_line(
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(SystemExit) as end:
-        cli.main(["explore", "--no-open-browser"])
+        main(["explore", "--no-open-browser"])
     assert end.value.code == 1
     assert capsys.readouterr().err == 'jcnn: the page needs marimo and anywidget: pip install "jcnn[explore]"\n'
 

@@ -8,7 +8,7 @@ import pytest
 
 from jcnn.training import Config, lock
 from jcnn.training.config import to_text
-from tests.test_cli import folder, run
+from tests.commands.running import folder, run
 
 __all__ = ["folder"]
 

@@ -5,12 +5,8 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
-import pytest
-
-from jcnn import cli
 from jcnn.training import Config, checkpoint, restore_run, stored_config
 from jcnn.training.metrics import read
 from tests.draws import DRAWS
@@ -61,22 +57,3 @@ def test_each_of_many_starts_ends_in_a_run_of_its_own(tmp_path: Path) -> None:
         assert_whole(tmp_path / run)
     losses = {json.dumps([record["loss"] for record in read(tmp_path / run / "metrics.jsonl")]) for run in named}
     assert len(losses) == 1
-
-
-def test_folders_are_taken_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    together, taken = threading.Barrier(16), []
-
-    def take() -> None:
-        together.wait()
-        for _ in range(5):
-            with cli._owned(None, Config()) as folder:
-                taken.append(folder)
-                (folder / "config.json").touch()
-
-    threads = [threading.Thread(target=take) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(map(str, taken)) == [f"runs/digits-small-{number:03d}" for number in range(1, 81)]

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jcnn import cli
 from jcnn.check import assert_grades, grade_file
 from jcnn.check.grading import messages
 from jcnn.check.grading.candidate_process import pack
 from jcnn.check.grading.left_out import must_take
 from jcnn.check.operations import KINDS, kind_of
+from jcnn.commands.main import main
 from tests.draws import draws
 
 RELU_CASES = len(kind_of("relu").cases)
@@ -39,7 +39,7 @@ def graded(capsys: pytest.CaptureFixture[str], source: str, kind: str = "relu", 
     """The exit code and the report of `jcnn grade --json`, whose standard output is one JSON document and nothing else."""
     Path("homework.py").write_text(textwrap.dedent(source))
     with pytest.raises(SystemExit) as end:
-        cli.main(["grade", f"homework.py:{kind}", "--as", kind, "--json", *options])
+        main(["grade", f"homework.py:{kind}", "--as", kind, "--json", *options])
     said = capsys.readouterr()
     assert not said.err
     code = end.value.code
@@ -415,7 +415,7 @@ def test_json_in_an_encoding_of_few_characters(monkeypatch: pytest.MonkeyPatch) 
     page = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(page, encoding="ascii", write_through=True))
     with pytest.raises(SystemExit):
-        cli.main(["grade", "homework.py:relu", "--as", "relu", "--json"])
+        main(["grade", "homework.py:relu", "--as", "relu", "--json"])
     assert json.loads(page.getvalue())["diagnosis"] == "It raises ValueError: Größe ×"
 
 

@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""What only one process at a time may do, by a lock file."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 
 @contextmanager
-def alone(lock: Path, what: str, tell: Callable[[str], None]) -> Iterator[None]:
+def exclusive(lock: Path, what: str, tell: Callable[[str], None]) -> Iterator[None]:
     """Holds a lock file; without it where the folder cannot be written, and so nothing can be made twice.
 
     Args:

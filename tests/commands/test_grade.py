@@ -1,11 +1,11 @@
-"""`jcnn check` and `jcnn grade` as a person meets them."""
+"""`jcnn grade` as a person meets it."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from jcnn import cli
+from jcnn.commands.main import main
 
 STUDENT = """
 import numpy as np
@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*arguments: str) -> int:
     with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
+        main(arguments)
     return int(end.value.code or 0)
 
 
@@ -76,14 +76,3 @@ def test_errors_take_one_line(place: str, kind: str, message: str, capsys: pytes
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
-
-
-def test_check(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("check", "relu") == 0
-    assert "12 of 12 agree" in capsys.readouterr().out
-    assert run("check", "relu", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["verdict"] == "agrees"
-    assert run("check", "relu_backward") == 0
-    assert "8 of 8 agree" in capsys.readouterr().out
-    assert run("check", "rleu") == 1
-    assert "operations='rleu'" in capsys.readouterr().err

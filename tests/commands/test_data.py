@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jcnn.data import builders, load
+from jcnn.data import load
+from jcnn.data.registry import SOURCES
+from tests.commands.running import folder, run
 from tests.data.small_sets import LABELS, grating, small_mnist, write_originals
-from tests.test_cli import folder, run
 
 __all__ = ["folder"]
 
@@ -82,7 +83,7 @@ def test_list(capsys: pytest.CaptureFixture[str], data_dir: Path) -> None:
 
 
 def test_prepare(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
-    monkeypatch.setitem(builders.BUILDERS, "mnist", small_mnist("http://jcnn.invalid"))
+    monkeypatch.setitem(SOURCES, "mnist", small_mnist("http://jcnn.invalid"))
     write_originals(folder / "originals")
     assert run("data", "prepare", "mnist") == 1
     assert "--originals" in capsys.readouterr().err

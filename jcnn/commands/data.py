@@ -1,4 +1,4 @@
-"""The command `jcnn data`: list, prepare, show."""
+"""`jcnn data`: list, prepare and show data sets."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,21 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from jcnn import data
+from jcnn.commands.options import DataDir, Originals
 from jcnn.data.folders import data_folder
 from jcnn.data.inventory import inventory
+from jcnn.data.registry import SOURCES, names_in_words
 from jcnn.printing import plain
 from jcnn.summary import times
-
-DataDir = Annotated[
-    Path | None,
-    tyro.conf.arg(
-        metavar="DIR",
-        help="Where data sets lie; by default $JCNN_DATA_DIR, else $TFDS_DATA_DIR, else jcnn in the user's cache folder.",
-    ),
-]
-Originals = Annotated[
-    Path | None, tyro.conf.arg(metavar="DIR", help="A folder with a set's original files, downloaded before.")
-]
 
 
 @dataclass(frozen=True)
@@ -48,6 +39,8 @@ class List:
                 plain(entry.state),
             )
         console.print(table)
+        for name, row in SOURCES.items():
+            console.print(plain(f"{name}: {row.images} ({row.address}, licence: {row.licence})"), soft_wrap=True)
         console.print(plain(f"in {folder}; any other of TensorFlow Datasets: tfds:NAME"), soft_wrap=True)
         return 0
 
@@ -56,8 +49,7 @@ class List:
 class Prepare:
     """Download and prepare a data set, or see that it is ready."""
 
-    name: tyro.conf.Positional[str]
-    """mnist, fashion_mnist, cifar10, cifar100, or tfds:NAME."""
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(help=f"{names_in_words()}.")]
     data_dir: DataDir = None
     originals: Originals = None
     image_size: int | None = None
@@ -79,8 +71,7 @@ class Prepare:
 class Show:
     """Draw a contact sheet of a data set, a row of images for each class, as PNG."""
 
-    name: tyro.conf.Positional[str]
-    """digits, mnist, fashion_mnist, cifar10, cifar100, or tfds:NAME."""
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(help=f"{names_in_words()}.")]
     split: str = "train"
     """train or test."""
     out: Path | None = None

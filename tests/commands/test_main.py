@@ -1,39 +1,24 @@
 """The command as a person meets it: what it prints, how it ends."""
 
-import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
 import jcnn
-from jcnn import cli, endings
+from jcnn import endings
+from jcnn.commands import summary
 from jcnn.data import load
+from tests.commands.running import folder, run
+
+__all__ = ["folder"]
 
 QUICK = ("--network", "lecture", "--epochs", "1", "--batch-size", "128")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to work in, and the settings of the process as they were."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-    before = jax.config.read("jax_enable_x64")
-    yield tmp_path
-    jax.config.update("jax_enable_x64", before)
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        cli.main(arguments)
-    return int(end.value.code or 0)
 
 
 def test_from_training_to_prediction(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,8 +96,6 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(("summary", "--network", "lecture", "--input-shape", "2", "2", "1"), "layer 10", id="an image too small"),
         pytest.param(("predict",), "no run in runs/", id="no run"),
         pytest.param(("predict", "a.png", "--top", "0"), "top=0: expected at least 1", id="no class to show"),
-        pytest.param(("explore", "--port", "80000"), "port=80000: expected 1 to 65535", id="no such port"),
-        pytest.param(("explore", "--port", "-1"), "port=-1: expected 1 to 65535", id="negative port"),
         pytest.param(("predict", "a.png", "--run", "nowhere"), "nowhere holds no checkpoint", id="no such run"),
     ],
 )
@@ -164,7 +147,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_asked_for_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run() == cli.USAGE
+    assert run() == endings.USAGE
     assert "doctor" in capsys.readouterr().out
 
 
@@ -175,7 +158,7 @@ def test_an_internal_error_is_a_line_and_on_request_its_place(
     def broken(*_: object) -> None:
         jnp.zeros(3).reshape(2, 2)
 
-    monkeypatch.setattr(cli, "summary", broken)
+    monkeypatch.setattr(summary, "summary", broken)
     assert run(*arguments) == endings.INTERNAL
     *trace, last = capsys.readouterr().err.splitlines()
     assert last.startswith("jcnn: internal error: TypeError: cannot reshape array")
@@ -188,7 +171,7 @@ def test_an_internal_error_is_a_line_and_on_request_its_place(
 def test_output_that_goes_nowhere(output: str) -> None:
     if output == "full" and not Path("/dev/full").exists():
         pytest.skip("no full device here")
-    code = "import jcnn.cli; jcnn.cli.main(['summary'])"
+    code = "from jcnn.commands.main import main; main(['summary'])"
     if output == "without a reader":
         reader, writer = os.pipe()
         os.close(reader)
@@ -200,43 +183,6 @@ def test_output_that_goes_nowhere(output: str) -> None:
     os.close(writer)
     assert ended.stderr == ("jcnn: No space left on device\n" if output == "full" else "")
     assert ended.returncode != endings.INTERNAL
-
-
-NAMES = ("good.png", "[red]good\x1b[31m.png", "-x.png")
-"""Names of images that can be read; the second would change colours."""
-
-
-def test_predict_goes_on_past_files_that_cannot_be_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
-    assert run("train", *QUICK, "--out", "run") == 0
-    digit = Image.fromarray(load("digits", "test").images[0, ..., 0])
-    for name in NAMES:
-        digit.save(folder / name)
-    Image.new("L", (8, 8), 7).save(folder / "blank.png")
-    digit.save(folder / "moving.gif", save_all=True, append_images=[digit.rotate(90), digit.rotate(180)])
-    os.mkfifo(folder / "pipe.png")
-    (folder / "loop.png").symlink_to("loop.png")
-    (folder / "folder.png").mkdir()
-    (folder / "empty.png").write_bytes(b"")
-    (folder / "\x1b[31mtext.png").write_text("no image")
-    bad = ["pipe.png", "loop.png", "folder.png", "empty.png", "\x1b[31mtext.png", "missing.png", "/dev/zero", "n" * 300]
-    good = ["good.png", "blank.png", NAMES[1], "moving.gif", "-x.png", "good.png"]
-    mixed = [name for pair in itertools.zip_longest(bad, good) for name in pair if name]
-    capsys.readouterr()
-    assert run("predict", "--run", "run", "--top", "99", "--", *mixed) == endings.ERROR
-    said = capsys.readouterr()
-    assert "\x1b" not in said.out + said.err
-    named = [name.replace("\x1b", "\\x1b") for name in bad]
-    lines = said.err.splitlines()
-    assert [line.removeprefix("jcnn: ").split()[0] for line in lines] == named
-    rows = [line for line in said.out.splitlines() if line.count("%") >= 2]
-    assert [row.split()[0] for row in rows] == [name.replace("\x1b", "\\x1b") for name in good]
-    assert ["blank" in row for row in rows] == [name == "blank.png" for name in good]
-    assert ["first of 3" in row for row in rows] == [name == "moving.gif" for name in good]
-    assert run("predict", "--run", "run", "missing.png") == endings.ERROR
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

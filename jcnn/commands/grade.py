@@ -1,0 +1,37 @@
+"""`jcnn grade`: a verdict on a function of somebody's own."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from jcnn.check.grading.grade import grade_file
+from jcnn.check.grading.isolated import MEMORY, TIMEOUT
+from jcnn.printing import print_result
+
+
+@dataclass(frozen=True)
+class Grade:
+    """Grade a function of yours: adversarial cases, a verdict, and what is wrong with it in a sentence.
+
+    It runs in a process of its own, from which only arrays come back; whatever it does there is a sentence of the report.
+    Exits with 0 for agrees, rounding and kink, with 1 for a bug.
+    """
+
+    function: tyro.conf.Positional[str]
+    """package.module:function (the current folder counts) or path/to/file.py:function."""
+    kind: Annotated[str, tyro.conf.arg(name="as")]
+    """The operation it should be, such as conv_backward."""
+    timeout: float = TIMEOUT
+    """Seconds for each case; importing the function may take three times as long."""
+    memory: float = MEMORY
+    """GiB that the function may use, where the system counts them."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print JSON in place of the table."""
+
+    def run(self, console: Console) -> int:
+        """Prints the report."""
+        report = grade_file(self.function, self.kind, timeout=self.timeout, memory=self.memory)
+        print_result(console, report, as_json=self.json)
+        return 1 if report.verdict == "bug" else 0
