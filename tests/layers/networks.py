@@ -59,7 +59,7 @@ def nested(draw: st.DrawFn, channels: int, *, linear: bool = False, depth: int =
             if kind == "residual" and (given, step) == (channels, 1) and draw(st.booleans()):
                 layers.append(Residual(first))
                 continue
-            join = "sum" if kind == "residual" else draw(st.sampled_from(["sum", "concat"]))
+            join: Any = "sum" if kind == "residual" else draw(st.sampled_from(["sum", "concat"]))
             beside = Conv(given if join == "sum" else wanted, draw(st.integers(1, 5)), stride=step, padding="same")
             channels = given if join == "sum" else given + wanted
             if kind == "residual":

@@ -327,3 +327,9 @@ def test_the_identity_is_a_path_of_its_own() -> None:
     assert receptive_field((body,), (2,))[-1][1:] == ((1,), (2,), (-1,))
     field = receptive_field((Residual(body),), (2,))[-1]
     assert (field.name, field.size, field.start) == ("Residual", (2,), (-1,))
+
+
+def test_paths_that_look_to_different_sides_see_more_than_each() -> None:
+    sides = [Conv(1, 3, padding=((2, 0),)), Conv(1, 3, padding=((0, 2),))]
+    (field,) = receptive_field((Parallel(*sides),), (8,))
+    assert field == ("Parallel", (5,), (1,), (-2,))
