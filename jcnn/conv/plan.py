@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 
-from jcnn import geometry
+from jcnn import arguments, geometry
 from jcnn.conv import native
 from jcnn.conv.call import Call
 from jcnn.conv.operation import parse
@@ -51,7 +51,7 @@ class Plan:
     def __str__(self) -> str:
         """The call in a line, then a line for each pass."""
         call = self.call
-        rows = [(f"  {name:8}{step.way:18}{step.why}") for name, step in self._steps()]
+        rows = [f"  {name:8}{step.way:18}{step.why}" for name, step in self._steps()]
         groups = f", {call.groups} groups" if call.groups > 1 else ""
         sizes = "×".join(map(str, call.sizes))
         head = f"{call.c_in}→{call.c_out} channels{groups}, {sizes} pixels, {call.window}, {call.dtype}, on {self.platform}:"
@@ -107,7 +107,7 @@ def plan(
     def checked(x: Any, w: Any, b: Any) -> None:
         calls.append(parse(x, w, b, stride, padding, dilation, groups, rounding)[-1])
 
-    jax.eval_shape(checked, _shape(x), _shape(w), None if b is None else _shape(b))
+    jax.eval_shape(checked, _shape("x", x), _shape("w", w), None if b is None else _shape("b", b))
     (call,) = calls
     passes: tuple[Pass, ...] = get_args(Pass)
     steps: dict[Pass, Step] = {}
@@ -120,10 +120,10 @@ def plan(
     return Plan(platform, call, **steps)
 
 
-def _shape(array: Any) -> Any:
-    """The shape and dtype of an array, or of what a shape stands for; anything else as it is, for the checks to refuse."""
+def _shape(name: str, array: Any) -> jax.ShapeDtypeStruct:
+    """The shape and dtype of an array, or of what stands for one."""
     if isinstance(array, tuple | list):
         return jax.ShapeDtypeStruct(tuple(array), jnp.float32)
-    if hasattr(array, "shape") and hasattr(array, "dtype"):
-        return jax.ShapeDtypeStruct(array.shape, array.dtype)
-    return array
+    if not isinstance(array, jax.ShapeDtypeStruct):
+        array = arguments.numeric(name, array, integers=True)
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
