@@ -14,6 +14,7 @@ import numpy as np
 
 from jcnn.compilation import compiler_options, keep_memory
 from jcnn.conv import conv, conv_backward, native
+from jcnn.data.stream import PART_OF_MEMORY, free_memory
 from jcnn.faults import Tried, try_all
 
 Verdict = Literal["good", "note", "bad"]
@@ -40,6 +41,7 @@ def examine() -> list[Finding]:
         *_settings(),
         _cache(),
         _memory(),
+        _images(),
         _convolutions(),
         _native(),
         _known_values(),
@@ -115,6 +117,15 @@ def _memory() -> Finding:
     if keep_memory():
         return Finding("scratch memory", "kept between calls (glibc's mallopt)", "good")
     return Finding("scratch memory", "taken anew for every call", "note", "steps may be slower: glibc, on Linux, would keep it")
+
+
+def _images() -> Finding:
+    free = free_memory()
+    if free is None:
+        found = "on the device as a whole: how much of it is free is not known"
+        return Finding("training images", found, "note", 'fit(…, placement="streamed") streams what does not fit')
+    most = PART_OF_MEMORY * free / 1e9
+    return Finding("training images", f"up to {most:,.1f} GB on the device as a whole, more are streamed", "good")
 
 
 def _convolutions() -> Finding:

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 
+from jcnn import arguments
+from jcnn.conv import Plan
 from jcnn.geometry import ReceptiveField, receptive_field
 from jcnn.layers import Layer, Network, Shape
 from jcnn.layers.composite import Serial
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-LEFT = (1, 2)
+LEFT = (1, 2, 7, 8, 9)
 """The columns that are written from the left: names and sizes."""
+
+WAYS = ("forward by", "dx by", "dw by")
+"""What the columns of a plan are called."""
 
 
 class Row(NamedTuple):
@@ -31,6 +36,7 @@ class Row(NamedTuple):
         multiply_adds: for one example, again without those of the layers in it.
         receptive_field: in pixels.
         place: the numbers of all that it stands in, and its own: 3.1.2.
+        plan: of a convolution, where it was asked for: which way each of its passes takes, and why.
     """
 
     number: int
@@ -40,6 +46,7 @@ class Row(NamedTuple):
     multiply_adds: int
     receptive_field: ReceptiveField
     place: str
+    plan: Plan | None = None
 
 
 class Summary(NamedTuple):
@@ -66,7 +73,7 @@ class Summary(NamedTuple):
     def cells(self) -> list[tuple[str, ...]]:
         """The table's header, rows and totals as text."""
         header = ("#", "layer", "output", "parameters", "multiply-adds", "receptive field", "jump")
-        body = [
+        body: list[tuple[str, ...]] = [
             (
                 row.place,
                 row.layer,
@@ -79,7 +86,11 @@ class Summary(NamedTuple):
             for row in self.rows
         ]
         total = ("", "total", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", "", "")
-        return [header, ("", "input", times(self.input_shape), "", "", "", ""), *body, total]
+        rows = [header, ("", "input", times(self.input_shape), "", "", "", ""), *body, total]
+        if not any(row.plan for row in self.rows):
+            return rows
+        ways = [WAYS, ("",) * len(WAYS), *(_ways(row.plan) for row in self.rows), ("",) * len(WAYS)]
+        return [(*row, *more) for row, more in zip(rows, ways, strict=True)]
 
     def __str__(self) -> str:
         cells = self.cells()
@@ -107,12 +118,15 @@ class Summary(NamedTuple):
         return table
 
 
-def summary(network: Network, input_shape: Shape) -> Summary:
+def summary(network: Network, input_shape: Shape, *, plan: bool = False, dtype: Any = "float32") -> Summary:
     """Sizes, parameters, multiply-adds and receptive field of every layer.
 
     Args:
         network: a tuple of layers.
         input_shape: of one example, (*S, C), without the batch.
+        plan: whether to say of every convolution which way each of its passes takes by `formulation="auto"` on this platform;
+            `row.plan` has the reasons.
+        dtype: of the numbers, for the plan.
 
     Returns:
         A `Summary`; `rich.print` draws it as a table.
@@ -122,18 +136,23 @@ def summary(network: Network, input_shape: Shape) -> Summary:
     """
     steps = trace(network, input_shape)
     size = tuple(input_shape[:-1]) if len(input_shape) > 1 else None
-    return Summary(tuple(input_shape), tuple(_rows(steps, (), size)))
+    rows = _rows(steps, (), size)
+    if not arguments.flag("plan", plan):
+        return Summary(tuple(input_shape), tuple(row for row, _ in rows))
+    dtype = arguments.dtype("dtype", dtype)
+    planned = (row._replace(plan=step.layer.plan(step.input_shape, dtype)) for row, step in rows)
+    return Summary(tuple(input_shape), tuple(planned))
 
 
-def _rows(steps: Sequence[Trace], before: tuple[Layer, ...], size: Shape | None) -> Iterator[Row]:
-    """The rows of layers in turn and of what is in them; `before` is what leads to the first."""
+def _rows(steps: Sequence[Trace], before: tuple[Layer, ...], size: Shape | None) -> Iterator[tuple[Row, Trace]]:
+    """The rows of layers in turn and of what is in them, each with its layer; `before` is what leads to the first."""
     layers = (*before, *(step.layer for step in steps))
     fields = [ReceptiveField(layer.name, 1, 1, 0) for layer in layers] if size is None else receptive_field(layers, size)
     for index, step in enumerate(steps, len(before)):
         if isinstance(step.layer, Serial):
             yield from _rows(step.parts, layers[:index], size)
             continue
-        yield _row(step, fields[index])
+        yield _row(step, fields[index]), step
         for part in step.parts:
             yield from _rows((part,), layers[:index], size)
 
@@ -144,6 +163,10 @@ def _row(step: Trace, field: ReceptiveField) -> Row:
     multiply_adds = max(step.layer.multiply_adds(step.input_shape) - inside, 0)
     described = step.layer.name if step.parts else repr(step.layer)
     return Row(step.number, described, step.output_shape, counted, multiply_adds, field, step.place)
+
+
+def _ways(plan: Plan | None) -> tuple[str, ...]:
+    return ("",) * len(WAYS) if plan is None else (plan.forward.way, plan.dx.way, plan.dw.way)
 
 
 def count_parameters(network: Network, input_shape: Shape) -> int:

@@ -19,6 +19,18 @@ def test_a_working_machine_is_healthy() -> None:
         assert findings[f"XLA: {fault.name}"].verdict == ("note" if has(fault) else "good")
 
 
+@pytest.mark.parametrize(
+    ("free", "found", "verdict"),
+    [(8_000_000_000, "up to 4.0 GB", "good"), (None, "not known", "note")],
+    ids=["known", "unknown"],
+)
+def test_it_says_how_many_images_fit(monkeypatch: pytest.MonkeyPatch, free: int | None, found: str, verdict: str) -> None:
+    monkeypatch.setattr(doctor, "free_memory", lambda: free)
+    finding = doctor._images()
+    assert found in finding.found
+    assert finding.verdict == verdict
+
+
 def test_settings_from_outside_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAX_DISABLE_JIT", "1")
     monkeypatch.setenv("XLA_FLAGS", "--xla_something")

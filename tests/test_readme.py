@@ -16,7 +16,8 @@ ROOT = Path(jcnn.__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_ten_lines_run() -> None:
+def test_the_ten_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     shown: dict[str, object] = {}
     with jax.enable_x64(False), jax.numpy_rank_promotion("allow"):
         for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL):

@@ -6,7 +6,20 @@ import jax
 import pytest
 from rich.console import Console
 
-from jcnn import Conv, Dense, Flatten, GlobalAvgPool, MaxPool, Relu, count_parameters, init, lenet5, summary
+from jcnn import (
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAvgPool,
+    MaxPool,
+    Relu,
+    Residual,
+    count_parameters,
+    init,
+    lenet5,
+    plan,
+    summary,
+)
 
 LENET = lenet5((28, 28, 1), 10)
 # LeCun et al. 1998, with every map of the third layer connected: weights and biases of two convolutions, three dense layers.
@@ -68,3 +81,37 @@ def test_drawn_by_rich(width: int) -> None:
     for text in ("61,706", "Conv(6", "28×28×6", "receptive"):
         assert text in drawn or width < 100
     assert "61,706" in drawn
+
+
+PLANNED = (Conv(8, 3, padding=1), Residual((Conv(8, 3, padding=1), Relu())), Flatten(), Dense(10))
+
+
+def test_a_plan_names_the_way_of_every_pass_of_every_convolution() -> None:
+    rows = summary(PLANNED, (12, 12, 3), plan=True).rows
+    assert [row.place for row in rows if row.plan] == ["1", "2.1.1"]
+    for row, channels in zip([row for row in rows if row.plan], (3, 8), strict=True):
+        expected = plan((1, 12, 12, channels), (3, 3, channels, 8), padding=1)
+        assert row.plan == expected
+
+
+def test_a_plan_is_shown_beside_the_layers() -> None:
+    lines = str(summary(PLANNED, (12, 12, 3), plan=True)).splitlines()
+    expected = plan((1, 12, 12, 3), (3, 3, 3, 8), padding=1)
+    assert lines[0].split()[-6:] == ["forward", "by", "dx", "by", "dw", "by"]
+    first = next(line for line in lines if line.split()[0] == "1")
+    assert first.split()[-3:] == [expected.forward.way, expected.dx.way, expected.dw.way]
+    assert "dw by" not in str(summary(PLANNED, (12, 12, 3)))
+
+
+def test_a_plan_in_other_numbers_takes_other_ways() -> None:
+    network = (Conv(64, 3, padding=1),)
+    (single,), (double,) = (summary(network, (16, 16, 64), plan=True, dtype=dtype).rows for dtype in ("float32", "bfloat16"))
+    assert single.plan is not None
+    assert double.plan is not None
+    assert (single.plan.call.dtype, double.plan.call.dtype) == ("float32", "bfloat16")
+
+
+@pytest.mark.parametrize("wrong", ["yes", 1, None], ids=repr)
+def test_plan_is_true_or_false(wrong: object) -> None:
+    with pytest.raises(TypeError, match="plan="):
+        summary(PLANNED, (12, 12, 3), plan=wrong)  # pyright: ignore[reportArgumentType]

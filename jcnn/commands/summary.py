@@ -19,6 +19,8 @@ class Summary:
     """Height, width and channels of one image."""
     classes: int = 10
     """Number of classes."""
+    plan: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Say of every convolution which way its forward pass and its two gradients take on this machine."""
 
     def run(self, console: Console) -> int:
         """Prints the table."""
@@ -26,6 +28,7 @@ class Summary:
             raise ValueError(
                 f"input shape {self.input_shape}, {self.classes} classes: expected three sizes and a count, e.g. 28 28 1"
             )
-        described = summary(presets.preset(self.network, self.input_shape, self.classes), self.input_shape)
+        network = presets.preset(self.network, self.input_shape, self.classes)
+        described = summary(network, self.input_shape, plan=self.plan)
         console.print(described if console.is_terminal else str(described), soft_wrap=not console.is_terminal, highlight=False)
         return 0

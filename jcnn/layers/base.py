@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, get_args
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from jcnn import arguments
+from jcnn.conv.plan import Plan
 from jcnn.conv.ways import Formulation
 from jcnn.geometry import choice, example_shape, wrong
 from jcnn.rules import Gradient
@@ -159,6 +161,10 @@ class Layer:
             Any pytree of arrays.
         """
         return {}
+
+    def plan(self, shape: Shape, dtype: Any = jnp.float32) -> Plan | None:
+        """For a convolution: the way that each of its passes takes by `formulation="auto"`, as `jcnn.plan` says; else None."""
+        return None
 
     def multiply_adds(self, shape: Shape) -> int:
         """Multiply-adds for one example, those of its branches among them; 0 for what only compares or adds."""

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 
 from jcnn import arguments, geometry
 from jcnn.conv.operation import Formulation, conv, conv_gradients
+from jcnn.conv.plan import Plan, plan
 from jcnn.geometry import GeometryError, Padding, Rounding, Walk
 from jcnn.layers.base import EVALUATION, Context, Layer, Parameters, Shape, Sizes
 from jcnn.layers.initial import normal_weights, weights_and_bias
@@ -70,12 +72,15 @@ class Conv(Layer):
         return (*window.output_shape(spatial), self.filters)
 
     def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
-        window = geometry.per_axis("window", self.window, len(shape) - 1)
-        sizes = (*window, shape[-1] // self.groups, self.filters)
-        fan_in = math.prod(window) * shape[-1] // self.groups
+        *window, channels, _ = sizes = self._filter_shape(shape)
+        fan_in = math.prod(window) * channels
         fan_out = math.prod(window) * self.filters // self.groups
         w = normal_weights(key, sizes, fan_in=fan_in, fan_out=fan_out, gain=gain, dtype=dtype)
         return weights_and_bias(w, bias=self.bias)
+
+    def plan(self, shape: Shape, dtype: Any = jnp.float32) -> Plan:
+        x, w = (jax.ShapeDtypeStruct(sizes, dtype) for sizes in ((1, *shape), self._filter_shape(shape)))
+        return plan(x, w, **self._options())
 
     def multiply_adds(self, shape: Shape) -> int:
         window = geometry.per_axis("window", self.window, len(shape) - 1)
@@ -89,6 +94,10 @@ class Conv(Layer):
     def backward(self, params: Parameters, saved: "Convolved", dy: Array) -> tuple[Array, dict[str, Array]]:
         dx, dw, db = conv_gradients(dy, saved.x, params["w"], **self._options(), formulation=saved.formulation)
         return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
+
+    def _filter_shape(self, shape: Shape) -> Shape:
+        window = geometry.per_axis("window", self.window, len(shape) - 1)
+        return (*window, shape[-1] // self.groups, self.filters)
 
     def _options(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("stride", "padding", "dilation", "groups", "rounding")}

@@ -74,6 +74,11 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Conv(6, 5, padding=2)" in said
 
 
+def test_summary_with_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("summary", "--plan") == 0
+    assert "dw by" in capsys.readouterr().out.splitlines()[0]
+
+
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("doctor") == 0
     assert "all is well" in capsys.readouterr().out
@@ -155,7 +160,7 @@ def test_nothing_asked_for_shows_what_there_is(capsys: pytest.CaptureFixture[str
 def test_an_internal_error_is_a_line_and_on_request_its_place(
     arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         jnp.zeros(3).reshape(2, 2)
 
     monkeypatch.setattr(summary, "summary", broken)
