@@ -1,6 +1,8 @@
 """Arrays in files, mapped into memory: what was read of one is let go of again, so that a process stays small."""
 
+import errno
 import mmap
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -30,6 +32,48 @@ def blocks(array: np.ndarray) -> Iterator[np.ndarray]:
     for first in range(0, len(array), rows):
         yield array[first : first + rows]
         release(array)
+
+
+def take_rows(array: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """out = array[rows], of a mapped file by reading the rows from it: to touch them would map what lies around each, too.
+
+    Args:
+        array: any array, in memory or mapped.
+        rows: which of its rows; all exist.
+        out: a contiguous array for them, of the array's dtype.
+
+    Raises:
+        OSError: the file cannot be read, or is not the one any more that was mapped.
+    """
+    place = _place_in_file(array)
+    if place is None:
+        # A mode other than "raise" writes straight into `out`.
+        np.take(array, rows, axis=0, out=out, mode="clip")
+        return
+    path, start = place
+    each = array[0].nbytes
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        for row, target in zip(rows.tolist(), out.view(np.uint8).reshape(len(rows), each), strict=True):
+            if os.preadv(descriptor, [target.data], start + row * each) != each:
+                raise OSError(errno.EIO, "cut short since it was mapped", path)
+    finally:
+        os.close(descriptor)
+
+
+def _place_in_file(array: np.ndarray) -> tuple[str, int] | None:
+    """The file that a contiguous array is mapped from, and the byte at which it begins there; None where it is not."""
+    if not array.size or not array.flags.c_contiguous or not is_mapped(array) or not hasattr(os, "preadv"):
+        return None
+    whole = array
+    while not isinstance(whole.base, mmap.mmap):
+        if not isinstance(whole.base, np.ndarray):
+            return None
+        whole = whole.base
+    if not isinstance(whole, np.memmap) or whole.filename is None:
+        return None
+    addresses = [part.__array_interface__["data"][0] for part in (array, whole)]
+    return str(whole.filename), whole.offset + addresses[0] - addresses[1]
 
 
 def _read_only_mapping(array: np.ndarray) -> mmap.mmap | None:

@@ -4,7 +4,7 @@
     chunk     of the steps first … last − 1 of an epoch: the batches order[i·B : (i + 1)·B], i = step mod steps per epoch
 
 So a step sees the very batch that it would see with all images on the device. Two chunks are in memory, the one that is
-computed with and the one that is gathered; images mapped from a file are read for them and let go of again.
+computed with and the one that is gathered, for which images mapped from a file are read.
 """
 
 from collections.abc import Generator, Iterable, Iterator
@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Int, Num
 
 from jcnn.data.batches import epoch_order
-from jcnn.data.memory_mapped import release
+from jcnn.data.memory_mapped import take_rows
 
 Placement = Literal["resident", "streamed"]
 
@@ -86,11 +86,9 @@ def stream(
 
     def gather(number: int, first: int, last: int, rows: np.ndarray) -> Chunk:
         pixels, targets = buffers[number % 2]
-        steps = last - first
-        # A mode other than "raise" writes straight into the buffer; the rows are in range, being a permutation.
-        np.take(images, rows, axis=0, out=pixels[:steps].reshape(-1, *images.shape[1:]), mode="clip")
-        np.take(labels, rows, axis=0, out=targets[:steps].reshape(-1), mode="clip")
-        release(images)
+        to_fill = pixels[: last - first].reshape(-1, *images.shape[1:])
+        take_rows(images, rows, to_fill)
+        np.take(labels, rows, axis=0, out=targets[: last - first].reshape(-1), mode="clip")
         return Chunk(first, last, pixels, targets)
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="jcnn-gather") as background:

@@ -161,7 +161,7 @@ def fit(
     spelling = as_command if described_as else as_argument
     job = _Job(tuple(network), images, seen, recipe, tuple(callbacks), chosen, console, spelling)
     if chosen == "streamed":
-        job.tell(f"the {images.images.nbytes / 1e9:,.1f} GB of training images are streamed")
+        job.tell(f"the {images.images.nbytes / 1e6:,.1f} MB of training images are streamed")
     with settings.fixed(recipe.dtype):
         subject = {"data": images.name, "image_size": None, "network": network_entry(network), **(described_as or {})}
         values = as_stored({**subject, **job.recipe_values(stored=folder is not None)})

@@ -1,6 +1,7 @@
 """Mapped files: read, let go of, and never written to behind anyone's back."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,7 @@ import pytest
 
 from jcnn.data import memory_mapped
 from jcnn.data.dataset import fingerprint
-from jcnn.data.memory_mapped import blocks, is_mapped, release
+from jcnn.data.memory_mapped import blocks, is_mapped, release, take_rows
 
 
 @pytest.fixture
@@ -63,6 +64,44 @@ def test_fingerprint_of_a_mapping_is_that_of_the_array(stored: Path, monkeypatch
     expected = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
     assert fingerprint(np.load(stored, mmap_mode="r"), labels) == expected
     assert fingerprint(images[::-1][::-1], labels) == expected
+
+
+VIEWS = {
+    "whole": lambda images: images,
+    "as a plain array": np.asarray,
+    "from the third row": lambda images: images[3:],
+    "other channels": lambda images: images[..., :2],
+    "backwards": lambda images: images[::-1],
+    "reshaped": lambda images: images[2:].reshape(-1, 40),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize("mode", ["r", "c", None], ids=["read", "copy", "loaded"])
+def test_rows_of_any_view_are_its_rows(stored: Path, mode: Literal["r", "c"] | None, view: Callable[..., np.ndarray]) -> None:
+    images = view(np.load(stored, mmap_mode=mode))
+    rows = np.random.default_rng(0).permutation(len(images))[:50]
+    out = np.zeros((50, *images.shape[1:]), images.dtype)
+    take_rows(images, rows, out)
+    assert (out == view(np.load(stored))[rows]).all()
+
+
+def test_a_file_that_was_cut_short_is_an_error(stored: Path) -> None:
+    images = np.load(stored, mmap_mode="r")
+    with stored.open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(OSError, match="cut short"):
+        take_rows(images, np.array([299]), np.zeros((1, 40, 40, 3), np.uint8))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
+def test_memory_stays_flat_while_rows_are_taken(tmp_path: Path) -> None:
+    np.save(tmp_path / "large.npy", np.zeros((4000, 256, 256, 1), np.uint8))
+    images = np.load(tmp_path / "large.npy", mmap_mode="r")
+    out = np.ones((1000, 256, 256, 1), np.uint8)
+    before = resident_bytes()
+    take_rows(images, np.arange(0, 4000, 4), out)
+    assert resident_bytes() - before < 10e6
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")

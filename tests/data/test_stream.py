@@ -66,10 +66,10 @@ def test_order_on_the_host_is_that_of_the_device() -> None:
 
 
 def test_an_error_while_gathering_is_the_readers(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(_: np.ndarray) -> None:
+    def fails(*_: np.ndarray) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(streaming, "release", fails)
+    monkeypatch.setattr(streaming, "take_rows", fails)
     with pytest.raises(OSError, match="Input/output error"):
         list(stream(IMAGES, LABELS, [(0, 2)], seed=0, batch_size=8, most=2))
 
