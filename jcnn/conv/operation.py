@@ -10,11 +10,9 @@ from jaxtyping import Num
 
 from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
-from jcnn.conv import native
 from jcnn.conv.backward import bias_gradient
 from jcnn.conv.call import Call
-from jcnn.conv.toeplitz import check_entries
-from jcnn.conv.ways import Formulation, Policy, compute, policy
+from jcnn.conv.ways import WAYS, Formulation, Policy, compute, policy
 from jcnn.geometry import Padding, Rounding
 from jcnn.precision import rounded_at_end, wide
 from jcnn.programs import compiled
@@ -217,15 +215,9 @@ def check_filters(w: Array, rank: int, groups: int, given: str) -> int:
 
 def _check_formulation(formulation: str, call: Call, examples: int) -> None:
     """Checks that a formulation can be had, and that what it makes can be held."""
-    if formulation == "native":
-        native.require()
-    if formulation in ("taps", "im2col"):
-        call.window.unroll("formulation='lax'")
-    if formulation == "im2col":
-        patches = (examples, *call.outputs, call.taps, call.c_in)
-        geometry.countable(f"the patches of x and w, for {call.window},", patches, fix="; take formulation='lax'")
-    if formulation == "toeplitz":
-        check_entries(call.sizes, call.c_in, call.c_out, call.window)
+    for way in WAYS["forward"]:
+        if way.name == formulation:
+            way.check(call, examples)
 
 
 @compiled("call", "allowed")

@@ -26,7 +26,7 @@ from jcnn.conv.im2col import conv_im2col
 from jcnn.conv.lax import conv_lax
 from jcnn.conv.scaled_images import conv_scaled_images
 from jcnn.conv.taps import conv_taps
-from jcnn.conv.toeplitz import conv_toeplitz
+from jcnn.conv.toeplitz import check_entries, conv_toeplitz
 from jcnn.conv.winograd import conv_winograd, filter_gradient_winograd
 
 Pass = Literal["forward", "dx", "dw"]
@@ -102,6 +102,7 @@ class Way:
         forward_mode: whether it can be differentiated in forward mode.
         formulation: whether `conv` takes it by name as an independent way to the sum.
         platforms: the only ones that have it; empty: all.
+        check: refuses a call and its number of examples, before anything is compiled, where the way was asked for by name.
     """
 
     name: str
@@ -112,10 +113,30 @@ class Way:
     forward_mode: bool = True
     formulation: bool = False
     platforms: tuple[str, ...] = ()
+    check: Callable[[Call, int], None] = lambda _call, _examples: None
+
+
+def unrolls(call: Call, _: int) -> None:
+    """Refuses windows of more taps than a program is to write out."""
+    call.window.unroll("formulation='lax'")
+
+
+def _copies_patches(call: Call, examples: int) -> None:
+    unrolls(call, examples)
+    patches = (examples, *call.outputs, call.taps, call.c_in)
+    geometry.countable(f"the patches of x and w, for {call.window},", patches, fix="; take formulation='lax'")
+
+
+def _makes_matrix(call: Call, _: int) -> None:
+    check_entries(call.sizes, call.c_in, call.c_out, call.window)
+
+
+def _needs_onednn(_call: Call, _examples: int) -> None:
+    native.require()
 
 
 def _native(form: Callable[..., Array]) -> Way:
-    return Way("native", form, by_onednn, for_speed=True, forward_mode=False, platforms=("cpu",))
+    return Way("native", form, by_onednn, for_speed=True, forward_mode=False, platforms=("cpu",), check=_needs_onednn)
 
 
 def _back(form: Callable[..., Array]) -> Callable[..., Array]:
@@ -126,9 +147,9 @@ def _back(form: Callable[..., Array]) -> Callable[..., Array]:
 WAYS: dict[Pass, tuple[Way, ...]] = {
     "forward": (
         Way("lax", conv_lax, formulation=True),
-        Way("taps", conv_taps, timed=depthwise, formulation=True),
-        Way("im2col", conv_im2col, timed=never, formulation=True),
-        Way("toeplitz", conv_toeplitz, timed=never, formulation=True),
+        Way("taps", conv_taps, timed=depthwise, formulation=True, check=unrolls),
+        Way("im2col", conv_im2col, timed=never, formulation=True, check=_copies_patches),
+        Way("toeplitz", conv_toeplitz, timed=never, formulation=True, check=_makes_matrix),
         Way("fft", conv_fft, timed=never, formulation=True),
         Way("winograd", conv_winograd, minimal, for_speed=True, formulation=True),
         Way("scaled_images", conv_scaled_images, one_group, timed=few_products),
