@@ -1,6 +1,5 @@
 """Networks: a tuple of layers, the parameters a pytree beside it; initialised, applied, differentiated."""
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from jcnn.arguments import AnyArray
 from jcnn.geometry import GeometryError
 from jcnn.layers import DEFAULT, Context, Layer, Network, NetworkError, Ops, Shape
 from jcnn.layers.base import checked_ops
-from jcnn.layers.composite import Serial, as_layer, checked, parameters, parts_of
+from jcnn.layers.composite import Serial, all_ours, as_layer, checked, forward_of, parameters, parts_of
 from jcnn.losses import check_labels, softmax_cross_entropy, softmax_cross_entropy_backward
 from jcnn.programs import compiled
 from jcnn.rules import naming_forward_mode
@@ -142,7 +141,7 @@ def init(key: Array, network: Network, input_shape: Shape, dtype: Any = jnp.floa
     """
     key, dtype = arguments.random_key("key", key), arguments.dtype("dtype", dtype)
     shape = trace(network, input_shape)[0].input_shape
-    return _program(_init, network)(key, tuple(network), shape, dtype)
+    return _program(_init, network)(key, _hashable(network), shape, dtype)
 
 
 @compiled("network", "shape", "dtype")
@@ -168,7 +167,7 @@ def apply(network: Network, params: Params, x: Float[AnyArray, "n *s c"], *, ops
     """
     params, x, _ = _matching(network, params, x, ops)
     with naming_forward_mode(ops.gradient):
-        return _program(_apply, network)(params, x, tuple(network), ops)
+        return _program(_apply, network)(params, x, _hashable(network), ops)
 
 
 @compiled("network", "ops")
@@ -181,7 +180,7 @@ def activations(network: Network, params: Params, x: Float[AnyArray, "n *s c"], 
     """The outputs of the layers in order, as of `outputs_in_turn(trace(…))`; arguments as `apply`."""
     params, x, _ = _matching(network, params, x, ops)
     with naming_forward_mode(ops.gradient):
-        return _program(_activations, network)(params, x, tuple(network), ops)
+        return _program(_activations, network)(params, x, _hashable(network), ops)
 
 
 @compiled("network", "ops")
@@ -211,7 +210,7 @@ def value_and_grad(
     params, x, logits = _matching(network, params, x, ops)
     labels = check_labels(labels, logits)
     with naming_forward_mode(ops.gradient):
-        return _program(_value_and_grad, network)(params, x, labels, tuple(network), ops)
+        return _program(_value_and_grad, network)(params, x, labels, _hashable(network), ops)
 
 
 @compiled("network", "ops")
@@ -251,7 +250,7 @@ def backprop(
     Source: Rumelhart, Hinton & Williams 1986, "Learning representations by back-propagating errors".
     """
     params, x, logits = _matching(network, params, x, ops)
-    return _program(_backprop, network)(params, x, check_labels(labels, logits), tuple(network), ops)
+    return _program(_backprop, network)(params, x, check_labels(labels, logits), _hashable(network), ops)
 
 
 @compiled("network", "ops")
@@ -265,26 +264,19 @@ def _backprop(params: Params, x: Array, labels: Array, network: Network, ops: Op
 
 
 def _program(compiled: Callable[..., Any], network: Network) -> Callable[..., Any]:
-    """What is `compiled` for a network, or its plain function where equal layers might not do the same."""
-    return compiled if _known_by_fields(tuple(network)) else getattr(compiled, "__wrapped__")  # noqa: B009
+    """What is `compiled` for a network, or its plain function where layers that compare equal might not do the same."""
+    return compiled if all_ours(as_layer(network)) else getattr(compiled, "__wrapped__")  # noqa: B009
 
 
-def _known_by_fields(layer: "Layer | Network") -> bool:
-    """Whether a layer and what is in it have nothing but the fields by which they are hashed and compared."""
-    if not isinstance(layer, Layer):
-        return all(map(_known_by_fields, layer))
-    try:
-        hash(layer)
-    except TypeError:
-        return False
-    fields = {field.name for field in dataclasses.fields(layer)}
-    return set(vars(layer)) == fields and all(map(_known_by_fields, parts_of(layer).values()))
+def _hashable(network: Network) -> Network:
+    """The network with tuples for lists."""
+    return tuple(part if isinstance(part, Layer) else _hashable(part) for part in network)
 
 
 def _outputs(layer: Layer, params: Any, x: Array, context: Context) -> Iterator[Array]:
     """The outputs of the layers in turn, tuples as what is in them."""
     if not isinstance(layer, Serial):
-        yield layer.forward(params, x, context)[0]
+        yield forward_of(layer, params, x, context)[0]
         return
     for index, (inner, own) in enumerate(zip(layer.layers, params, strict=True)):
         for y in _outputs(inner, own, x, context.inside(index + 1, index)):

@@ -1,6 +1,8 @@
 """Public operations as programs: one for each shape, compiled once, and none where `jit` is disabled."""
 
+import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
@@ -13,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import Array
-from jax.core import Tracer
 
 import jcnn
 from jcnn.programs import compiled
@@ -90,34 +91,59 @@ def test_under_jit_no_program_is_to_be_seen_within(name: str) -> None:
     np.testing.assert_allclose(jax.vmap(operation)(jnp.asarray(X)[None])[0], plain, rtol=1e-14)
 
 
-def test_without_jit_every_value_is_there_to_be_looked_at() -> None:
+def test_a_layer_of_ones_own_sees_values() -> None:
     seen = []
 
     class Look(jcnn.Layer):
-        def apply(self, params: Any, x: Array, ops: Any = None) -> Array:
-            seen.append(np.asarray(x) if not isinstance(x, Tracer) else None)
-            return x
+        def forward(self, params: Any, x: Array, context: Any = None) -> tuple[Array, None]:
+            seen.append(np.asarray(x))
+            return x, None
 
-    network = (jcnn.Relu(), Look())
-    for context in (jax.disable_jit(False), jax.disable_jit()):
-        with context:
-            jcnn.apply(network, ({}, {}), jnp.asarray(X))
-    traced, looked_at = seen
-    assert traced is None
-    np.testing.assert_array_equal(looked_at, np.maximum(X, 0))
+    jcnn.apply((jcnn.Relu(), Look()), ({}, {}), jnp.asarray(X))
+    np.testing.assert_array_equal(seen[0], np.maximum(X, 0))
 
 
-def test_layers_that_compare_equal_and_differ_keep_their_own_results() -> None:
-    class Times(jcnn.Layer):
-        def __init__(self, factor: float) -> None:
-            object.__setattr__(self, "factor", factor)
+@dataclasses.dataclass(frozen=True, repr=False)
+class Times(jcnn.Layer):
+    """Layers that compare equal and differ: by an attribute, a field that is not compared, the sign of zero, the type."""
 
-        def apply(self, params: Any, x: Array, ops: Any = None) -> Array:
-            return x * vars(self)["factor"]
+    factor: Any = dataclasses.field(default=2, compare=False)
+    sign: float = 0.0
+    number: Any = 1
 
-    assert Times(2) == Times(3)
-    for factor in (2, 3):
-        np.testing.assert_array_equal(jcnn.apply((Times(factor),), ({},), jnp.asarray(X)), X * factor)
+    def forward(self, params: Any, x: Array, context: Any = None) -> tuple[Array, None]:
+        more = vars(self).get("more", 1.0)
+        return x * self.factor * math.copysign(1, self.sign) * (2 if self.number is True else 1) * more, None
+
+
+def with_more(more: float) -> Times:
+    layer = Times()
+    object.__setattr__(layer, "more", more)
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "ratio"),
+    [
+        (Times(2.0), Times(6.0), 3),
+        (Times(sign=0.0), Times(sign=-0.0), -1),
+        (Times(number=1), Times(number=True), 2),
+        (with_more(1.0), with_more(5.0), 5),
+    ],
+    ids=["a field that is not compared", "the sign of zero", "another type", "an attribute"],
+)
+@pytest.mark.parametrize(
+    "wrap", [lambda layer: layer, jcnn.Residual, lambda layer: (layer,)], ids=["", "in a residual", "nested"]
+)
+def test_layers_that_compare_equal_and_differ_keep_their_own_results(wrap: Any, one: Times, other: Times, ratio: float) -> None:
+    assert one == other
+    x = jnp.asarray(X)
+    results = []
+    for layer in (one, other):
+        network = (wrap(layer),)
+        y = jcnn.apply(network, jcnn.init(jax.random.key(0), network, X.shape[1:], X.dtype), x)
+        results.append(y - x if isinstance(network[0], jcnn.Residual) else y)
+    np.testing.assert_allclose(results[1], results[0] * ratio, rtol=1e-12)
 
 
 @pytest.mark.parametrize("labels", [np.array([0, 3]), np.array([0, -1])])

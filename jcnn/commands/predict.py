@@ -44,6 +44,8 @@ class Predict:
             raise ValueError("no images given: expected at least one file")
         warnings = printing.console(stderr=True)
         restored = restore_run(folder, lambda text: warnings.print(plain(f"warning: {text}"), soft_wrap=True))
+        if len(restored.input_shape) != 3:
+            raise ValueError(f"{folder} was trained on inputs of shape {restored.input_shape}: expected images, (H, W, C)")
         jax.config.update("jax_enable_x64", restored.dtype == "float64")
         table = Table(show_edge=False, pad_edge=False)
         for title in ("image", "class", "probability", "next", "note"):

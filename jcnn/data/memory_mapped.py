@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+ROWS = 64
+"""Rows that are gathered at once from an array that lies in pieces."""
+
 BLOCK = 1 << 26
 """Bytes that are read at once where a whole array is read."""
 
@@ -46,9 +49,15 @@ def take_rows(array: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
         OSError: the file cannot be read, or is not the one any more that was mapped.
     """
     place = _place_in_file(array)
-    if place is None:
+    if place is None and array.flags.c_contiguous:
         # A mode other than "raise" writes straight into `out`.
         np.take(array, rows, axis=0, out=out, mode="clip")
+        return
+    if place is None:
+        # `np.take` would copy the whole of another array first.
+        for begin in range(0, len(rows), ROWS):
+            out[begin : begin + ROWS] = array[rows[begin : begin + ROWS]]
+            release(array)
         return
     path, start = place
     each = array[0].nbytes
@@ -79,8 +88,8 @@ def _place_in_file(array: np.ndarray) -> tuple[str, int] | None:
 def _read_only_mapping(array: np.ndarray) -> mmap.mmap | None:
     """The mapping below an array and its views; None where there is none, or where it can be written to."""
     below = array
-    while isinstance(below, np.ndarray):
-        if isinstance(below, np.memmap) and below.mode != "r":
-            return None
+    while isinstance(below.base, np.ndarray):
         below = below.base
-    return below if isinstance(below, mmap.mmap) else None
+    # Of a mapping that is no `np.memmap` nobody knows whether it is private, and its changes lost with its pages.
+    read_only = isinstance(below, np.memmap) and below.mode == "r"
+    return below.base if read_only and isinstance(below.base, mmap.mmap) else None

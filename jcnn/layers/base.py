@@ -181,7 +181,7 @@ class Layer:
         Returns:
             (y, saved): the output, and whatever `backward` needs to know of this pass.
         """
-        raise TypeError(f"{self!r} has no forward pass: expected one of those in jcnn.layers")
+        raise TypeError(f"{self!r} has no forward pass: expected it to define forward(params, x, context) -> (y, saved)")
 
     def backward(self, params: Parameters, saved: Saved, dy: Array) -> tuple[Array, Parameters]:
         """The backward pass, by hand.
@@ -194,7 +194,7 @@ class Layer:
         Returns:
             (dx, gradients): the gradients by the input, and by the parameters in their structure.
         """
-        raise TypeError(f"{self!r} has no backward pass: expected one of those in jcnn.layers")
+        raise TypeError(f"{self!r} has no backward pass: expected it to define backward(params, saved, dy) -> (dx, gradients)")
 
 
 Network: TypeAlias = "Sequence[Layer | Network]"

@@ -58,7 +58,7 @@ class Serial(Layer):
     def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:
         saved = []
         for index, (layer, own) in enumerate(zip(self.layers, params, strict=True)):
-            x, left = layer.forward(own, x, context.inside(index + 1, index))
+            x, left = forward_of(layer, own, x, context.inside(index + 1, index))
             saved.append(left)
         return x, tuple(saved)
 
@@ -66,7 +66,7 @@ class Serial(Layer):
         """The chain rule, from the last layer to the first."""
         gradients = []
         for layer, own, left in zip(reversed(self.layers), reversed(params), reversed(saved), strict=True):
-            dy, gradient = layer.backward(own, left, dy)
+            dy, gradient = backward_of(layer, own, left, dy)
             gradients.append(gradient)
         return dy, tuple(reversed(gradients))
 
@@ -242,7 +242,12 @@ def parameters(layer: Layer, shape: Shape) -> Any:
         hash(layer)
     except TypeError:  # a field that is known only while the program runs
         return _parameters(layer, shape)
-    return _remembered_parameters(layer, shape)
+    return _remembered_parameters(layer, shape) if all_ours(layer) else _parameters(layer, shape)
+
+
+def all_ours(layer: Layer) -> bool:
+    """Whether a layer and all in it are of this package, where layers that compare equal are equal in all they do."""
+    return type(layer).__module__.startswith(f"{__package__}.") and all(map(all_ours, parts_of(layer).values()))
 
 
 def _parameters(layer: Layer, shape: Shape) -> Any:
@@ -250,6 +255,52 @@ def _parameters(layer: Layer, shape: Shape) -> Any:
 
 
 _remembered_parameters = lru_cache(maxsize=4096)(_parameters)
+
+
+def forward_of(layer: Layer, params: Parameters, x: Array, context: Context) -> tuple[Array, Saved]:
+    """`layer.forward`, held against what the layer says of itself where it is somebody else's.
+
+    Raises:
+        NetworkError: it gives no pair, or an output of another shape or dtype.
+    """
+    given = layer.forward(params, x, context)
+    if type(layer).__module__.startswith(f"{__package__}."):
+        return given
+    whose = f"forward of {geometry.shown(layer)}"
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise NetworkError(f"{whose} gave {geometry.shown(given)}: expected (y, saved), the output and what backward needs")
+    found = (getattr(given[0], "shape", None), getattr(given[0], "dtype", None))
+    expected = ((x.shape[0], *layer.output_shape(x.shape[1:])), x.dtype)
+    if found != expected:
+        shape, dtype = found
+        raise NetworkError(
+            f"{whose} gave y of shape {shape} and {dtype}: expected {expected[0]}, as its output_shape says, and {expected[1]}"
+        )
+    return given
+
+
+def backward_of(layer: Layer, params: Parameters, saved: Saved, dy: Array) -> tuple[Array, Parameters]:
+    """`layer.backward`, its gradients held against the parameters where the layer is somebody else's.
+
+    Raises:
+        NetworkError: it gives no pair, or gradients that are none of these parameters.
+    """
+    given = layer.backward(params, saved, dy)
+    if type(layer).__module__.startswith(f"{__package__}."):
+        return given
+    whose = f"backward of {geometry.shown(layer)}"
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise NetworkError(f"{whose} gave {geometry.shown(given)}: expected (dx, gradients)")
+    found, expected = jax.tree.structure(given[1]), jax.tree.structure(params)
+    if found != expected:
+        raise NetworkError(f"{whose} gave gradients {found}: expected {expected}, the structure of its parameters")
+    for gradient, parameter in zip(jax.tree.leaves(given[1]), jax.tree.leaves(params), strict=True):
+        if (jnp.shape(gradient), jnp.result_type(gradient)) != (parameter.shape, parameter.dtype):
+            raise NetworkError(
+                f"{whose} gave a gradient of shape {jnp.shape(gradient)} and {jnp.result_type(gradient)}: "
+                f"expected {parameter.shape} and {parameter.dtype}, as its parameter has"
+            )
+    return given
 
 
 def _gain_of_next(following: Sequence[tuple[Layer, Shape]], otherwise: float | None) -> float | None:
@@ -288,7 +339,7 @@ def _forward_each(
     """What every branch makes of x, and what it leaves."""
     outputs, saved = {}, {}
     for number, (name, part) in enumerate(branches.items(), 1):
-        outputs[name], saved[name] = as_layer(part).forward(params[name], x, context.inside(number, name))
+        outputs[name], saved[name] = forward_of(as_layer(part), params[name], x, context.inside(number, name))
     return outputs, saved
 
 
@@ -298,7 +349,7 @@ def _backward_each(
     """Every branch's gradient by x, and by its parameters."""
     inputs, gradients = {}, {}
     for name, part in branches.items():
-        inputs[name], gradients[name] = as_layer(part).backward(params[name], saved[name], dy[name])
+        inputs[name], gradients[name] = backward_of(as_layer(part), params[name], saved[name], dy[name])
     return inputs, gradients
 
 

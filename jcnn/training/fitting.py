@@ -45,7 +45,7 @@ class Result(NamedTuple):
 
     Attributes:
         out: its folder; None: nothing was written.
-        config: all that decided it, by name, as plain values: data, network, and the recipe.
+        config: all that decided it, by name, as plain values: data, network (as text if nothing was written), and the recipe.
         network: its layers.
         params: the final parameters.
         records: the metrics of the whole run, also of the parts before it was resumed.
@@ -108,6 +108,9 @@ def fit(
     Without `out` nothing touches the disk. With it the folder holds `config.json`, `metrics.jsonl`, `checkpoints/` (one at the
     end of every epoch, the newest three kept) and at the end `report.html`; SIGTERM and Ctrl-C save before they end the run.
 
+    Gradients are those of the operations, by hand where that was measured to be faster, joined by JAX: a layer's own `backward`
+    is what `backprop` calls.
+
     Args:
         network: a tuple of layers, whose output is one score per class.
         train: the images and labels to learn from: a `jcnn.data.Dataset`, or a pair of arrays. Images (N, *S, C): uint8, taken
@@ -163,7 +166,9 @@ def fit(
     if chosen == "streamed":
         job.tell(f"the {images.images.nbytes / 1e6:,.1f} MB of training images are streamed")
     with settings.fixed(recipe.dtype):
-        subject = {"data": images.name, "image_size": None, "network": network_entry(network), **(described_as or {})}
+        # What is stored has to be found again; a layer of a notebook can be trained, and not stored.
+        named = str(tuple(network)) if folder is None else network_entry(network)
+        subject = {"data": images.name, "image_size": None, "network": named, **(described_as or {})}
         values = as_stored({**subject, **job.recipe_values(stored=folder is not None)})
         if folder is None:
             return _finish(job, None, values, Memory(), job.initial_state(), 0)

@@ -76,11 +76,13 @@ def check_optimizer(transformation: optax.GradientTransformation, params: Params
     """
     try:
         before = jax.eval_shape(transformation.init, params)
-        _, after = jax.eval_shape(transformation.update, params, before, params)
+        updates, after = jax.eval_shape(transformation.update, params, before, params)
     except Exception as error:  # whatever somebody else's code makes of it
         raise ValueError(f"optimizer: it cannot be used with these parameters: {error}") from error
     if _structure(before) != _structure(after):
         raise ValueError(f"optimizer: its update makes the state {_structure(after)} of the state {_structure(before)}")
+    if _structure(updates) != _structure(params):
+        raise ValueError(f"optimizer: it makes the updates {_structure(updates)} for the parameters {_structure(params)}")
     for leaf in jax.tree.leaves(before):
         if stored and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             raise ValueError(f"optimizer: its state holds {leaf.dtype}, which no checkpoint can: expected plain numbers")

@@ -1,6 +1,7 @@
 """Mapped files: read, let go of, and never written to behind anyone's back."""
 
 import hashlib
+import mmap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -39,6 +40,21 @@ def test_changes_of_a_private_mapping_are_kept(stored: Path) -> None:
     images.flags.writeable = False
     release(images)
     release(images[1:])
+    assert (images == 7).all()
+
+
+@pytest.mark.parametrize("anonymous", [True, False], ids=["anonymous", "of a file"])
+def test_a_private_mapping_that_is_no_memmap_is_left_alone(stored: Path, anonymous: bool) -> None:
+    size = 480_000
+    if anonymous:
+        pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    else:
+        with stored.open("rb") as file:
+            pages = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
+    images = np.ndarray((size,), np.uint8, buffer=pages)
+    images[:] = 7
+    images.flags.writeable = False
+    release(images)
     assert (images == 7).all()
 
 

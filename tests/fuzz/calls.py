@@ -106,6 +106,7 @@ CALLS: dict[str, Call] = {
     "mean_squared_error_backward": _function("mean_squared_error_backward", dy=B[:3], prediction=ROWS, target=ROWS),
     "output_size": _function("output_size", n=7, f=3, **WALK, rounding="floor"),
     "receptive_field": _function("receptive_field", layers=[("conv", 3, 1, 1), jcnn.MaxPool(2)], input_size=8),
+    "plan": _function("plan", x=X, w=W, **CONV),
     "init": _function("init", key=jax.random.key(0), network=NETWORK, input_shape=(6, 6, 4), dtype="float32"),
     "apply": _function("apply", network=NETWORK, params=PARAMS, x=X, ops=OPS),
     "value_and_grad": _function("value_and_grad", network=NETWORK, params=PARAMS, x=X, labels=LABELS[:2] % 3, ops=OPS),
@@ -159,5 +160,8 @@ DRILLS: dict[str, Call] = {
 }
 """What a worker must notice."""
 
-NO_CALLS = ("DEFAULT", "PRESETS", "GeometryError", "NetworkError", "PrecisionWarning")
-"""Public names that are values and exceptions."""
+NO_CALLS = (
+    *("DEFAULT", "PRESETS", "GeometryError", "NetworkError", "PrecisionWarning", "Plan"),
+    *("Recipe", "fit", "load", "save"),
+)
+"""Public names that are values and exceptions; and those with tables of bad arguments in tests of their own."""
