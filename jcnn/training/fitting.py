@@ -14,6 +14,7 @@ from jcnn.data.stream import Placement, calls, free_memory, steps_per_chunk, str
 from jcnn.data.stream import placement as chosen_placement
 from jcnn.layers import Network, Ops
 from jcnn.network import Params
+from jcnn.network_data import NetworkDataError
 from jcnn.training import lock, settings
 from jcnn.training.batch_source import handed_in
 from jcnn.training.checkpoint import CheckpointError
@@ -45,7 +46,7 @@ class Result(NamedTuple):
 
     Attributes:
         out: its folder; None: nothing was written.
-        config: all that decided it, by name, as plain values: data, network (as text if nothing was written), and the recipe.
+        config: all that decided it, by name, as plain values: data, network, and the recipe.
         network: its layers.
         params: the final parameters.
         records: the metrics of the whole run, also of the parts before it was resumed.
@@ -166,8 +167,7 @@ def fit(
     if chosen == "streamed":
         job.tell(f"the {images.images.nbytes / 1e6:,.1f} MB of training images are streamed")
     with settings.fixed(recipe.dtype):
-        # What is stored has to be found again; a layer of a notebook can be trained, and not stored.
-        named = str(tuple(network)) if folder is None else network_entry(network)
+        named = _named(network, stored=folder is not None)
         subject = {"data": images.name, "image_size": None, "network": named, **(described_as or {})}
         values = as_stored({**subject, **job.recipe_values(stored=folder is not None)})
         if folder is None:
@@ -332,6 +332,16 @@ def _streamed_steps(job: _Job, ops: Ops, state: State, first: int) -> Iterator[t
             return jax.block_until_ready(done)
 
         yield steps, most
+
+
+def _named(network: Network, *, stored: bool) -> Any:
+    """The layers as data; as text where nothing is stored and one of them could not be found again, as one of a notebook."""
+    try:
+        return network_entry(network)
+    except NetworkDataError:
+        if stored:
+            raise
+        return str(tuple(network))
 
 
 def _check_fit(recipe: Recipe, images: Dataset) -> None:

@@ -256,6 +256,18 @@ def test_a_run_that_a_callback_ends_keeps_its_checkpoint_and_resumes_to_the_same
     assert {name: value for name, value in stored.items() if name != "digest"} == resumed.config == whole.config
 
 
+def test_a_layer_that_cannot_be_stored_is_trained_where_nothing_is(tmp_path: Path) -> None:
+    class Local(jcnn.Layer):
+        def forward(self, params: Any, x: jax.Array, context: Any = None) -> tuple[jax.Array, None]:
+            return x, None
+
+    network = (Local(), *NETWORK)
+    assert "Local" in quick(network=network).config["network"]
+    with pytest.raises(ValueError, match="Local"):
+        quick(network=network, out=tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
 def test_a_finished_run_is_evaluated_once_more_and_changes_nothing(tmp_path: Path) -> None:
     finished = quick(test=TEST, out=tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
