@@ -40,6 +40,9 @@ def by_convolution(
         return formulation(dy, back, _plain(window.size, window.dilation, edges), groups)
     apart = [(lo, hi, s - 1) for (lo, hi), s in zip(edges, window.stride, strict=True)]
     stretched = lax.pad(dy, dy.dtype.type(0), ((0, 0, 0), *apart, (0, 0, 0)))
+    if dy.ndim == 5:
+        # Held, or XLA's CPU backend joins padding and convolution over three axes, and for some sizes ends the process.
+        stretched = lax.optimization_barrier(stretched)
     return formulation(stretched, back, _plain(window.size, window.dilation), groups)
 
 
