@@ -45,7 +45,8 @@ def test_the_error_shown_is_the_error_raised() -> None:
         jcnn.output_size(7, 3, stride=3, rounding="exact")
 
 
-TABLE = " ".join(line for line in README.splitlines() if line.startswith("| `"))
+PLACES = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+TABLE = " ".join(line for line in PLACES.splitlines() if line.startswith("| `"))
 
 
 @pytest.mark.parametrize("place", re.findall(r"`([\w/]+(?:/|\.py))`", TABLE) + re.findall(r'src="([^"]+)"', README))
@@ -53,7 +54,7 @@ def test_what_it_names_is_there(place: str) -> None:
     assert (ROOT / place).exists() or (ROOT / "jcnn" / place).exists()
 
 
-PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
 LINKED = r'(?:src="|\]\()(?!https?://|#)([^")]+)'
 
 

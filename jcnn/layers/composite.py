@@ -247,7 +247,7 @@ def parameters(layer: Layer, shape: Shape) -> Any:
 
 def all_ours(layer: Layer) -> bool:
     """Whether a layer and all in it are of this package, where layers that compare equal are equal in all they do."""
-    return type(layer).__module__.startswith(f"{__package__}.") and all(map(all_ours, parts_of(layer).values()))
+    return _is_ours(layer) and all(map(all_ours, parts_of(layer).values()))
 
 
 def _parameters(layer: Layer, shape: Shape) -> Any:
@@ -257,6 +257,18 @@ def _parameters(layer: Layer, shape: Shape) -> Any:
 _remembered_parameters = lru_cache(maxsize=4096)(_parameters)
 
 
+def _is_ours(layer: Layer) -> bool:
+    return type(layer).__module__.startswith(f"{__package__}.")
+
+
+def _checked_pair(what: str, layer: Layer, given: Any, expected: str) -> str:
+    """What gave a pair, in words for the errors to come; refuses anything else."""
+    whose = f"{what} of {geometry.shown(layer)}"
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise NetworkError(f"{whose} gave {geometry.shown(given)}: expected {expected}")
+    return whose
+
+
 def forward_of(layer: Layer, params: Parameters, x: Array, context: Context) -> tuple[Array, Saved]:
     """`layer.forward`, held against what the layer says of itself where it is somebody else's.
 
@@ -264,11 +276,9 @@ def forward_of(layer: Layer, params: Parameters, x: Array, context: Context) -> 
         NetworkError: it gives no pair, or an output of another shape or dtype.
     """
     given = layer.forward(params, x, context)
-    if type(layer).__module__.startswith(f"{__package__}."):
+    if _is_ours(layer):
         return given
-    whose = f"forward of {geometry.shown(layer)}"
-    if not isinstance(given, tuple) or len(given) != 2:
-        raise NetworkError(f"{whose} gave {geometry.shown(given)}: expected (y, saved), the output and what backward needs")
+    whose = _checked_pair("forward", layer, given, "(y, saved), the output and what backward needs")
     found = (getattr(given[0], "shape", None), getattr(given[0], "dtype", None))
     expected = ((x.shape[0], *layer.output_shape(x.shape[1:])), x.dtype)
     if found != expected:
@@ -286,11 +296,9 @@ def backward_of(layer: Layer, params: Parameters, saved: Saved, dy: Array) -> tu
         NetworkError: it gives no pair, or gradients that are none of these parameters.
     """
     given = layer.backward(params, saved, dy)
-    if type(layer).__module__.startswith(f"{__package__}."):
+    if _is_ours(layer):
         return given
-    whose = f"backward of {geometry.shown(layer)}"
-    if not isinstance(given, tuple) or len(given) != 2:
-        raise NetworkError(f"{whose} gave {geometry.shown(given)}: expected (dx, gradients)")
+    whose = _checked_pair("backward", layer, given, "(dx, gradients)")
     found, expected = jax.tree.structure(given[1]), jax.tree.structure(params)
     if found != expected:
         raise NetworkError(f"{whose} gave gradients {found}: expected {expected}, the structure of its parameters")
