@@ -1,0 +1,115 @@
+"""By what each product is multiplied that ought to be added as it is."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jcnn.check.probing.conditions import Explained, explain
+from jcnn.check.probing.expressions import FACTORS, Expression, sizes_along
+from jcnn.check.probing.spaces import Terms
+
+Array = np.ndarray
+
+
+class Factor(NamedTuple):
+    """What multiplies products.
+
+    Attributes:
+        text: as a formula.
+        where: under which conditions; None: everywhere.
+    """
+
+    text: str
+    where: Explained | None = None
+
+
+def _windows_over_a_pixel(terms: Terms) -> Array:
+    """How many windows see the product's pixel."""
+    count = np.ones(len(terms.space.at["r"]))
+    for axis, pixel, output in ((0, "r", "i"), (1, "c", "j")):
+        sizes = sizes_along(terms.geometry, axis)
+        padded = terms.space.at[pixel] + sizes["P"]
+        last = np.minimum(padded // sizes["S"], terms.space.size[output] - 1)
+        first = np.maximum(-((sizes["F"] - 1 - padded) // sizes["S"]), 0)
+        count *= np.maximum(last - first + 1, 1)
+    return count
+
+
+def _pixels_in_a_window(terms: Terms) -> Array:
+    """How many pixels, not padding, the product's window sees."""
+    count = np.ones(len(terms.space.at["i"]))
+    for axis, pixel, output in ((0, "r", "i"), (1, "c", "j")):
+        sizes = sizes_along(terms.geometry, axis)
+        start = sizes["S"] * terms.space.at[output] - sizes["P"]
+        size = terms.space.size.get(pixel, sizes["H"])
+        count *= np.minimum(start + sizes["F"], size) - np.maximum(start, 0)
+    return np.maximum(count, 1)
+
+
+_COUNTED: tuple[tuple[str, Callable[[Terms], Array], set[str]], ...] = (
+    ("1 / (the number of windows that see the pixel)", lambda terms: 1 / _windows_over_a_pixel(terms), {"r", "i"}),
+    ("the number of windows that see the pixel", _windows_over_a_pixel, {"r", "i"}),
+    ("1 / (the number of pixels in the window)", lambda terms: 1 / _pixels_in_a_window(terms), {"i"}),
+    ("the number of pixels in the window", _pixels_in_a_window, {"i"}),
+    (
+        "(the number of pixels in the window) / (FH·FW)",
+        lambda terms: _pixels_in_a_window(terms) / np.prod(terms.geometry.window),
+        {"i"},
+    ),
+    (
+        "FH·FW / (the number of pixels in the window)",
+        lambda terms: np.prod(terms.geometry.window) / _pixels_in_a_window(terms),
+        {"i"},
+    ),
+)
+
+
+def explain_factors(terms: Sequence[Terms], present: Sequence[Array], ratios: Sequence[Array]) -> Factor | None:
+    """The simplest factor that multiplies all the products that are there, or some under a condition.
+
+    Args:
+        terms: in every geometry.
+        present: in every geometry, as a mask, the products that are there.
+        ratios: of each the coefficient over the right one.
+    """
+    if (everywhere := _one(terms, present, ratios)) is not None:
+        return Factor(everywhere)
+    for text, count, needs in _COUNTED:
+        if needs <= set(terms[0].space.at) and all(
+            _same(ratio[mask], count(one)[mask]) for one, mask, ratio in zip(terms, present, ratios, strict=True)
+        ):
+            return Factor(text)
+    other = [mask & ~np.isclose(ratio, 1, rtol=1e-8) for mask, ratio in zip(present, ratios, strict=True)]
+    somewhere = _one(terms, other, ratios)
+    where = explain(terms, present, other)
+    if somewhere is not None and where is not None:
+        return Factor(somewhere, where)
+    return None
+
+
+def _same(one: Array, other: Array) -> bool:
+    return bool(np.allclose(one, other, rtol=1e-8, atol=0))
+
+
+def _one(terms: Sequence[Terms], present: Sequence[Array], ratios: Sequence[Array]) -> str | None:
+    """One formula that is every ratio of a geometry."""
+    cases = []
+    for one, mask, ratio in zip(terms, present, ratios, strict=True):
+        here = ratio[mask]
+        if not len(here):
+            continue
+        if np.ptp(here) > 1e-8 * abs(here[0]):
+            return None
+        cases.append((sizes_along(one.geometry, 0), float(here[0])))
+    if not cases:
+        return None
+    for expression in sorted(FACTORS, key=lambda expression: expression.cost):
+        if all(_close(expression, sizes, value) for sizes, value in cases):
+            return expression.text
+    alike = {round(value, 9) for _, value in cases}
+    return f"{cases[0][1]:.6g}" if len(alike) == 1 else None
+
+
+def _close(expression: Expression, sizes: dict[str, int], value: float) -> bool:
+    return abs(expression.of(sizes) - value) <= 1e-8 * abs(value)

@@ -1,0 +1,271 @@
+"""From what a candidate adds to sentences on how its formula differs from the right one."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jcnn.check.probing import shapes
+from jcnn.check.probing.coefficients import Factor, explain_factors
+from jcnn.check.probing.collect import Answer, Readings, read_terms
+from jcnn.check.probing.conditions import Explained, explain
+from jcnn.check.probing.plans import PLANS, Plan
+from jcnn.check.probing.rearrangements import find_rearrangement
+from jcnn.check.probing.relations import Relation, choices_for, simplest
+from jcnn.check.probing.spaces import COORDINATES, Terms
+from jcnn.check.probing.winners import find_windows_and_winner
+
+Array = np.ndarray
+
+
+class Finding(NamedTuple):
+    """How one output differs from what it should be.
+
+    Attributes:
+        leaf: the output.
+        where: what is concerned: the first hint.
+        rule: the rule, as a sentence: the second.
+        example: one wrong term, worked out, beside the right one: the third; "" where there is none.
+        whole: the rule says all of what the candidate computes in every call that it was probed by.
+    """
+
+    leaf: str
+    where: str
+    rule: str
+    example: str = ""
+    whole: bool = True
+
+
+def find_differences(kind: str, answer: Answer) -> tuple[Finding, ...]:
+    """Probes a candidate and explains how its formula differs from the right one; nothing where no rule is found.
+
+    Args:
+        kind: the operation.
+        answer: what the candidate does with a case.
+    """
+    found: list[Finding] = []
+    for plan in PLANS.get(kind, ()):
+        found += _of_plan(kind, answer, plan)
+    return tuple(found)
+
+
+def _of_plan(kind: str, answer: Answer, plan: Plan) -> list[Finding]:
+    readings = read_terms(kind, answer, plan)
+    found = []
+    for leaf, read in plan.reads.items():
+        found += _of_leaf(leaf, read.array, kind, plan, readings)
+    return found
+
+
+def _of_leaf(leaf: str, array: str, kind: str, plan: Plan, readings: Readings) -> list[Finding]:
+    observed = readings.shapes.get(leaf, [])
+    if observed:
+        right = [(one.geometry, one.space.shape_of(array), one.space.shape_of(array)) for one in readings.terms[leaf]]
+        if plan.spatial or array == "bias":
+            return [Finding(leaf, f"{leaf}: its shape", shapes.explain_shape(leaf, array, [*observed, *right]))]
+        return [Finding(leaf, f"{leaf}: its shape", shapes.explain_shape(leaf, array, observed))]
+    terms = readings.terms[leaf]
+    if not terms or all(one.agree for one in terms):
+        return []
+    return _explained(leaf, terms, plan, largest="max_pool" in kind)
+
+
+def _explained(leaf: str, terms: Sequence[Terms], plan: Plan, *, largest: bool) -> list[Finding]:
+    present = [one.got != 0 for one in terms]
+    example = _example(leaf, terms, plan)
+    if not any(mask.any() for mask in present):
+        return [Finding(leaf, leaf, f"{leaf} is 0 everywhere.", example)]
+    if all(np.array_equal(one.got != 0, one.right != 0) for one in terms):
+        # Every product is there: only by what it is multiplied can differ.
+        ratios = [np.divide(one.got, one.right, out=np.ones_like(one.got), where=one.right != 0) for one in terms]
+        factor = explain_factors(terms, present, ratios)
+        if factor is not None:
+            return [Finding(leaf, f"{leaf}: a factor", _factor_sentence(leaf, factor), example)]
+    if not largest and (moved := find_rearrangement(terms)) is not None and moved.cost <= 1:
+        return [_moved(leaf, moved.array, moved.text, plan, example)]
+    rule = _by_winner(leaf, terms, present) if largest else _by_relations(leaf, terms, present)
+    if rule is not None:
+        return [rule._replace(example=example)]
+    if not largest and (moved := find_rearrangement(terms)) is not None:
+        return [_moved(leaf, moved.array, moved.text, plan, example)]
+    return []
+
+
+def _moved(leaf: str, array: str, text: str, plan: Plan, example: str) -> Finding:
+    names = {of: name for name, of in plan.arguments.items()}
+    result = plan.reads[leaf].array
+    name = leaf if array == result else names.get(array, leaf)
+    done = "is returned" if array == result else "is used"
+    return Finding(leaf, f"{leaf}: the order of numbers", f"{leaf}: {name} {done} {text}.", example)
+
+
+def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Finding | None:
+    chosen = find_windows_and_winner(terms)
+    if chosen is None:
+        return None
+    parts = [_relation_sentence(relation, ("output", "image")) for relation in chosen.relations]
+    if chosen.winner is not None:
+        parts.append(f"what counts is {chosen.winner.text}, and the largest pixel of the window is right")
+    return _with_the_rest(leaf, terms, present, chosen.masks, parts)
+
+
+def _by_relations(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Finding | None:
+    arrays = terms[0].space.arrays
+    masks = [np.ones_like(mask) for mask in present]
+    parts = []
+    for choices in choices_for(arrays):
+        relation = simplest(choices, terms, present)
+        if relation is None:
+            return _by_conditions(leaf, terms, present)
+        if relation.cost:
+            parts.append(_relation_sentence(relation, arrays))
+        masks = [mask & relation.holds(one) for mask, one in zip(masks, terms, strict=True)]
+    return _with_the_rest(leaf, terms, present, masks, _merged(parts))
+
+
+def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Finding | None:
+    """Right terms, but for some that are missing and others that do not belong there."""
+    right = [one.right != 0 for one in terms]
+    common = [here & mask for here, mask in zip(right, present, strict=True)]
+    extra = [mask & ~here for here, mask in zip(right, present, strict=True)]
+    parts = []
+    if any(np.any(here & ~mask) for here, mask in zip(right, common, strict=True)):
+        where = explain(terms, right, common)
+        if where is None:
+            return None
+        parts.append(_missing_sentence(where))
+    relations = [simplest(choices, terms, extra) for choices in choices_for(terms[0].space.arrays)]
+    if any(relation is None for relation in relations):
+        return None
+    named = [_relation_sentence(r, terms[0].space.arrays) for r in relations if r is not None and r.cost]
+    if not named:
+        return None
+    parts.append("besides the right terms there are others, for which " + " and ".join(_merged(named)))
+    return Finding(leaf, f"{leaf}: some terms", f"{leaf}: {'; '.join(parts)}.", whole=False)
+
+
+def _with_the_rest(
+    leaf: str, terms: Sequence[Terms], present: Sequence[Array], masks: Sequence[Array], parts: list[str]
+) -> Finding | None:
+    """Adds which of the products that follow from the relations are missing, and by what the others are multiplied."""
+    parts = list(parts)
+    where = leaf if not parts else f"{leaf}: which numbers meet"
+    if not all(np.array_equal(mask, here) for mask, here in zip(masks, present, strict=True)):
+        missing = explain(terms, masks, [mask & here for mask, here in zip(masks, present, strict=True)])
+        if missing is None:
+            return None
+        parts.append(_missing_sentence(missing))
+        where = f"{leaf}: which terms are added"
+    # Where a term has no right coefficient, because it does not belong there, those of its output say what would be right.
+    ratios = [np.where(here, one.got / _usual(one), 1.0) for one, here in zip(terms, present, strict=True)]
+    if any(np.any(~np.isclose(ratio[here], 1, rtol=1e-8)) for ratio, here in zip(ratios, present, strict=True)):
+        factor = explain_factors(terms, present, ratios)
+        if factor is None:
+            return None
+        parts.append(_factor_part(factor))
+    return Finding(leaf, where, f"{leaf}: {'; '.join(parts)}.") if parts else None
+
+
+def _usual(terms: Terms) -> Array:
+    """The right coefficient, 1 or that of the same output."""
+    usual = np.ones_like(terms.right)
+    there = terms.right != 0
+    if np.all(terms.right[there] == 1) or "i" not in terms.space.at:
+        return usual
+    output = np.ravel_multi_index(
+        [terms.space.at[name] for name in COORDINATES["output"]], terms.space.shape_of("output")
+    )
+    of_output = np.ones(int(np.prod(terms.space.shape_of("output"))))
+    of_output[output[there]] = terms.right[there]
+    return of_output[output]
+
+
+def _merged(parts: list[str]) -> list[str]:
+    """Rows and columns that differ in the same way, said once."""
+    return list(dict.fromkeys(parts))
+
+
+_RIGHT = {
+    "rows": "r = S·i + a − P",
+    "columns": "c = S·j + b − P",
+}
+_RIGHT_WINDOWS = {"rows": "r from S·i − P on, F pixels", "columns": "c from S·j − P on, F pixels"}
+
+
+def _relation_sentence(relation: Relation, arrays: tuple[str, ...]) -> str:
+    right = (_RIGHT_WINDOWS if arrays == ("output", "image") else _RIGHT).get(relation.about)
+    if right is None:
+        return f"{relation.about}: {relation.text}"
+    noun = "row" if relation.about == "rows" else "column"
+    return f"the pixel's {noun} is {relation.text} where {right} is right{_hint(relation.text)}"
+
+
+def _hint(text: str) -> str:
+    """What is behind a formula, where it is one of the common ones."""
+    hints: tuple[tuple[Callable[[str], bool], str], ...] = (
+        (lambda text: "(S + 1)" in text, " (a stride of S + 1)"),
+        (lambda text: "− a + F − 1" in text or "− b + F − 1" in text, " (the filter is turned round)"),
+    )
+    return next((hint for test, hint in hints if test(text)), "")
+
+
+def _missing_sentence(where: Explained) -> str:
+    texts = [condition.text for condition in where.conditions]
+    if not where.negated:
+        overwritten = any(condition.overwritten for condition in where.conditions)
+        last = any(text.startswith("it is the last") for text in texts)
+        note = ", so each overwrites what was there before: = where += belongs" if overwritten or last else ""
+        return f"terms are there only where {' and '.join(texts)}{note}"
+    return f"terms are missing where {' and '.join(texts)}"
+
+
+def _factor_part(factor: Factor) -> str:
+    if factor.where is None:
+        return f"every term is multiplied by {factor.text}"
+    condition = " and ".join(condition.text for condition in factor.where.conditions)
+    return f"terms are multiplied by {factor.text} {'except ' if factor.where.negated else ''}where {condition}"
+
+
+def _factor_sentence(leaf: str, factor: Factor) -> str:
+    return f"{leaf}: {_factor_part(factor)}."
+
+
+def _example(leaf: str, terms: Sequence[Terms], plan: Plan) -> str:
+    """One number of the output that is wrong, its terms and the right ones."""
+    result = plan.reads[leaf].array
+    ordered = sorted((one for one in terms if not one.agree), key=lambda one: len(one.got))
+    for one in ordered:
+        row = int(np.flatnonzero(~np.isclose(one.got, one.right, rtol=1e-9, atol=1e-12))[0])
+        place = one.space.index_of(result, row)
+        same = np.ones(len(one.got), bool)
+        for name, value in zip(COORDINATES[result], place, strict=True):
+            same &= one.space.at[name] == value
+        got, right = (_sum_of(one, np.where(same, numbers, 0), leaf, plan) for numbers in (one.got, one.right))
+        return f"{leaf}[{_places(place, plan, result)}] = {got}; right is {right} ({one.geometry})"
+    return ""
+
+
+_SHOWN = 4
+
+
+def _sum_of(terms: Terms, numbers: Array, leaf: str, plan: Plan) -> str:
+    rows = np.flatnonzero(numbers)
+    if not len(rows):
+        return "0"
+    names = {of: name for name, of in plan.arguments.items()}
+    factors = [array for array in terms.space.arrays if array != plan.reads[leaf].array]
+    shown = []
+    for row in rows[:_SHOWN]:
+        product = "·".join(
+            f"{names.get(array, array)}[{_places(terms.space.index_of(array, row), plan, array)}]" for array in factors
+        )
+        coefficient = numbers[row]
+        shown.append(product if coefficient == 1 else f"−{product}" if coefficient == -1 else f"{coefficient:.4g}·{product}")
+    more = f" + … ({len(rows)} terms)" if len(rows) > _SHOWN else ""
+    return " + ".join(shown) + more
+
+
+def _places(place: tuple[int, ...], plan: Plan, array: str) -> str:
+    if not plan.spatial and array != "bias":
+        place = (place[0], place[3]) if array in {"output", "image"} else place[2:]
+    return ", ".join(map(str, place))

@@ -1,0 +1,73 @@
+"""The handful of small calls by which a candidate is probed: wide and tall, strides 1 to 3, padding up to 2 and beyond the filter."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Geometry(NamedTuple):
+    """The sizes of a call.
+
+    Attributes:
+        height, width: of the images.
+        window: height and width of the filter.
+        stride, padding: the same along both axes, as homework has them.
+        examples: how many.
+        inputs, outputs: channels.
+    """
+
+    height: int
+    width: int
+    window: tuple[int, int]
+    stride: int = 1
+    padding: int = 0
+    examples: int = 1
+    inputs: int = 1
+    outputs: int = 1
+
+    @property
+    def rows(self) -> int:
+        """Output rows."""
+        return (self.height + 2 * self.padding - self.window[0]) // self.stride + 1
+
+    @property
+    def columns(self) -> int:
+        """Output columns."""
+        return (self.width + 2 * self.padding - self.window[1]) // self.stride + 1
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What is given by name: only what differs from the defaults of a convolution."""
+        stride = {"stride": self.stride} if self.stride != 1 else {}
+        padding = {"padding": self.padding} if self.padding else {}
+        return {**stride, **padding}
+
+    def __str__(self) -> str:
+        """The sizes as a report shows them."""
+        high, wide = self.window
+        shown = f"{self.height}×{self.width} pixels, window {high}×{wide}, S = {self.stride}, P = {self.padding}"
+        more = [f"{self.examples} examples"] if self.examples > 1 else []
+        more += [f"{self.inputs} → {self.outputs} channels"] if (self.inputs, self.outputs) != (1, 1) else []
+        return ", ".join([shown, *more])
+
+
+GEOMETRIES = (
+    Geometry(4, 5, (2, 3)),
+    Geometry(5, 7, (3, 3), stride=2),
+    Geometry(3, 4, (2, 2), examples=2, inputs=2, outputs=3),
+    Geometry(4, 3, (3, 2), padding=1),
+    Geometry(6, 5, (3, 2), stride=2, padding=1),
+    Geometry(5, 3, (2, 3), stride=2, padding=1, examples=2, inputs=3, outputs=2),
+    Geometry(7, 8, (2, 3), stride=3, padding=2),
+    Geometry(4, 5, (5, 4), padding=2),
+    Geometry(5, 4, (1, 1), stride=2, inputs=2, outputs=2),
+)
+"""What differs between axes, and between what may be confused, differs in at least one of them."""
+
+SQUARE = (
+    Geometry(4, 4, (2, 2)),
+    Geometry(5, 5, (3, 3), stride=2),
+    Geometry(3, 3, (2, 2), examples=2, inputs=2, outputs=3),
+    Geometry(4, 4, (3, 3), padding=1),
+    Geometry(5, 5, (2, 2), stride=3, padding=2, examples=2),
+)
+"""In place of the others for a candidate that takes nothing but squares."""

@@ -1,0 +1,123 @@
+"""Axes exchanged, arrays turned round, or numbers poured into another shape: one array read or written in another order."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jcnn.check.probing.spaces import COORDINATES, Terms
+
+Array = np.ndarray
+
+NAMES = {
+    "output": ("example", "row", "column", "channel"),
+    "image": ("example", "row", "column", "channel"),
+    "filter": ("row", "column", "input channel", "output channel"),
+    "bias": ("channel",),
+}
+
+
+class Rearrangement(NamedTuple):
+    """An array in another order.
+
+    Attributes:
+        array: which one.
+        text: what was done with it.
+        cost: how far-fetched it is.
+    """
+
+    array: str
+    text: str
+    cost: int
+
+
+def find_rearrangement(terms: Sequence[Terms]) -> Rearrangement | None:
+    """The array of which another order turns the right products into the candidate's, in every geometry."""
+    space = terms[0].space
+    for array in space.arrays:
+        for text, cost, order_of in _orders(array):
+            if all(_explains(one, array, order_of(one.space.shape_of(array))) for one in terms):
+                return Rearrangement(array, text, cost)
+    return None
+
+
+def _explains(terms: Terms, array: str, order: Array | None) -> bool:
+    if order is None:
+        return False
+    space = terms.space
+    axes = [number for name in space.arrays for number in [name] * len(COORDINATES[name])]
+    right = terms.right.reshape(space.shape)
+    first = axes.index(array)
+    count = len(COORDINATES[array])
+    before, after = space.shape[:first], space.shape[first + count :]
+    flat = right.reshape(*before, -1, *after)
+    moved = np.take(flat, order.reshape(-1), axis=len(before))
+    return bool(np.allclose(moved.reshape(-1), terms.got, rtol=1e-9, atol=1e-12))
+
+
+def _orders(array: str) -> Iterator[tuple[str, int, "_Order"]]:
+    names = NAMES[array]
+    axes = range(len(names))
+    for count in range(1, len(names) + 1):
+        for flipped in itertools.combinations(axes, count):
+            text = f"turned round along its {_listed([names[axis] + 's' for axis in flipped])}"
+            yield text, count, _Flipped(flipped)
+    for moved in itertools.permutations(axes):
+        if moved != tuple(axes):
+            order = ", ".join(names[axis] for axis in moved)
+            yield f"with its axes in the order ({order})", 2, _Transposed(moved)
+            yield f"poured, number after number, from the order ({order}) into its shape", 3, _Poured(moved)
+            yield f"poured, number after number, into the order ({order})", 3, _Unpoured(moved)
+
+
+class _Order:
+    """From a shape to the flat index of the number that stands at each place in place of the right one."""
+
+    def __call__(self, shape: tuple[int, ...]) -> Array | None:
+        raise NotImplementedError
+
+
+class _Flipped(_Order):
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        self.axes = axes
+
+    def __call__(self, shape: tuple[int, ...]) -> Array | None:
+        return np.flip(np.arange(np.prod(shape)).reshape(shape), self.axes)
+
+
+class _Transposed(_Order):
+    """Where the sizes allow it, the axes exchanged."""
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        self.order = order
+
+    def __call__(self, shape: tuple[int, ...]) -> Array | None:
+        moved = np.arange(np.prod(shape)).reshape(shape).transpose(self.order)
+        return moved if moved.shape == shape else None
+
+
+class _Poured(_Order):
+    """The transposed numbers, one after the other, in the right shape."""
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        self.order = order
+
+    def __call__(self, shape: tuple[int, ...]) -> Array | None:
+        return np.arange(np.prod(shape)).reshape(shape).transpose(self.order).reshape(shape)
+
+
+class _Unpoured(_Order):
+    """The numbers as they lie, in the transposed shape, and that transposed back."""
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        self.order = order
+
+    def __call__(self, shape: tuple[int, ...]) -> Array | None:
+        back = np.argsort(self.order)
+        return np.arange(np.prod(shape)).reshape([shape[axis] for axis in self.order]).transpose(back)
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,207 @@
+"""Which number meets which: the simplest relation between their places that all products of a candidate satisfy."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jcnn.check.probing.expressions import EXTENTS, OFFSETS, STEPS, TAPS, Expression, sizes_along
+from jcnn.check.probing.spaces import Terms
+
+Array = np.ndarray
+Test = Callable[[Terms], Array]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A condition on a product.
+
+    Attributes:
+        about: what it joins: "rows", "columns", "examples", "input channels" or "output channels".
+        text: as a formula.
+        cost: how far it is from the right one, which costs nothing.
+        holds: for every product, whether it is satisfied.
+    """
+
+    about: str
+    text: str
+    cost: int
+    holds: Test
+
+
+def _of(about: str, text: str, cost: int, test: Callable[[dict[str, Array], dict[str, int]], Array]) -> Relation:
+    return Relation(about, text, cost, lambda terms: test(terms.space.at, terms.space.size))
+
+
+EXAMPLES = (
+    _of("examples", "each example meets itself", 0, lambda at, size: at["n2"] == at["n"]),
+    _of("examples", "the first example's pixels, for all examples", 2, lambda at, size: at["n2"] == 0),
+    _of("examples", "the last example's pixels, for all examples", 2, lambda at, size: at["n2"] == size["n2"] - 1),
+    _of("examples", "the examples in reversed order", 2, lambda at, size: at["n2"] == size["n2"] - 1 - at["n"]),
+    _of("examples", "every example meets every other", 4, lambda at, size: at["n2"] >= 0),
+)
+
+
+def _channels(about: str, one: str, other: str, across: tuple[str, str], noun: str) -> tuple[Relation, ...]:
+    of, to = across
+    return (
+        _of(about, f"each {noun} meets itself", 0, lambda at, size: at[one] == at[other]),
+        _of(about, f"the filter's first {noun}, for all", 2, lambda at, size: at[other] == 0),
+        _of(about, f"the first {noun} of the images, for all", 2, lambda at, size: at[one] == 0),
+        _of(about, f"the filter's last {noun}, for all", 2, lambda at, size: at[other] == size[other] - 1),
+        _of(about, f"the {noun}s in reversed order", 2, lambda at, size: at[one] == size[one] - 1 - at[other]),
+        _of(about, f"the {noun} shifted by one", 3, lambda at, size: at[one] == (at[other] + 1) % size[one]),
+        _of(about, f"the {noun} shifted by one", 3, lambda at, size: at[other] == (at[one] + 1) % size[other]),
+        _of(about, "the filter's input and output channels exchanged", 3, lambda at, size: at[of] == at[to]),
+        _of(about, f"every {noun} meets every other", 4, lambda at, size: at[one] >= 0),
+    )
+
+
+INPUT_CHANNELS = _channels("input channels", "m", "m2", ("m", "o2"), "input channel")
+OUTPUT_CHANNELS = _channels("output channels", "o", "o2", ("o", "m2"), "output channel")
+BIAS_CHANNELS = (
+    _of("output channels", "each channel is summed by itself", 0, lambda at, size: at["k"] == at["o"]),
+    _of("output channels", "the channels in reversed order", 2, lambda at, size: at["k"] == size["k"] - 1 - at["o"]),
+    _of("output channels", "every channel gets the sum over all", 3, lambda at, size: at["k"] >= 0),
+)
+POOLED_CHANNELS = (
+    _of("channels", "each channel meets itself", 0, lambda at, size: at["m"] == at["o"]),
+    _of("channels", "the channels in reversed order", 2, lambda at, size: at["m"] == size["m"] - 1 - at["o"]),
+    _of("channels", "the first channel, for all", 2, lambda at, size: at["m"] == 0),
+    _of("channels", "every channel meets every other", 4, lambda at, size: at["m"] >= 0),
+)
+
+
+def _line(step: Expression, tap: Expression | None, offset: Expression, names: tuple[str, str]) -> str:
+    """A formula such as 2·i + a − P."""
+
+    def times(expression: Expression, name: str) -> str:
+        return {"1": name, "−1": f"− {name}", "0": ""}.get(expression.text, f"{expression.text}·{name}")
+
+    parts = [times(step, names[0])]
+    if tap is not None and (second := times(tap, names[1])):
+        parts.append(second if second.startswith(("−", "-")) or not parts[0] else f"+ {second}")
+    text = " ".join(part for part in [*parts, offset.text] if part)
+    return text or "0"
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The rows or the columns, and the coordinates along them."""
+
+    about: str
+    number: int
+    pixel: str
+    output: str
+    tap: str
+    other_output: str
+    other_tap: str
+
+
+ROWS = _Axis("rows", 0, "r", "i", "a", "j", "b")
+COLUMNS = _Axis("columns", 1, "c", "j", "b", "i", "a")
+
+
+def _affine(axis: _Axis, step: Expression, tap: Expression, offset: Expression, names: tuple[str, str], extra: int, ends: str) -> Relation:
+    """pixel = step · output + tap · tap's number + offset; or, as Python counts from the end, round it; or kept inside."""
+
+    def holds(terms: Terms) -> Array:
+        sizes = sizes_along(terms.geometry, axis.number)
+        at = terms.space.at
+        place = step.of(sizes) * at[names[0]] + tap.of(sizes) * at[names[1]] + offset.of(sizes)
+        size = terms.space.size[axis.pixel]
+        if ends == "round":
+            place = np.where((place < 0) & (place >= -size), place + size, place)
+        elif ends == "modulo":
+            place = place % size
+        elif ends == "clipped":
+            place = np.clip(place, 0, size - 1)
+        return at[axis.pixel] == place
+
+    text = f"{axis.pixel} = {_line(step, tap, offset, names)}"
+    if ends == "round":
+        text += f", where a negative {axis.pixel} counts from the end"
+    elif ends == "modulo":
+        text += ", round the image"
+    elif ends == "clipped":
+        text += ", held inside the image"
+    return Relation(axis.about, text, step.cost + tap.cost + offset.cost + extra, holds)
+
+
+def _spatial(axis: _Axis) -> list[Relation]:
+    """Every formula, the simplest first."""
+    own, across = (axis.output, axis.tap), (axis.other_output, axis.other_tap)
+    choices = [
+        (own, 0, "cut"),
+        (own, 2, "round"),
+        (own, 3, "modulo"),
+        (own, 3, "clipped"),
+        (across, 3, "cut"),
+        ((axis.output, axis.other_tap), 3, "cut"),
+        ((axis.other_output, axis.tap), 3, "cut"),
+    ]
+    found = [
+        _affine(axis, step, tap, offset, names, extra, ends)
+        for names, extra, ends in choices
+        for step, tap, offset in itertools.product(STEPS, TAPS, OFFSETS)
+        if step.cost + tap.cost + offset.cost + extra <= 6
+    ]
+    return sorted(found, key=lambda relation: relation.cost)
+
+
+def _pooled(axis: _Axis) -> list[Relation]:
+    """Windows in the place of taps: step · output + offset ≤ pixel < that + extent."""
+    found = []
+    for step, offset, extent in itertools.product(STEPS, OFFSETS, EXTENTS):
+        cost = step.cost + offset.cost + extent.cost
+        if cost > 5:
+            continue
+
+        def holds(terms: Terms, step: Expression = step, offset: Expression = offset, extent: Expression = extent) -> Array:
+            sizes = sizes_along(terms.geometry, axis.number)
+            tap = terms.space.at[axis.pixel] - step.of(sizes) * terms.space.at[axis.output] - offset.of(sizes)
+            return (tap >= 0) & (tap < extent.of(sizes))
+
+        start = _line(step, None, offset, (axis.output, ""))
+        text = f"{axis.pixel} from {start} on, {extent.text} pixels"
+        found.append(Relation(axis.about, text, cost, holds))
+    return sorted(found, key=lambda relation: relation.cost)
+
+
+_CHOICES: dict[tuple[str, ...], tuple[Sequence[Relation], ...]] = {}
+
+
+def choices_for(arrays: tuple[str, ...]) -> tuple[Sequence[Relation], ...]:
+    """For every pair of places that are joined in products of these arrays: the relations to try, the right one first."""
+    if arrays not in _CHOICES:
+        _CHOICES[arrays] = _made(arrays)
+    return _CHOICES[arrays]
+
+
+def _made(arrays: tuple[str, ...]) -> tuple[Sequence[Relation], ...]:
+    if set(arrays) == {"output", "bias"}:
+        return (BIAS_CHANNELS,)
+    if set(arrays) == {"output", "image"}:
+        return EXAMPLES, POOLED_CHANNELS, _pooled(ROWS), _pooled(COLUMNS)
+    return EXAMPLES, INPUT_CHANNELS, OUTPUT_CHANNELS, _spatial(ROWS), _spatial(COLUMNS)
+
+
+def simplest(choices: Sequence[Relation], terms: Sequence[Terms], chosen: Sequence[Array]) -> Relation | None:
+    """The first relation that all chosen products satisfy; None where there is none.
+
+    Args:
+        choices: the simplest first.
+        terms: in every geometry.
+        chosen: in every geometry which products, as a mask.
+    """
+    rows = [_restricted(one, mask) for one, mask in zip(terms, chosen, strict=True)]
+    for relation in choices:
+        if all(relation.holds(one).all() for one in rows):
+            return relation
+    return None
+
+
+def _restricted(terms: Terms, mask: Array) -> Terms:
+    space = terms.space._replace(at={name: grid[mask] for name, grid in terms.space.at.items()})
+    return terms._replace(space=space)

@@ -1,0 +1,98 @@
+"""A wrong shape, explained by the formula that it follows."""
+
+from collections.abc import Sequence
+
+from jcnn.check.probing.expressions import Expression, first_that_fits, sizes_along
+from jcnn.check.probing.geometries import Geometry
+from jcnn.check.probing.spaces import COORDINATES
+
+LENGTHS = (
+    Expression("H", lambda s: s["H"]),
+    Expression("H + 2·P, the padding is not cut off", lambda s: s["H"] + 2 * s["P"]),
+    Expression("(O − 1)·S + F − 2·P, without the pixels that no window reaches", lambda s: (s["O"] - 1) * s["S"] + s["F"] - 2 * s["P"]),
+    Expression("(O − 1)·S + F, as far as the windows reach, with the padding", lambda s: (s["O"] - 1) * s["S"] + s["F"]),
+    Expression("O", lambda s: s["O"]),
+    Expression("O + 1, one position too many", lambda s: s["O"] + 1),
+    Expression("O − 1, one position too few", lambda s: s["O"] - 1),
+    Expression("(H + 2·P − F) // S, the + 1 is missing", lambda s: (s["H"] + 2 * s["P"] - s["F"]) // s["S"]),
+    Expression("(H − F) // S + 1, the padding is not counted", lambda s: (s["H"] - s["F"]) // s["S"] + 1),
+    Expression("(H + P − F) // S + 1, the padding is counted once and lies on both sides", lambda s: (s["H"] + s["P"] - s["F"]) // s["S"] + 1),
+    Expression("H + 2·P − F + 1, the stride is not counted", lambda s: s["H"] + 2 * s["P"] - s["F"] + 1),
+    Expression("⌈(H + 2·P − F) / S⌉ + 1, rounded up", lambda s: -(-(s["H"] + 2 * s["P"] - s["F"]) // s["S"]) + 1),
+    Expression("(W + 2·P − G) // S + 1, that of the other axis", lambda s: s["Q"]),
+    Expression("W, that of the other axis", lambda s: s["W"]),
+    Expression("G, that of the other axis", lambda s: s["G"]),
+    Expression("F", lambda s: s["F"]),
+    Expression("(O − 1)·S + G − 2·P", lambda s: (s["O"] - 1) * s["S"] + s["G"] - 2 * s["P"]),
+    Expression("(O − 1)·S + F − P", lambda s: (s["O"] - 1) * s["S"] + s["F"] - s["P"]),
+    Expression("H + P", lambda s: s["H"] + s["P"]),
+    Expression("H − 2·P", lambda s: max(s["H"] - 2 * s["P"], 0)),
+    Expression("0 where P = 0, as a slice [P:−P] is empty then", lambda s: s["H"] if s["P"] else 0),
+    Expression("1", lambda s: 1),
+    Expression("N", lambda s: s["N"]),
+    Expression("C, the input channels", lambda s: s["C"]),
+    Expression("K, the output channels", lambda s: s["K"]),
+    Expression("H // S", lambda s: s["H"] // s["S"]),
+    Expression("H − F + 1", lambda s: s["H"] - s["F"] + 1),
+    Expression("H·W", lambda s: s["H"] * s["W"]),
+    Expression("O·Q", lambda s: s["O"] * s["Q"]),
+)
+"""What an axis may be as long as; along an axis H, F and O are its own pixels, taps and outputs, W, G and Q the other's."""
+
+_AXES = {
+    "output": ("examples", "rows", "columns", "channels"),
+    "image": ("examples", "rows", "columns", "channels"),
+    "filter": ("rows", "columns", "input channels", "output channels"),
+    "bias": ("channels",),
+}
+
+Observed = tuple[Geometry, tuple[int, ...], tuple[int, ...]]
+
+
+def explain_shape(leaf: str, array: str, observed: Sequence[Observed]) -> str:
+    """A sentence on the shapes of an output, at least one of which is wrong.
+
+    Args:
+        leaf: the output.
+        array: which array it is.
+        observed: (geometry, its shape, the right shape).
+    """
+    geometry, got, right = next(entry for entry in observed if entry[1] != entry[2])
+    seen = f"{leaf} has shape {got} where {right} is right ({geometry})"
+    if len(got) != len(right):
+        return f"{seen}: {_other_rank(got, right)}."
+    if len(_AXES[array]) != len(right):
+        return f"{seen}."
+    if sorted(got) == sorted(right) and all(sorted(one) == sorted(other) for _, one, other in observed):
+        order = _order(observed)
+        if order is not None:
+            named = ", ".join(_AXES[array][axis] for axis in order)
+            return f"{seen}: its axes are in the order ({named})."
+    found = []
+    for axis, name in enumerate(_AXES[array]):
+        if all(one[axis] == other[axis] for _, one, other in observed):
+            continue
+        number = 1 if COORDINATES[array][axis] in {"j", "c", "b"} else 0
+        cases = [
+            (sizes_along(one, number), lambda value, here=shape[axis]: value == here) for one, shape, _ in observed
+        ]
+        expression = first_that_fits(LENGTHS, cases)
+        if expression is not None:
+            found.append(f"the number of {name} is {expression.text}")
+    return f"{seen}: {'; '.join(found)}." if found else f"{seen}."
+
+
+def _order(observed: Sequence[Observed]) -> tuple[int, ...] | None:
+    """One exchange of axes that gives every shape."""
+    import itertools
+
+    for order in itertools.permutations(range(len(observed[0][1]))):
+        if all(one == tuple(other[axis] for axis in order) for _, one, other in observed):
+            return order
+    return None
+
+
+def _other_rank(got: tuple[int, ...], right: tuple[int, ...]) -> str:
+    if len(got) > len(right):
+        return f"it has {len(got)} axes where {len(right)} are right; a sum over the rest is missing, or an axis kept"
+    return f"it has {len(got)} axes where {len(right)} are right; a sum goes over too many of them"
