@@ -78,6 +78,22 @@ class Witness(NamedTuple):
     found: str
 
 
+class Finding(NamedTuple):
+    """How one output differs from what it should be, as it was read off the candidate.
+
+    Attributes:
+        leaf: the output; "" for all of them.
+        where: what is concerned, in a few words.
+        rule: the rule by which it differs, as a sentence.
+        example: one number of it, with the terms that it is made of and the right ones; "" where there is none.
+    """
+
+    leaf: str
+    where: str
+    rule: str
+    example: str = ""
+
+
 @dataclass(frozen=True)
 class Report:
     """What was found.
@@ -95,6 +111,7 @@ class Report:
         autodiff: of `compare`: whether JAX's own gradient holds, `"right"`, or other witnesses speak against it, `"wrong"`;
             the diagnosis then says so, also where the candidate agrees with what is right.
         printed: what the candidate printed, in short, where that was kept apart.
+        findings: of `grade`: how its formula differs from the right one, as it was read off.
     """
 
     subject: str
@@ -108,6 +125,7 @@ class Report:
     witnesses: tuple[Witness, ...] = ()
     autodiff: Literal["right", "wrong"] | None = None
     printed: str = ""
+    findings: tuple[Finding, ...] = ()
 
     @property
     def kinks(self) -> int:
@@ -121,6 +139,7 @@ class Report:
             "worst": self.worst and self.worst._asdict(),
             "rows": [{**row._asdict(), "worst": row.worst and row.worst._asdict()} for row in self.rows],
             "witnesses": [witness._asdict() for witness in self.witnesses],
+            "findings": [finding._asdict() for finding in self.findings],
             "kinks": self.kinks,
         }
         return _plain(named)
@@ -160,6 +179,7 @@ class Report:
             parts.append(Text(f"it printed {self.printed}"))
         if self.diagnosis:
             parts.append(Text(self.diagnosis, style="bold"))
+        parts += [Text(f"for example {finding.example}") for finding in self.findings if finding.example]
         if self.picture:
             parts.append(Text(self.picture))
         return Group(*parts)

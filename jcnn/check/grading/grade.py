@@ -1,6 +1,6 @@
 """Grading a candidate: the adversarial cases, a verdict, and what is wrong in a sentence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,7 +19,8 @@ from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, kind_of
 from jcnn.check.outcome import Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
 from jcnn.check.precision import double_precision
-from jcnn.check.report import Report, Row, Verdict, Worst, picture, worst_verdict
+from jcnn.check.probing.explain import find_differences
+from jcnn.check.report import Finding, Report, Row, Verdict, Worst, picture, worst_verdict
 
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
@@ -71,8 +72,12 @@ def grade(candidate: Callable[..., Any], kind: str) -> Report:
         def answer(case: Case) -> Outcome:
             return perform(candidate, case.args, case.options, known.leaves, interrupted=interrupted)
 
-        outcomes = [ask(signature, case, partial(answer, case)) for case in known.cases]
-    return _report(known, expected, Run(tuple(outcomes)), name_of(candidate))
+        def asked(case: Case) -> Outcome:
+            return ask(signature, case, partial(answer, case))
+
+        outcomes = tuple(asked(case) for case in known.cases)
+        findings = _probed(known, expected, outcomes, asked)
+    return _report(known, expected, Run(outcomes, findings=findings), name_of(candidate))
 
 
 def grade_file(place: str, kind: str, *, timeout: float = TIMEOUT, memory: float = MEMORY) -> Report:
@@ -100,7 +105,24 @@ def grade_file(place: str, kind: str, *, timeout: float = TIMEOUT, memory: float
     limits = Limits(timeout, memory)
     limits.check()
     found = Place.parse(place)
-    return _report(known, expected_of(known), run(found, known, limits), cleaned(found.function))
+    expected = expected_of(known)
+    made = run(found, known, limits, partial(_probed, known, expected))
+    return _report(known, expected, made, cleaned(found.function))
+
+
+def _probed(
+    kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome], answer: Callable[[Case], Outcome]
+) -> tuple[Finding, ...]:
+    """How the formula of a candidate that is wrong differs from the right one."""
+    answers = without_other_ranks(kind.cases, outcomes)
+    rows = [
+        row
+        for case, right, outcome in zip(kind.cases, expected, answers, strict=True)
+        if outcome.declined is None
+        for row in _judged(kind, case, right, outcome).rows
+    ]
+    crashed = any(outcome.crashed for outcome in outcomes)
+    return () if crashed or worst_verdict([row.verdict for row in rows]) != "bug" else find_differences(kind.name, answer)
 
 
 def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str) -> Report:
@@ -115,7 +137,7 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
     faults = [fault for fault in (made.fault, declined_too_much(kind, outcomes)) if fault]
     if graded:
-        report = _judgement(kind, subject, graded, left_out)
+        report = _judgement(kind, subject, graded, left_out, made.findings)
     else:
         why = None if faults else f"It takes none of the cases ({'; '.join(left_out)})."
         report = Report(subject, "bug", why, None, left_out=left_out)
@@ -144,7 +166,9 @@ def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Out
     return _Graded(case, expected, outcome, tuple(rows), precision)
 
 
-def _judgement(kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[str, ...]) -> Report:
+def _judgement(
+    kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[str, ...], findings: tuple[Finding, ...]
+) -> Report:
     rows = tuple(row for entry in graded for row in entry.rows)
     verdict = worst_verdict([row.verdict for row in rows])
     if verdict == "agrees":
@@ -155,14 +179,24 @@ def _judgement(kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[
                 subject, verdict, _coarse(stored), _worst(rows, ("agrees",)), rows, (f"{stored} arithmetic",), left_out
             )
         return Report(subject, verdict, None, _worst(rows, ("agrees",)), rows, (), left_out)
-    verdict, diagnosis, names = _diagnosed(kind, graded, verdict)
+    verdict, diagnosis, names = _diagnosed(kind, graded, verdict, findings)
     picture = _smallest(kind, graded) if verdict in {"bug", "kink"} else None
     return Report(
-        subject, verdict, diagnosis, _worst(rows, (verdict, "bug", "kink", "rounding")), rows, names, left_out, picture
+        subject,
+        verdict,
+        diagnosis,
+        _worst(rows, (verdict, "bug", "kink", "rounding")),
+        rows,
+        names,
+        left_out,
+        picture,
+        findings=findings if verdict == "bug" else (),
     )
 
 
-def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Verdict, str, tuple[str, ...]]:
+def _diagnosed(
+    kind: Kind, graded: list[_Graded], verdict: Verdict, findings: tuple[Finding, ...]
+) -> tuple[Verdict, str, tuple[str, ...]]:
     numbers = _numbers(kind, graded)
     outcomes, expected = [Outcome()] * len(kind.cases), expected_of(kind)
     wrong: list[set[int]] = [set() for _ in kind.cases]
@@ -176,7 +210,11 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
     sentences = " ".join(dict.fromkeys(f"{leaf}: {m.sentence}" if leaf else m.sentence for leaf, m in found))
     unnamed = [kind.leaves[leaf] for leaf in sorted(set().union(*wrong))] if found and found[0][0] else []
     if unnamed := [leaf for leaf in unnamed if leaf not in dict(found)]:
-        sentences += f" {', '.join(unnamed)}: wrong as well, by no known mistake."
+        rules = [finding.rule for finding in findings if finding.leaf in unnamed]
+        still = [leaf for leaf in unnamed if leaf not in {finding.leaf for finding in findings}]
+        sentences = " ".join([sentences, *rules])
+        if still:
+            sentences += f" {', '.join(still)}: wrong as well, by no known mistake."
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])
     problem = next((entry.outcome.problem for entry in graded if entry.outcome.problem), None)
@@ -190,6 +228,10 @@ def _diagnosed(kind: Kind, graded: list[_Graded], verdict: Verdict) -> tuple[Ver
         return worst_verdict([verdict, deserved]), sentences + note, names
     if verdict == "kink":
         return verdict, "At ties or zeros it chooses another of the possible gradients; everywhere else it agrees.", ()
+    if findings:
+        raised = [entry.outcome.problem for entry in graded if entry.outcome.raised]
+        note = f" Besides: {raised[0]}" if raised else ""
+        return "bug", " ".join(finding.rule for finding in findings) + note, ()
     failed = [any(row.verdict != "agrees" for row in entry.rows) for entry in graded]
     where = pattern([entry.case for entry in graded], failed)
     if problem:

@@ -11,15 +11,18 @@ functions too; who attacks other processes can stop the grader's.
 import inspect
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from jcnn import arguments
+from jcnn.check.cases import Case
 from jcnn.check.grading.candidate_channel import Output, Process
 from jcnn.check.grading.candidate_process import pack
 from jcnn.check.grading.messages import EndError, outcome_of, request_of, signature_of
 from jcnn.check.operations import Kind
 from jcnn.check.outcome import Outcome, ask
+from jcnn.check.report import Finding
 from jcnn.geometry import wrong
 
 TIMEOUT = 10.0
@@ -39,11 +42,13 @@ class Run(NamedTuple):
         outcomes: one for every case.
         fault: what is wrong beside the cases, in a sentence; None where nothing is.
         printed: what the candidate printed, in short.
+        findings: what probing it told.
     """
 
     outcomes: tuple[Outcome, ...]
     fault: str | None = None
     printed: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 class Limits(NamedTuple):
@@ -92,7 +97,11 @@ class Place(NamedTuple):
         return cls(module, function)
 
 
-def run(place: Place, kind: Kind, limits: Limits) -> Run:
+Probe = Callable[[Sequence[Outcome], Callable[[Case], Outcome]], tuple[Finding, ...]]
+"""From what a candidate did with all cases, and a way to ask it further ones, to how its formula differs."""
+
+
+def run(place: Place, kind: Kind, limits: Limits, probe: Probe) -> Run:
     """Gives a candidate all cases, in a process of its own or, where that ends, in a few.
 
     Two runs at once do not know of each other. What the candidate started is ended with it, except what left its session after
@@ -104,11 +113,12 @@ def run(place: Place, kind: Kind, limits: Limits) -> Run:
     if os.name != "posix":
         raise OSError("grading a file takes the processes of a POSIX system; grade a function by jcnn.check.grade")
     candidate = _Candidate(place, kind, limits)
-    outcomes, fault = [], None
+    outcomes, fault, findings = [], None, ()
     try:
         candidate.start()
-        for number, case in enumerate(kind.cases):
-            outcomes.append(ask(candidate.signature, case, lambda at=number: candidate.answer(at)))
+        for case in kind.cases:
+            outcomes.append(candidate.answer(case))
+        findings = probe(outcomes, candidate.answer)
         candidate.finish()
     except EndError as end:
         fault = f"{place.module if not outcomes else 'It'} {end}."
@@ -118,7 +128,7 @@ def run(place: Place, kind: Kind, limits: Limits) -> Run:
         fault = "It forks, and both processes go on."
     not_run = Outcome(declined="not run", asked=False)
     outcomes += [not_run] * (len(kind.cases) - len(outcomes))
-    return Run(tuple(outcomes), fault, candidate.printed())
+    return Run(tuple(outcomes), fault, candidate.printed(), findings)
 
 
 class _Candidate:
@@ -130,6 +140,7 @@ class _Candidate:
         self.forked = False
         self._process: Process | None = None
         self._started = 0
+        self._asked = 0
         self._output = Output()
 
     def start(self) -> "Process":
@@ -145,9 +156,13 @@ class _Candidate:
         self.signature = signature_of(header)
         return process
 
-    def answer(self, number: int) -> Outcome:
-        """What it does with a case."""
-        case = self.kind.cases[number]
+    def answer(self, case: Case) -> Outcome:
+        """What it does with a case, if its signature has a place for it."""
+        return ask(self.signature, case, lambda: self._answer(case))
+
+    def _answer(self, case: Case) -> Outcome:
+        number = self._asked
+        self._asked += 1
         try:
             if self._process is None and self._started == _STARTS:
                 return Outcome(declined=f"not run, as its process had ended {_STARTS} times", asked=False)

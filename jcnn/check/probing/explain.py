@@ -1,7 +1,6 @@
 """From what a candidate adds to sentences on how its formula differs from the right one."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -9,31 +8,15 @@ from jcnn.check.probing import shapes
 from jcnn.check.probing.coefficients import Factor, explain_factors
 from jcnn.check.probing.collect import Answer, Readings, read_terms
 from jcnn.check.probing.conditions import Explained, explain
+from jcnn.check.probing.first_questions import ask_first_questions
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.rearrangements import find_rearrangement
 from jcnn.check.probing.relations import Relation, choices_for, simplest
 from jcnn.check.probing.spaces import COORDINATES, Terms
 from jcnn.check.probing.winners import find_windows_and_winner
+from jcnn.check.report import Finding
 
 Array = np.ndarray
-
-
-class Finding(NamedTuple):
-    """How one output differs from what it should be.
-
-    Attributes:
-        leaf: the output.
-        where: what is concerned: the first hint.
-        rule: the rule, as a sentence: the second.
-        example: one wrong term, worked out, beside the right one: the third; "" where there is none.
-        whole: the rule says all of what the candidate computes in every call that it was probed by.
-    """
-
-    leaf: str
-    where: str
-    rule: str
-    example: str = ""
-    whole: bool = True
 
 
 def find_differences(kind: str, answer: Answer) -> tuple[Finding, ...]:
@@ -50,10 +33,15 @@ def find_differences(kind: str, answer: Answer) -> tuple[Finding, ...]:
 
 
 def _of_plan(kind: str, answer: Answer, plan: Plan) -> list[Finding]:
+    answered = ask_first_questions(kind, answer, plan)
+    found = [Finding(one.leaf, one.leaf, one.sentence) for one in answered]
+    without = {one.leaf for one in answered if not one.linear}
+    if without >= set(plan.reads):
+        return found
     readings = read_terms(kind, answer, plan)
-    found = []
     for leaf, read in plan.reads.items():
-        found += _of_leaf(leaf, read.array, kind, plan, readings)
+        if leaf not in without:
+            found += _of_leaf(leaf, read.array, kind, plan, readings)
     return found
 
 
@@ -141,7 +129,7 @@ def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) 
     if not named:
         return None
     parts.append("besides the right terms there are others, for which " + " and ".join(_merged(named)))
-    return Finding(leaf, f"{leaf}: some terms", f"{leaf}: {'; '.join(parts)}.", whole=False)
+    return Finding(leaf, f"{leaf}: some terms", f"{leaf}: {'; '.join(parts)}.")
 
 
 def _with_the_rest(

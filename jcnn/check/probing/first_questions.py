@@ -1,0 +1,154 @@
+"""Before formulas are read off a candidate: does it answer the same twice, give 0 for 0, and is it linear at all?"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from jcnn.check.operations import kind_of
+from jcnn.check.outcome import Outcome, call
+from jcnn.check.probing.collect import Answer, Calls
+from jcnn.check.probing.decode import SIMPLE, distinct
+from jcnn.check.probing.geometries import Geometry
+from jcnn.check.probing.plans import Plan
+
+Array = np.ndarray
+
+_GEOMETRIES = (
+    Geometry(3, 4, (2, 2), examples=2, inputs=2, outputs=2),
+    Geometry(4, 4, (2, 2), examples=2, inputs=2, outputs=2),
+    Geometry(4, 4, (2, 2)),
+)
+"""The first that the candidate takes."""
+
+
+class Answered(NamedTuple):
+    """What is said of an output, and whether its terms are still worth reading.
+
+    Attributes:
+        leaf: the output; "" for the whole candidate.
+        sentence: what is found.
+        linear: terms can be read all the same.
+    """
+
+    leaf: str
+    sentence: str
+    linear: bool
+
+
+def ask_first_questions(kind: str, answer: Answer, plan: Plan) -> list[Answered]:
+    """What keeps a candidate from being a sum of products, or is added to one.
+
+    Args:
+        kind: the operation.
+        answer: what the candidate does with a case.
+        plan: how the operation is probed.
+    """
+    if plan.hot is None:
+        return []
+    for geometry in _GEOMETRIES:
+        sized = geometry._replace(outputs=geometry.inputs) if plan.window else geometry
+        asked = _Asked(kind, answer, Calls(kind, plan, sized))
+        if (found := asked.all()) is not None:
+            return found
+    return []
+
+
+class _Asked:
+    """The questions in one geometry."""
+
+    def __init__(self, kind: str, answer: Answer, calls: Calls) -> None:
+        self.kind, self.answer, self.calls = kind, answer, calls
+
+    def all(self) -> list[Answered] | None:
+        """The answers; None where the candidate fails on this geometry."""
+        shape = self.calls.shape(self.calls.plan.arguments[str(self.calls.plan.hot)])
+        one, other = 3.7 * distinct(shape, 101), 2.9 * distinct(shape, 102)
+        inputs = (one, one, np.zeros(shape), 2 * one, other, one + other, -one)
+        outcomes = [self.answer(self.calls.case(dy)) for dy in inputs]
+        if any(outcome.raised or outcome.declined or not outcome.leaves for outcome in outcomes):
+            return None
+        right = call(kind_of(self.kind).reference, kind_of(self.kind), self.calls.case(one))
+        found = []
+        for number, leaf in enumerate(kind_of(self.kind).leaves):
+            leaves = [_leaf(outcome, number) for outcome in outcomes]
+            if leaf not in self.calls.plan.reads or any(array is None for array in leaves):
+                continue
+            arrays = [array for array in leaves if array is not None]
+            if len({array.shape for array in arrays}) > 1:
+                found.append(Answered(leaf, f"{leaf} has another shape for other numbers.", linear=False))
+                continue
+            found += self._of_leaf(leaf, arrays, right.leaves[number], outcomes[0].dtypes)
+        return found
+
+    def _of_leaf(self, leaf: str, arrays: list[Array], right: Array | None, dtypes: tuple[str, ...]) -> list[Answered]:
+        first, again, zero, twice, other, both, negative = arrays
+        probed = self.calls.plan.hot
+        if not _close(first, again):
+            return [
+                Answered(
+                    leaf,
+                    f"{leaf} is another one each time for the same input: something random, or memory that was never set "
+                    "(np.empty for np.zeros).",
+                    linear=False,
+                )
+            ]
+        if right is None or right.shape != first.shape:
+            return []
+        linear = _close(twice - zero, 2 * (first - zero)) and _close(both - zero, first + other - 2 * zero)
+        if not linear:
+            return [Answered(leaf, f"{leaf} is not linear in {probed}: {_unlike(first, negative, right, dtypes)}.", linear=False)]
+        if np.abs(zero).max(initial=0) > 1e-12:
+            return [Answered(leaf, f"{leaf} is not 0 where {probed} is 0: {self._constant(zero)}.", linear=True)]
+        return []
+
+    def _constant(self, zero: Array) -> str:
+        """What an output is that does not depend on what is probed."""
+        if np.ptp(zero) < 1e-12:
+            return f"{zero.reshape(-1)[0]:.6g} is added to every number"
+        for name, value in self.calls.values.items():
+            if value.shape == zero.shape and name != self.calls.plan.hot:
+                ratio = zero / value
+                if np.ptp(ratio) < 1e-9 * abs(ratio.reshape(-1)[0]):
+                    return f"{ratio.reshape(-1)[0]:.6g}·{name} is added, as weight decay does"
+        return "something is added that does not depend on it"
+
+
+def _leaf(outcome: Outcome, number: int) -> Array | None:
+    return outcome.leaves[number] if number < len(outcome.leaves) else None
+
+
+def _close(one: Array, other: Array) -> bool:
+    scale = max(float(np.abs(one).max(initial=0)), float(np.abs(other).max(initial=0)), 1e-300)
+    return bool(np.all(np.abs(one - other) <= 1e-9 * scale))
+
+
+_RULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("its fractions are cut off, as whole numbers (an integer array) hold none", np.trunc),
+    ("it is rounded to whole numbers", np.round),
+    ("it is rounded down to whole numbers", np.floor),
+    ("its absolute value is given", np.abs),
+    ("negative numbers become 0", lambda right: np.maximum(right, 0)),
+    ("positive numbers become 0", lambda right: np.minimum(right, 0)),
+    ("it is squared", np.square),
+    ("it is cut off at −1 and 1", lambda right: np.clip(right, -1, 1)),
+    ("only its sign is given", np.sign),
+)
+
+
+def _unlike(first: Array, negative: Array, right: Array, dtypes: tuple[str, ...]) -> str:
+    """By which rule it goes from the right numbers to these."""
+    for text, rule in _RULES:
+        if np.allclose(first, rule(right), rtol=1e-9, atol=1e-9):
+            return text
+    for digits in range(1, 9):
+        if np.allclose(first, np.round(right, digits), rtol=0, atol=1e-12):
+            return f"it is rounded to {digits} digits behind the point"
+    if np.array_equal(first, np.round(first)):
+        return "all its numbers are whole, as in an integer array"
+    for factor in SIMPLE[:40]:
+        if np.allclose(first, factor * np.abs(right)):
+            return f"it is {factor:g} times the absolute value"
+    if _close(negative, first):
+        return "it is the same for the opposite sign"
+    return "twice as much gives not twice as much"
