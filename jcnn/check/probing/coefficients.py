@@ -17,11 +17,18 @@ class Factor(NamedTuple):
 
     Attributes:
         text: as a formula.
+        value: for every product, where it is multiplied.
         where: under which conditions; None: everywhere.
     """
 
     text: str
+    value: Callable[[Terms], Array]
     where: Explained | None = None
+
+    def of(self, terms: Terms) -> Array:
+        """What every product is multiplied by."""
+        value = self.value(terms)
+        return value if self.where is None else np.where(self.where.holds(terms), value, 1.0)
 
 
 def _windows_over_a_pixel(terms: Terms) -> Array:
@@ -74,17 +81,17 @@ def explain_factors(terms: Sequence[Terms], present: Sequence[Array], ratios: Se
         ratios: of each the coefficient over the right one.
     """
     if (everywhere := _one(terms, present, ratios)) is not None:
-        return Factor(everywhere)
+        return everywhere
     for text, count, needs in _COUNTED:
         if needs <= set(terms[0].space.at) and all(
             _same(ratio[mask], count(one)[mask]) for one, mask, ratio in zip(terms, present, ratios, strict=True)
         ):
-            return Factor(text)
+            return Factor(text, count)
     other = [mask & ~np.isclose(ratio, 1, rtol=1e-8) for mask, ratio in zip(present, ratios, strict=True)]
     somewhere = _one(terms, other, ratios)
     where = explain(terms, present, other)
     if somewhere is not None and where is not None:
-        return Factor(somewhere, where)
+        return somewhere._replace(where=where)
     return None
 
 
@@ -92,7 +99,7 @@ def _same(one: Array, other: Array) -> bool:
     return bool(np.allclose(one, other, rtol=1e-8, atol=0))
 
 
-def _one(terms: Sequence[Terms], present: Sequence[Array], ratios: Sequence[Array]) -> str | None:
+def _one(terms: Sequence[Terms], present: Sequence[Array], ratios: Sequence[Array]) -> Factor | None:
     """One formula that is every ratio of a geometry."""
     cases = []
     for one, mask, ratio in zip(terms, present, ratios, strict=True):
@@ -106,9 +113,14 @@ def _one(terms: Sequence[Terms], present: Sequence[Array], ratios: Sequence[Arra
         return None
     for expression in sorted(FACTORS, key=lambda expression: expression.cost):
         if all(_close(expression, sizes, value) for sizes, value in cases):
-            return expression.text
+            return _constant(expression.text, expression.of)
     alike = {round(value, 9) for _, value in cases}
-    return f"{cases[0][1]:.6g}" if len(alike) == 1 else None
+    number = cases[0][1]
+    return _constant(f"{number:.6g}", lambda _: number) if len(alike) == 1 else None
+
+
+def _constant(text: str, of: Callable[[dict[str, int]], float]) -> Factor:
+    return Factor(text, lambda terms: np.full(len(terms.got), of(sizes_along(terms.geometry, 0))))
 
 
 def _close(expression: Expression, sizes: dict[str, int], value: float) -> bool:

@@ -179,12 +179,17 @@ class Explained(NamedTuple):
     """Why some products are there and others are not.
 
     Attributes:
-        kept: the conditions under which one is there; or those under which it is not.
+        conditions: under which, all together, one is there; or is not.
         negated: they say which are not there.
     """
 
     conditions: tuple[Condition, ...]
     negated: bool
+
+    def holds(self, terms: Terms) -> Array:
+        """For every product, whether it is there."""
+        together = np.logical_and.reduce([condition.holds(terms) for condition in self.conditions])
+        return ~together if self.negated else together
 
 
 def explain(terms: Sequence[Terms], among: Sequence[Array], chosen: Sequence[Array]) -> Explained | None:

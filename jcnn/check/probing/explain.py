@@ -1,6 +1,8 @@
 """From what a candidate adds to sentences on how its formula differs from the right one."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,13 +12,26 @@ from jcnn.check.probing.collect import Answer, Readings, read_terms
 from jcnn.check.probing.conditions import Explained, explain
 from jcnn.check.probing.first_questions import ask_first_questions
 from jcnn.check.probing.plans import PLANS, Plan
-from jcnn.check.probing.rearrangements import find_rearrangement
+from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
 from jcnn.check.probing.relations import Relation, choices_for, simplest
+from jcnn.check.probing.rules import Rule, usual_coefficients
 from jcnn.check.probing.spaces import COORDINATES, Terms
 from jcnn.check.probing.winners import find_windows_and_winner
 from jcnn.check.report import Finding
 
 Array = np.ndarray
+
+
+class Explanation(NamedTuple):
+    """What is found of one output.
+
+    Attributes:
+        finding: in words.
+        rule: from which its terms follow; None where it is no sum of terms, or of another shape.
+    """
+
+    finding: Finding
+    rule: Rule | None = None
 
 
 def find_differences(kind: str, answer: Answer) -> tuple[Finding, ...]:
@@ -26,15 +41,14 @@ def find_differences(kind: str, answer: Answer) -> tuple[Finding, ...]:
         kind: the operation.
         answer: what the candidate does with a case.
     """
-    found: list[Finding] = []
-    for plan in PLANS.get(kind, ()):
-        found += _of_plan(kind, answer, plan)
-    return tuple(found)
+    found = [explanation.finding for plan in PLANS.get(kind, ()) for explanation in explain_outputs(kind, answer, plan)]
+    return tuple(dict.fromkeys(found))
 
 
-def _of_plan(kind: str, answer: Answer, plan: Plan) -> list[Finding]:
+def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:
+    """The same for one plan, with the rules."""
     answered = ask_first_questions(kind, answer, plan)
-    found = [Finding(one.leaf, one.leaf, one.sentence) for one in answered]
+    found = [Explanation(Finding(one.leaf, one.leaf, one.sentence)) for one in answered]
     without = {one.leaf for one in answered if not one.linear}
     if without >= set(plan.reads):
         return found
@@ -45,73 +59,75 @@ def _of_plan(kind: str, answer: Answer, plan: Plan) -> list[Finding]:
     return found
 
 
-def _of_leaf(leaf: str, array: str, kind: str, plan: Plan, readings: Readings) -> list[Finding]:
+def _of_leaf(leaf: str, array: str, kind: str, plan: Plan, readings: Readings) -> list[Explanation]:
     observed = readings.shapes.get(leaf, [])
     if observed:
         right = [(one.geometry, one.space.shape_of(array), one.space.shape_of(array)) for one in readings.terms[leaf]]
-        if plan.spatial or array == "bias":
-            return [Finding(leaf, f"{leaf}: its shape", shapes.explain_shape(leaf, array, [*observed, *right]))]
-        return [Finding(leaf, f"{leaf}: its shape", shapes.explain_shape(leaf, array, observed))]
+        everywhere = [*observed, *right] if plan.spatial or array == "bias" else observed
+        sentence = shapes.explain_shape(leaf, array, everywhere)
+        return [Explanation(Finding(leaf, f"{leaf}: its shape", sentence))]
     terms = readings.terms[leaf]
     if not terms or all(one.agree for one in terms):
         return []
-    return _explained(leaf, terms, plan, largest="max_pool" in kind)
-
-
-def _explained(leaf: str, terms: Sequence[Terms], plan: Plan, *, largest: bool) -> list[Finding]:
-    present = [one.got != 0 for one in terms]
+    explained = _explained(leaf, terms, plan, largest="max_pool" in kind)
+    if explained is None:
+        return []
     example = _example(leaf, terms, plan)
+    return [explained._replace(finding=explained.finding._replace(example=example))]
+
+
+def _explained(leaf: str, terms: Sequence[Terms], plan: Plan, *, largest: bool) -> Explanation | None:
+    """The simplest rule that gives all terms."""
+    present = [one.got != 0 for one in terms]
     if not any(mask.any() for mask in present):
-        return [Finding(leaf, leaf, f"{leaf} is 0 everywhere.", example)]
+        return Explanation(Finding(leaf, leaf, f"{leaf} is 0 everywhere."), Rule(nothing=True))
     if all(np.array_equal(one.got != 0, one.right != 0) for one in terms):
         # Every product is there: only by what it is multiplied can differ.
         ratios = [np.divide(one.got, one.right, out=np.ones_like(one.got), where=one.right != 0) for one in terms]
         factor = explain_factors(terms, present, ratios)
         if factor is not None:
-            return [Finding(leaf, f"{leaf}: a factor", _factor_sentence(leaf, factor), example)]
-    if not largest and (moved := find_rearrangement(terms)) is not None and moved.cost <= 1:
-        return [_moved(leaf, moved.array, moved.text, plan, example)]
-    rule = _by_winner(leaf, terms, present) if largest else _by_relations(leaf, terms, present)
-    if rule is not None:
-        return [rule._replace(example=example)]
-    if not largest and (moved := find_rearrangement(terms)) is not None:
-        return [_moved(leaf, moved.array, moved.text, plan, example)]
-    return []
+            finding = Finding(leaf, f"{leaf}: a factor", f"{leaf}: {_factor_part(factor)}.")
+            return Explanation(finding, Rule(factor=factor))
+    moved = None if largest else find_rearrangement(terms)
+    if moved is not None and moved.cost <= 1:
+        return _moved(leaf, moved, plan)
+    explained = _by_winner(leaf, terms, present) if largest else _by_relations(leaf, terms, present)
+    if explained is not None:
+        return explained
+    return None if moved is None else _moved(leaf, moved, plan)
 
 
-def _moved(leaf: str, array: str, text: str, plan: Plan, example: str) -> Finding:
+def _moved(leaf: str, moved: Rearrangement, plan: Plan) -> Explanation:
     names = {of: name for name, of in plan.arguments.items()}
     result = plan.reads[leaf].array
-    name = leaf if array == result else names.get(array, leaf)
-    done = "is returned" if array == result else "is used"
-    return Finding(leaf, f"{leaf}: the order of numbers", f"{leaf}: {name} {done} {text}.", example)
+    name = leaf if moved.array == result else names.get(moved.array, leaf)
+    done = "is returned" if moved.array == result else "is used"
+    finding = Finding(leaf, f"{leaf}: the order of numbers", f"{leaf}: {name} {done} {moved.text}.")
+    return Explanation(finding, Rule(moved=moved))
 
 
-def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Finding | None:
+def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
     chosen = find_windows_and_winner(terms)
     if chosen is None:
         return None
-    parts = [_relation_sentence(relation, ("output", "image")) for relation in chosen.relations]
-    if chosen.winner is not None:
+    parts = [_relation_sentence(relation, ("output", "image")) for relation in chosen.relations if relation.cost]
+    if chosen.winner.cost:
         parts.append(f"what counts is {chosen.winner.text}, and the largest pixel of the window is right")
-    return _with_the_rest(leaf, terms, present, chosen.masks, parts)
+    rule = Rule(chosen.relations, chosen.winner)
+    return _with_the_rest(leaf, terms, present, rule, parts)
 
 
-def _by_relations(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Finding | None:
+def _by_relations(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
     arrays = terms[0].space.arrays
-    masks = [np.ones_like(mask) for mask in present]
-    parts = []
-    for choices in choices_for(arrays):
-        relation = simplest(choices, terms, present)
-        if relation is None:
-            return _by_conditions(leaf, terms, present)
-        if relation.cost:
-            parts.append(_relation_sentence(relation, arrays))
-        masks = [mask & relation.holds(one) for mask, one in zip(masks, terms, strict=True)]
-    return _with_the_rest(leaf, terms, present, masks, _merged(parts))
+    relations = tuple(simplest(choices, terms, present) for choices in choices_for(arrays))
+    found = tuple(relation for relation in relations if relation is not None)
+    if len(found) < len(relations):
+        return _by_conditions(leaf, terms, present)
+    parts = [_relation_sentence(relation, arrays) for relation in found if relation.cost]
+    return _with_the_rest(leaf, terms, present, Rule(found), _merged(parts))
 
 
-def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Finding | None:
+def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
     """Right terms, but for some that are missing and others that do not belong there."""
     right = [one.right != 0 for one in terms]
     common = [here & mask for here, mask in zip(right, present, strict=True)]
@@ -129,43 +145,31 @@ def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) 
     if not named:
         return None
     parts.append("besides the right terms there are others, for which " + " and ".join(_merged(named)))
-    return Finding(leaf, f"{leaf}: some terms", f"{leaf}: {'; '.join(parts)}.")
+    return Explanation(Finding(leaf, f"{leaf}: some terms", f"{leaf}: {'; '.join(parts)}."))
 
 
 def _with_the_rest(
-    leaf: str, terms: Sequence[Terms], present: Sequence[Array], masks: Sequence[Array], parts: list[str]
-) -> Finding | None:
+    leaf: str, terms: Sequence[Terms], present: Sequence[Array], rule: Rule, parts: list[str]
+) -> Explanation | None:
     """Adds which of the products that follow from the relations are missing, and by what the others are multiplied."""
     parts = list(parts)
     where = leaf if not parts else f"{leaf}: which numbers meet"
+    masks = [np.not_equal(rule.coefficients(one), 0) for one in terms]
     if not all(np.array_equal(mask, here) for mask, here in zip(masks, present, strict=True)):
         missing = explain(terms, masks, [mask & here for mask, here in zip(masks, present, strict=True)])
         if missing is None:
             return None
         parts.append(_missing_sentence(missing))
+        rule = replace(rule, there=missing)
         where = f"{leaf}: which terms are added"
-    # Where a term has no right coefficient, because it does not belong there, those of its output say what would be right.
-    ratios = [np.where(here, one.got / _usual(one), 1.0) for one, here in zip(terms, present, strict=True)]
+    ratios = [np.where(here, one.got / usual_coefficients(one), 1.0) for one, here in zip(terms, present, strict=True)]
     if any(np.any(~np.isclose(ratio[here], 1, rtol=1e-8)) for ratio, here in zip(ratios, present, strict=True)):
         factor = explain_factors(terms, present, ratios)
         if factor is None:
             return None
         parts.append(_factor_part(factor))
-    return Finding(leaf, where, f"{leaf}: {'; '.join(parts)}.") if parts else None
-
-
-def _usual(terms: Terms) -> Array:
-    """The right coefficient, 1 or that of the same output."""
-    usual = np.ones_like(terms.right)
-    there = terms.right != 0
-    if np.all(terms.right[there] == 1) or "i" not in terms.space.at:
-        return usual
-    output = np.ravel_multi_index(
-        [terms.space.at[name] for name in COORDINATES["output"]], terms.space.shape_of("output")
-    )
-    of_output = np.ones(int(np.prod(terms.space.shape_of("output"))))
-    of_output[output[there]] = terms.right[there]
-    return of_output[output]
+        rule = replace(rule, factor=factor)
+    return Explanation(Finding(leaf, where, f"{leaf}: {'; '.join(parts)}."), rule) if parts else None
 
 
 def _merged(parts: list[str]) -> list[str]:
@@ -212,10 +216,6 @@ def _factor_part(factor: Factor) -> str:
         return f"every term is multiplied by {factor.text}"
     condition = " and ".join(condition.text for condition in factor.where.conditions)
     return f"terms are multiplied by {factor.text} {'except ' if factor.where.negated else ''}where {condition}"
-
-
-def _factor_sentence(leaf: str, factor: Factor) -> str:
-    return f"{leaf}: {_factor_part(factor)}."
 
 
 def _example(leaf: str, terms: Sequence[Terms], plan: Plan) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jcnn.check.probing.spaces import COORDINATES, Terms
+from jcnn.check.probing.spaces import Space, Terms
 
 Array = np.ndarray
 
@@ -25,35 +25,40 @@ class Rearrangement(NamedTuple):
         array: which one.
         text: what was done with it.
         cost: how far-fetched it is.
+        order_of: from the array's shape the flat index of the number at each place.
     """
 
     array: str
     text: str
     cost: int
+    order_of: "_Order"
+
+    def moved(self, terms: Terms) -> Array | None:
+        """The right coefficients after it; None where the sizes do not allow it."""
+        order = self.order_of(terms.space.shape_of(self.array))
+        if order is None:
+            return None
+        space = terms.space
+        before = int(np.prod([size for array in self._before(space) for size in space.shape_of(array)], dtype=int))
+        count = int(np.prod(space.shape_of(self.array)))
+        return np.take(terms.right.reshape(before, count, -1), order.reshape(-1), axis=1).reshape(-1)
+
+    def _before(self, space: Space) -> tuple[str, ...]:
+        return space.arrays[: space.arrays.index(self.array)]
 
 
 def find_rearrangement(terms: Sequence[Terms]) -> Rearrangement | None:
     """The array of which another order turns the right products into the candidate's, in every geometry."""
-    space = terms[0].space
-    for array in space.arrays:
+    for array in terms[0].space.arrays:
         for text, cost, order_of in _orders(array):
-            if all(_explains(one, array, order_of(one.space.shape_of(array))) for one in terms):
-                return Rearrangement(array, text, cost)
+            found = Rearrangement(array, text, cost, order_of)
+            if all(_same(found.moved(one), one.got) for one in terms):
+                return found
     return None
 
 
-def _explains(terms: Terms, array: str, order: Array | None) -> bool:
-    if order is None:
-        return False
-    space = terms.space
-    axes = [number for name in space.arrays for number in [name] * len(COORDINATES[name])]
-    right = terms.right.reshape(space.shape)
-    first = axes.index(array)
-    count = len(COORDINATES[array])
-    before, after = space.shape[:first], space.shape[first + count :]
-    flat = right.reshape(*before, -1, *after)
-    moved = np.take(flat, order.reshape(-1), axis=len(before))
-    return bool(np.allclose(moved.reshape(-1), terms.got, rtol=1e-9, atol=1e-12))
+def _same(one: Array | None, other: Array) -> bool:
+    return one is not None and bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))
 
 
 def _orders(array: str) -> Iterator[tuple[str, int, "_Order"]]:

@@ -67,16 +67,12 @@ class Chosen(NamedTuple):
     """What reproduces the pixels that are taken.
 
     Attributes:
-        relations: of rows, columns, examples, channels, those that differ from the right ones.
-        winner: the rule; None where it is the right one.
-        masks: in every geometry the products that follow.
-        exact: it says all of what the candidate adds, and nothing more.
+        relations: of examples, channels, rows and columns.
+        winner: the rule.
     """
 
     relations: tuple[Relation, ...]
-    winner: Winner | None
-    masks: list[Array]
-    exact: bool
+    winner: Winner
 
 
 def find_windows_and_winner(terms: Sequence[Terms]) -> Chosen | None:
@@ -99,11 +95,11 @@ def find_windows_and_winner(terms: Sequence[Terms]) -> Chosen | None:
         for winner in WINNERS:
             tried += 1
             masks = [taken(one, window, winner) for one, window in zip(terms, windows, strict=True)]
-            changed = tuple(relation for relation in (example, channel, row, column) if relation.cost)
+            chosen = Chosen((example, channel, row, column), winner)
             if all(np.array_equal(mask, here) for mask, here in zip(masks, present, strict=True)):
-                return Chosen(changed, winner if winner.cost else None, masks, exact=True)
+                return chosen
             if holding is None and all((~here | mask).all() for mask, here in zip(masks, present, strict=True)):
-                holding = Chosen(changed, winner if winner.cost else None, masks, exact=False)
+                holding = chosen
         if tried > _MOST:
             break
     return holding
