@@ -74,7 +74,7 @@ def _at(name: str, test: Callable[[Array, int], Array]) -> Callable[[Terms], Arr
     return lambda terms: test(terms.space.at[name], terms.space.size[name])
 
 
-def _fixed(names: Sequence[str], arrays: Sequence[str]) -> list[Condition]:
+def _fixed(names: Sequence[str]) -> list[Condition]:
     """Conditions without numbers to be found."""
     found = []
     has = set(names)
@@ -192,13 +192,16 @@ class Explained(NamedTuple):
         return ~together if self.negated else together
 
 
-def explain(terms: Sequence[Terms], among: Sequence[Array], chosen: Sequence[Array]) -> Explained | None:
+def explain(
+    terms: Sequence[Terms], among: Sequence[Array], chosen: Sequence[Array], more: Sequence[Condition] = ()
+) -> Explained | None:
     """The simplest conditions that hold for exactly the chosen products, or exactly for those that are not.
 
     Args:
         terms: in every geometry.
         among: in every geometry, as a mask, the products in question.
         chosen: those of them that are there.
+        more: further conditions to try.
 
     Returns:
         None where no condition fits, or all are chosen.
@@ -207,7 +210,7 @@ def explain(terms: Sequence[Terms], among: Sequence[Array], chosen: Sequence[Arr
     lowest = 1000
     for negated in (False, True):
         wanted = [all_of_them & ~mask if negated else mask for all_of_them, mask in zip(among, chosen, strict=True)]
-        found = _conjunction(terms, among, wanted)
+        found = _conjunction(terms, among, wanted, more)
         if found is not None:
             cost = sum(condition.cost for condition in found) + len(found) - 1 + negated * 0.5
             if cost < lowest:
@@ -215,11 +218,13 @@ def explain(terms: Sequence[Terms], among: Sequence[Array], chosen: Sequence[Arr
     return best
 
 
-def _conjunction(terms: Sequence[Terms], among: Sequence[Array], wanted: Sequence[Array]) -> tuple[Condition, ...] | None:
+def _conjunction(
+    terms: Sequence[Terms], among: Sequence[Array], wanted: Sequence[Array], more: Sequence[Condition]
+) -> tuple[Condition, ...] | None:
     if not any(mask.any() for mask in wanted) or all((mask == whole).all() for mask, whole in zip(wanted, among, strict=True)):
         return None
     names = list(terms[0].space.at)
-    candidates = [*_fixed(names, terms[0].space.arrays), *_bounds(names, terms, among, wanted)]
+    candidates = [*more, *_fixed(names), *_bounds(names, terms, among, wanted)]
     held = []
     for condition in candidates:
         masks = [condition.holds(one) for one in terms]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +10,11 @@ import numpy as np
 from jcnn.check.probing import shapes
 from jcnn.check.probing.coefficients import Factor, explain_factors
 from jcnn.check.probing.collect import Answer, Readings, read_terms
-from jcnn.check.probing.conditions import Explained, explain
+from jcnn.check.probing.conditions import Condition, Explained, explain
 from jcnn.check.probing.first_questions import ask_first_questions
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
-from jcnn.check.probing.relations import Relation, choices_for, simplest
+from jcnn.check.probing.relations import Relation, choices_for, simplest, simplest_windows
 from jcnn.check.probing.rules import Rule, usual_coefficients
 from jcnn.check.probing.spaces import COORDINATES, Terms
 from jcnn.check.probing.winners import find_windows_and_winner
@@ -114,17 +115,40 @@ def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> E
     if chosen.winner.cost:
         parts.append(f"what counts is {chosen.winner.text}, and the largest pixel of the window is right")
     rule = Rule(chosen.relations, chosen.winner)
-    return _with_the_rest(leaf, terms, present, rule, parts)
+    collisions = [
+        Condition(
+            f"no {which} window takes the same pixel", 1, partial(_alone, rule, later=which == "later"), overwritten=which == "later"
+        )
+        for which in ("later", "earlier")
+    ]
+    return _with_the_rest(leaf, terms, present, rule, parts, collisions)
+
+
+def _alone(rule: Rule, terms: Terms, *, later: bool) -> Array:
+    """Where no later (or earlier) output takes the product's pixel."""
+    mask = np.not_equal(rule.coefficients(terms), 0)
+    at, size = terms.space.at, terms.space.size
+    output = at["i"] * size["j"] + at["j"]
+    pixel = np.ravel_multi_index(tuple(at[name] for name in ("n2", "r", "c", "m")), terms.space.shape_of("image"))
+    count = int(np.prod(terms.space.shape_of("image")))
+    best = np.full(count, -1 if later else np.iinfo(np.int64).max)
+    (np.maximum if later else np.minimum).at(best, pixel[mask], output[mask])
+    return output == best[pixel]
 
 
 def _by_relations(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
     arrays = terms[0].space.arrays
-    relations = tuple(simplest(choices, terms, present) for choices in choices_for(arrays))
+    relations = tuple(_simplest(choices, terms, present) for choices in choices_for(arrays))
     found = tuple(relation for relation in relations if relation is not None)
     if len(found) < len(relations):
         return _by_conditions(leaf, terms, present)
     parts = [_relation_sentence(relation, arrays) for relation in found if relation.cost]
     return _with_the_rest(leaf, terms, present, Rule(found), _merged(parts))
+
+
+def _simplest(choices: Sequence[Relation], terms: Sequence[Terms], present: Sequence[Array]) -> Relation | None:
+    windows = terms[0].space.arrays == ("output", "image") and choices[0].about in {"rows", "columns"}
+    return (simplest_windows if windows else simplest)(choices, terms, present)
 
 
 def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
@@ -149,20 +173,28 @@ def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) 
 
 
 def _with_the_rest(
-    leaf: str, terms: Sequence[Terms], present: Sequence[Array], rule: Rule, parts: list[str]
+    leaf: str,
+    terms: Sequence[Terms],
+    present: Sequence[Array],
+    rule: Rule,
+    parts: list[str],
+    more: Sequence[Condition] = (),
 ) -> Explanation | None:
     """Adds which of the products that follow from the relations are missing, and by what the others are multiplied."""
     parts = list(parts)
     where = leaf if not parts else f"{leaf}: which numbers meet"
     masks = [np.not_equal(rule.coefficients(one), 0) for one in terms]
     if not all(np.array_equal(mask, here) for mask, here in zip(masks, present, strict=True)):
-        missing = explain(terms, masks, [mask & here for mask, here in zip(masks, present, strict=True)])
+        missing = explain(terms, masks, [mask & here for mask, here in zip(masks, present, strict=True)], more)
         if missing is None:
             return None
         parts.append(_missing_sentence(missing))
         rule = replace(rule, there=missing)
         where = f"{leaf}: which terms are added"
     ratios = [np.where(here, one.got / usual_coefficients(one), 1.0) for one, here in zip(terms, present, strict=True)]
+    mean = replace(rule, averaged=True)
+    if parts and rule.winner is None and all(_gives(mean, one) for one in terms):
+        return Explanation(Finding(leaf, where, f"{leaf}: {'; '.join(parts)}."), mean)
     if any(np.any(~np.isclose(ratio[here], 1, rtol=1e-8)) for ratio, here in zip(ratios, present, strict=True)):
         factor = explain_factors(terms, present, ratios)
         if factor is None:
@@ -170,6 +202,11 @@ def _with_the_rest(
         parts.append(_factor_part(factor))
         rule = replace(rule, factor=factor)
     return Explanation(Finding(leaf, where, f"{leaf}: {'; '.join(parts)}."), rule) if parts else None
+
+
+def _gives(rule: Rule, terms: Terms) -> bool:
+    coefficients = rule.coefficients(terms)
+    return coefficients is not None and bool(np.allclose(coefficients, terms.got, rtol=1e-9, atol=1e-12))
 
 
 def _merged(parts: list[str]) -> list[str]:

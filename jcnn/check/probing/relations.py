@@ -202,6 +202,33 @@ def simplest(choices: Sequence[Relation], terms: Sequence[Terms], chosen: Sequen
     return None
 
 
+def simplest_windows(choices: Sequence[Relation], terms: Sequence[Terms], chosen: Sequence[Array]) -> Relation | None:
+    """As `simplest`, but that leaves nothing out along its axis: windows are where some of their pixels are.
+
+    Where none is so exact, the simplest that at least all satisfy.
+    """
+    fitting = [relation for relation in choices if all(map(_holds_all(relation), terms, chosen))]
+    for relation in fitting:
+        if all(map(_is_filled(relation), terms, chosen)):
+            return relation
+    return fitting[0] if fitting else None
+
+
+def _holds_all(relation: Relation) -> Callable[[Terms, Array], bool]:
+    return lambda terms, mask: bool(relation.holds(_restricted(terms, mask)).all())
+
+
+def _is_filled(relation: Relation) -> Callable[[Terms, Array], bool]:
+    """Whether every pair of an output and a pixel along the axis that it allows is among the products."""
+    output, pixel = ("i", "r") if relation.about == "rows" else ("j", "c")
+
+    def test(terms: Terms, mask: Array) -> bool:
+        pairs = terms.space.at[output] * terms.space.size[pixel] + terms.space.at[pixel]
+        return set(pairs[relation.holds(terms)]) == set(pairs[mask])
+
+    return test
+
+
 def _restricted(terms: Terms, mask: Array) -> Terms:
     space = terms.space._replace(at={name: grid[mask] for name, grid in terms.space.at.items()})
     return terms._replace(space=space)

@@ -25,6 +25,7 @@ class Rule:
         factor: what multiplies them.
         moved: an array in another order; then all else is right.
         nothing: it is 0 everywhere.
+        averaged: each term is divided by the number of terms of its output.
     """
 
     relations: tuple[Relation, ...] = ()
@@ -33,6 +34,7 @@ class Rule:
     factor: Factor | None = None
     moved: Rearrangement | None = None
     nothing: bool = False
+    averaged: bool = False
 
     def coefficients(self, terms: Terms) -> Array | None:
         """What a candidate adds that follows the rule, in the geometry of these terms; None where it says nothing of it."""
@@ -46,7 +48,7 @@ class Rule:
             mask = np.logical_and.reduce([relation.holds(terms) for relation in self.relations])
             if self.winner is not None:
                 mask = taken(terms, mask, self.winner)
-            coefficients = np.where(mask, usual_coefficients(terms), 0.0)
+            coefficients = np.where(mask, averages(terms, mask) if self.averaged else usual_coefficients(terms), 0.0)
         if self.there is not None:
             coefficients = np.where(self.there.holds(terms), coefficients, 0.0)
         return coefficients if self.factor is None else coefficients * self.factor.of(terms)
@@ -64,3 +66,10 @@ def usual_coefficients(terms: Terms) -> Array:
     of_output = np.ones(int(np.prod(terms.space.shape_of("output"))))
     of_output[output[there]] = terms.right[there]
     return of_output[output]
+
+
+def averages(terms: Terms, mask: Array) -> Array:
+    """For every product 1 over the number of products of its output that are in the mask."""
+    output = np.ravel_multi_index(tuple(terms.space.at[name] for name in COORDINATES["output"]), terms.space.shape_of("output"))
+    count = np.bincount(output[mask], minlength=int(np.prod(terms.space.shape_of("output"))))
+    return 1 / np.maximum(count, 1)[output]
