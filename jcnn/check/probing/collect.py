@@ -11,7 +11,7 @@ from jcnn.check.cases import Case
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome, call
 from jcnn.check.probing.decode import Decoder, decoded, distinct
-from jcnn.check.probing.geometries import GEOMETRIES, SQUARE, Geometry
+from jcnn.check.probing.geometries import GEOMETRIES, SQUARE, WITHOUT_AXES, Geometry
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.spaces import Space, Terms
 
@@ -52,8 +52,8 @@ def read_terms(kind: str, answer: Answer, plan: Plan, *, seconds: float = SECOND
     """
     found = Readings({leaf: [] for leaf in plan.reads}, {}, {}, [], {})
     began = time.monotonic()
-    _over(GEOMETRIES, kind, answer, plan, found, began + seconds)
-    if found.raised and not any(found.terms.values()) and not found.shapes:
+    _over(GEOMETRIES if plan.spatial else WITHOUT_AXES, kind, answer, plan, found, began + seconds)
+    if plan.spatial and found.raised and not any(found.terms.values()) and not found.shapes:
         _over(SQUARE, kind, answer, plan, found, began + 2 * seconds)
     return found
 
@@ -68,7 +68,7 @@ def _over(geometries: Sequence[Geometry], kind: str, answer: Answer, plan: Plan,
 
 
 def _sensible(geometry: Geometry, plan: Plan) -> bool:
-    if not plan.spatial and (geometry.stride, geometry.padding) != (1, 0):
+    if plan.whole and not geometry.fills:
         return False
     # A window that sees nothing but padding has no mean and no maximum.
     return not plan.window or geometry.padding < min(geometry.window)

@@ -11,6 +11,7 @@ from jcnn.check.probing import shapes
 from jcnn.check.probing.coefficients import Factor, explain_factors
 from jcnn.check.probing.collect import Answer, Readings, read_terms
 from jcnn.check.probing.conditions import Condition, Explained, explain
+from jcnn.check.probing.expressions import sizes_along
 from jcnn.check.probing.first_questions import ask_first_questions
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
@@ -121,7 +122,27 @@ def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> E
         )
         for which in ("later", "earlier")
     ]
-    return _with_the_rest(leaf, terms, present, rule, parts, collisions)
+    return _with_the_rest(leaf, terms, present, rule, parts, [*collisions, _ZEROS_WIN])
+
+
+def _hangs_over_and_is_negative(terms: Terms) -> Array:
+    """Where the window reaches over the border and its pixel is below 0."""
+    at = terms.space.at
+    if terms.pixels is None:
+        return np.zeros_like(at["i"], bool)
+    over = np.zeros_like(at["i"], bool)
+    for axis, output in ((0, "i"), (1, "j")):
+        sizes = sizes_along(terms.geometry, axis)
+        start = sizes["S"] * at[output] - sizes["P"]
+        over |= (start < 0) | (start + sizes["F"] > sizes["H"])
+    return over & (terms.pixels[at["n2"], at["r"], at["c"], at["m"]] < 0)
+
+
+_ZEROS_WIN = Condition(
+    "the window reaches over the border and all its pixels are negative: a padding of 0 wins there, which must never win",
+    1,
+    _hangs_over_and_is_negative,
+)
 
 
 def _alone(rule: Rule, terms: Terms, *, later: bool) -> Array:

@@ -35,6 +35,12 @@ class Geometry(NamedTuple):
         return (self.width + 2 * self.padding - self.window[1]) // self.stride + 1
 
     @property
+    def fills(self) -> bool:
+        """Whether the windows end with the padded image, along both axes."""
+        sizes = (self.height, self.width)
+        return all((n + 2 * self.padding - f) % self.stride == 0 for n, f in zip(sizes, self.window, strict=True))
+
+    @property
     def options(self) -> Mapping[str, Any]:
         """What is given by name: only what differs from the defaults of a convolution."""
         stride = {"stride": self.stride} if self.stride != 1 else {}
@@ -43,6 +49,8 @@ class Geometry(NamedTuple):
 
     def __str__(self) -> str:
         """The sizes as a report shows them."""
+        if self in WITHOUT_AXES:
+            return f"{self.examples} examples, {self.inputs} → {self.outputs} numbers"
         high, wide = self.window
         shown = f"{self.height}×{self.width} pixels, window {high}×{wide}, S = {self.stride}, P = {self.padding}"
         more = [f"{self.examples} examples"] if self.examples > 1 else []
@@ -62,6 +70,14 @@ GEOMETRIES = (
     Geometry(5, 4, (1, 1), stride=2, inputs=2, outputs=2),
 )
 """What differs between axes, and between what may be confused, differs in at least one of them."""
+
+WITHOUT_AXES = (
+    Geometry(1, 1, (1, 1), examples=3, inputs=2, outputs=4),
+    Geometry(1, 1, (1, 1), examples=2, inputs=3, outputs=3),
+    Geometry(1, 1, (1, 1), examples=4, inputs=4, outputs=2),
+    Geometry(1, 1, (1, 1), examples=1, inputs=3, outputs=2),
+)
+"""Of a dense layer: examples, inputs, outputs."""
 
 SQUARE = (
     Geometry(4, 4, (2, 2)),

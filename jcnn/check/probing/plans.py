@@ -25,6 +25,7 @@ class Plan(NamedTuple):
         window: it takes the size of a window in place of a filter.
         spatial: it has rows and columns.
         zero: the arguments that are nothing but zeros.
+        whole: only windows that end with the image: the output's shape says no other.
     """
 
     arguments: dict[str, str]
@@ -33,6 +34,7 @@ class Plan(NamedTuple):
     window: bool = False
     spatial: bool = True
     zero: tuple[str, ...] = ()
+    whole: bool = False
 
 
 PLANS: dict[str, tuple[Plan, ...]] = {
@@ -47,7 +49,7 @@ PLANS: dict[str, tuple[Plan, ...]] = {
             {"dx": Read("image", "w"), "dw": Read("filter", "x"), "db": Read("bias", None)},
         ),
     ),
-    "conv_transpose": (Plan({"y": "output", "w": "filter"}, "y", {"x": Read("image", "w")}),),
+    "conv_transpose": (Plan({"y": "output", "w": "filter"}, "y", {"x": Read("image", "w")}, whole=True),),
     "conv_transpose_backward": (
         Plan({"dx": "image", "y": "output", "w": "filter"}, "dx", {"dy": Read("output", "w"), "dw": Read("filter", "y")}),
     ),

@@ -33,6 +33,7 @@ WINNERS = (
     Winner("the smallest pixel of the window", 1, lambda pixels: -pixels),
     Winner("the pixel of the largest absolute value", 1, np.abs),
     Winner("the place of the largest pixel over all channels together", 1, lambda pixels: pixels, together=True),
+    Winner("every pixel of the window", 1, np.zeros_like),
     Winner("the first pixel of the window, whatever its value", 2, lambda pixels: -np.arange(len(pixels), dtype=float)),
     Winner("the last pixel of the window, whatever its value", 2, lambda pixels: np.arange(len(pixels), dtype=float)),
 )
