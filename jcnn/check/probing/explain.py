@@ -52,6 +52,8 @@ def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:
     answered = ask_first_questions(kind, answer, plan)
     found = [Explanation(Finding(one.leaf, one.leaf, one.sentence)) for one in answered]
     without = {one.leaf for one in answered if not one.linear}
+    if "" in without:
+        return found
     if without >= set(plan.reads):
         return found
     readings = read_terms(kind, answer, plan)

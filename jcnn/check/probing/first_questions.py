@@ -68,6 +68,10 @@ class _Asked:
         outcomes = [self.answer(self.calls.case(dy)) for dy in inputs]
         if any(outcome.raised or outcome.declined or not outcome.leaves for outcome in outcomes):
             return None
+        if any(outcome.leaves != () and len(outcome.leaves) != len(kind_of(self.kind).leaves) for outcome in outcomes):
+            return None
+        if rounded := self._of_arguments():
+            return rounded
         right = call(kind_of(self.kind).reference, kind_of(self.kind), self.calls.case(one))
         found = []
         for number, leaf in enumerate(kind_of(self.kind).leaves):
@@ -80,6 +84,25 @@ class _Asked:
                 continue
             found += self._of_leaf(leaf, arrays, right.leaves[number], outcomes[0].dtypes)
         return found
+
+    def _of_arguments(self) -> list[Answered]:
+        """Whether the right formula is computed of arguments whose digits are cut off."""
+        case = self.calls.case(10 * distinct(self.calls.shape(self.calls.plan.arguments[str(self.calls.plan.hot)]), 103))
+        outcome = self.answer(case)
+        kind = kind_of(self.kind)
+        for name, value in case.args.items():
+            if not isinstance(value, np.ndarray):
+                continue
+            for text, rule in _ROUNDED:
+                changed = case._replace(args={**case.args, name: rule(value)})
+                right = call(kind.reference, kind, changed).leaves
+                here = [_differs(one, two) for one, two in zip(right, call(kind.reference, kind, case).leaves, strict=True)]
+                same = [
+                    not _differs(one, two) for one, two in zip(right, outcome.leaves, strict=False)
+                ]
+                if any(here) and len(same) == len(here) and all(same):
+                    return [Answered("", f"It computes with {text}: {name} is to be used as it is given.".format(name=name), linear=False)]
+        return []
 
     def _of_leaf(self, leaf: str, arrays: list[Array], right: Array | None, dtypes: tuple[str, ...]) -> list[Answered]:
         first, again, zero, twice, other, both, negative = arrays
@@ -121,6 +144,19 @@ def _leaf(outcome: Outcome, number: int) -> Array | None:
 def _close(one: Array, other: Array) -> bool:
     scale = max(float(np.abs(one).max(initial=0)), float(np.abs(other).max(initial=0)), 1e-300)
     return bool(np.all(np.abs(one - other) <= 1e-9 * scale))
+
+
+_ROUNDED: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("whole numbers, the fractions of {name} cut off (an integer array)", np.trunc),
+    ("{name} rounded to whole numbers", np.round),
+    ("|{name}|", np.abs),
+    ("the negative numbers of {name} as 0", lambda value: np.maximum(value, 0)),
+    *((f"{{name}} rounded to {digits} digits behind the point", lambda value, digits=digits: np.round(value, digits)) for digits in range(1, 9)),
+)
+
+
+def _differs(one: Array | None, other: Array | None) -> bool:
+    return one is None or other is None or one.shape != other.shape or not bool(np.allclose(one, other, rtol=1e-11, atol=1e-12))
 
 
 _RULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (

@@ -68,6 +68,8 @@ def _orders(array: str) -> Iterator[tuple[str, int, "_Order"]]:
         for flipped in itertools.combinations(axes, count):
             text = f"turned round along its {_listed([names[axis] + 's' for axis in flipped])}"
             yield text, count, _Flipped(flipped)
+    for axis, (steps, way) in itertools.product(axes, ((1, "on"), (-1, "back"))):
+        yield f"moved one {names[axis]} {way}, the last coming round to the first", 2, _Rolled(axis, steps)
     for moved in itertools.permutations(axes):
         if moved != tuple(axes):
             order = ", ".join(names[axis] for axis in moved)
@@ -89,6 +91,14 @@ class _Flipped(_Order):
 
     def __call__(self, shape: tuple[int, ...]) -> Array | None:
         return np.flip(np.arange(np.prod(shape)).reshape(shape), self.axes)
+
+
+class _Rolled(_Order):
+    def __init__(self, axis: int, steps: int) -> None:
+        self.axis, self.steps = axis, steps
+
+    def __call__(self, shape: tuple[int, ...]) -> Array | None:
+        return np.roll(np.arange(np.prod(shape)).reshape(shape), self.steps, self.axis)
 
 
 class _Transposed(_Order):

@@ -39,6 +39,20 @@ EXAMPLES = (
     _of("examples", "the first example's pixels, for all examples", 2, lambda at, size: at["n2"] == 0),
     _of("examples", "the last example's pixels, for all examples", 2, lambda at, size: at["n2"] == size["n2"] - 1),
     _of("examples", "the examples in reversed order", 2, lambda at, size: at["n2"] == size["n2"] - 1 - at["n"]),
+    *(
+        _of("examples", f"the number of the {noun} stands for that of the example of {side}", 3, test)
+        for noun, side, test in (
+            ("output row", "the images", lambda at, size: at["n2"] == at.get("i", -1)),
+            ("output column", "the images", lambda at, size: at["n2"] == at.get("j", -1)),
+            ("filter row", "the images", lambda at, size: at["n2"] == at.get("a", -1)),
+            ("output channel", "the images", lambda at, size: at["n2"] == at.get("o", -1)),
+            ("input channel", "the images", lambda at, size: at["n2"] == at.get("m", -1)),
+            ("pixel row", "the outputs", lambda at, size: at["n"] == at.get("r", -1)),
+            ("pixel column", "the outputs", lambda at, size: at["n"] == at.get("c", -1)),
+            ("filter row", "the outputs", lambda at, size: at["n"] == at.get("a", -1)),
+            ("input channel", "the outputs", lambda at, size: at["n"] == at.get("m", -1)),
+        )
+    ),
     _of("examples", "every example meets every other", 4, lambda at, size: at["n2"] >= 0),
 )
 
@@ -113,6 +127,9 @@ def _affine(axis: _Axis, step: Expression, tap: Expression, offset: Expression, 
         size = terms.space.size[axis.pixel]
         if ends == "round":
             place = np.where((place < 0) & (place >= -size), place + size, place)
+        elif ends == "round the padding":
+            padded = place + sizes["P"]
+            place = np.where(padded < 0, padded + size + 2 * sizes["P"], padded) - sizes["P"]
         elif ends == "modulo":
             place = place % size
         elif ends == "clipped":
@@ -122,6 +139,8 @@ def _affine(axis: _Axis, step: Expression, tap: Expression, offset: Expression, 
     text = f"{axis.pixel} = {_line(step, tap, offset, names)}"
     if ends == "round":
         text += f", where a negative {axis.pixel} counts from the end"
+    elif ends == "round the padding":
+        text += ", where a negative row of the padded image counts from its end" if axis.number == 0 else ", where a negative column of the padded image counts from its end"
     elif ends == "modulo":
         text += ", round the image"
     elif ends == "clipped":
@@ -135,6 +154,7 @@ def _spatial(axis: _Axis) -> list[Relation]:
     choices = [
         (own, 0, "cut"),
         (own, 2, "round"),
+        (own, 2, "round the padding"),
         (own, 3, "modulo"),
         (own, 3, "clipped"),
         (across, 3, "cut"),
