@@ -78,6 +78,27 @@ class Decoder:
             found = SIMPLE[np.abs(SIMPLE - abs(factor)) < _EXACT * max(abs(factor), 1e-3)]
             if len(found):
                 return [(int(at), float(np.copysign(found[0], factor))) for at in row]
+        return self._few(number)
+
+    def _few(self, number: float) -> list[tuple[int, float]] | None:
+        """A sum of three or four different values."""
+        table, pairs = self._pairs
+        plus = pairs[:, 2] == 1 if len(pairs) else np.zeros(0, bool)
+        plus &= pairs[:, 0] != pairs[:, 1]
+        sums, chosen = table[plus], pairs[plus, :2]
+        order = np.argsort(sums)
+        sums, chosen = sums[order], chosen[order]
+        for others, places in ((self.values, np.arange(len(self.values))[:, None]), (sums, chosen)):
+            if not len(sums):
+                return None
+            wanted = number - others
+            near = np.clip(np.searchsorted(sums, wanted), 0, len(sums) - 1)
+            for shift in (0, -1):
+                at = np.clip(near + shift, 0, len(sums) - 1)
+                for hit in np.flatnonzero(np.abs(sums[at] - wanted) < 1e-11):
+                    found = {*map(int, places[hit]), *map(int, chosen[at[hit]])}
+                    if len(found) == places.shape[1] + 2:
+                        return [(value, 1.0) for value in sorted(found)]
         return None
 
     def _simple(self, ratio: Array, size: Array) -> tuple[int, float] | None:

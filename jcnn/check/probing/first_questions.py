@@ -121,6 +121,8 @@ class _Asked:
         linear = _close(twice - zero, 2 * (first - zero)) and _close(both - zero, first + other - 2 * zero)
         if not linear:
             return [Answered(leaf, f"{leaf} is not linear in {probed}: {_unlike(first, negative, right, dtypes)}.", linear=False)]
+        if (factor := _factor(first, right)) is not None:
+            return [Answered(leaf, f"Every number of {leaf} is {factor:.12g} times what it should be.", linear=False)]
         if np.abs(zero).max(initial=0) > 1e-12:
             return [Answered(leaf, f"{leaf} is not 0 where {probed} is 0: {self._constant(zero)}.", linear=True)]
         return []
@@ -135,6 +137,19 @@ class _Asked:
                 if np.ptp(ratio) < 1e-9 * abs(ratio.reshape(-1)[0]):
                     return f"{ratio.reshape(-1)[0]:.6g}·{name} is added, as weight decay does"
         return "something is added that does not depend on it"
+
+
+def _factor(got: Array, right: Array) -> float | None:
+    """By which factor all numbers are off, where it is none that formulas have."""
+    large = np.abs(right) > 1e-3 * np.abs(right).max(initial=0)
+    if not large.any() or np.any(np.abs(got[right == 0]) > 0):
+        return None
+    ratios = got[large] / right[large]
+    factor = float(ratios.mean())
+    known = np.any(np.abs(SIMPLE - abs(factor)) < 1e-12 * abs(factor))
+    if known or factor == 0 or np.ptp(ratios) > 1e-12 * abs(factor):
+        return None
+    return factor
 
 
 def _leaf(outcome: Outcome, number: int) -> Array | None:
