@@ -41,7 +41,9 @@ class Readings(NamedTuple):
     unread: dict[str, list[Geometry]]
 
 
-def read_terms(kind: str, answer: Answer, plan: Plan, *, seconds: float = SECONDS) -> Readings:
+def read_terms(
+    kind: str, answer: Answer, plan: Plan, *, seconds: float = SECONDS, geometries: Sequence[Geometry] | None = None
+) -> Readings:
     """Probes a candidate.
 
     Args:
@@ -49,10 +51,12 @@ def read_terms(kind: str, answer: Answer, plan: Plan, *, seconds: float = SECOND
         answer: what the candidate does with a case.
         plan: how it is probed.
         seconds: after which no further geometry is begun.
+        geometries: in place of those that the plan is probed by.
     """
     found = Readings({leaf: [] for leaf in plan.reads}, {}, {}, [], {})
     began = time.monotonic()
-    _over(GEOMETRIES if plan.spatial else WITHOUT_AXES, kind, answer, plan, found, began + seconds)
+    usual = GEOMETRIES if plan.spatial else WITHOUT_AXES
+    _over(usual if geometries is None else geometries, kind, answer, plan, found, began + seconds)
     if plan.spatial and found.raised and not any(found.terms.values()) and not found.shapes:
         _over(SQUARE, kind, answer, plan, found, began + 2 * seconds)
     return found

@@ -122,6 +122,8 @@ EXTENTS = (
     Expression("S", lambda s: s["S"], 2),
     Expression("G", lambda s: s["G"], 2),
     Expression("2", lambda s: 2, 3),
+    Expression("O", lambda s: s["O"], 3),
+    Expression("Q", lambda s: s["Q"], 3),
     Expression("F + P", lambda s: s["F"] + s["P"], 3),
     Expression("F − P", lambda s: s["F"] - s["P"], 3),
 )

@@ -171,22 +171,33 @@ def _spatial(axis: _Axis) -> list[Relation]:
 
 
 def _pooled(axis: _Axis) -> list[Relation]:
-    """Windows in the place of taps: step · output + offset ≤ pixel < that + extent."""
+    """Windows in the place of taps, from step · output + offset on; begin or end may follow the other axis's output."""
+    own, other = axis.output, axis.other_output
     found = []
-    for step, offset, extent in itertools.product(STEPS, OFFSETS, EXTENTS):
-        cost = step.cost + offset.cost + extent.cost
-        if cost > 5:
-            continue
-
-        def holds(terms: Terms, step: Expression = step, offset: Expression = offset, extent: Expression = extent) -> Array:
-            sizes = sizes_along(terms.geometry, axis.number)
-            tap = terms.space.at[axis.pixel] - step.of(sizes) * terms.space.at[axis.output] - offset.of(sizes)
-            return (tap >= 0) & (tap < extent.of(sizes))
-
-        start = _line(step, None, offset, (axis.output, ""))
-        text = f"{axis.pixel} from {start} on, {extent.text} pixels"
-        found.append(Relation(axis.about, text, cost, holds))
+    for (begin, end), extra in (((own, own), 0), ((other, own), 2), ((own, other), 2), ((other, other), 2)):
+        for step, offset, extent in itertools.product(STEPS, OFFSETS, EXTENTS):
+            cost = step.cost + offset.cost + extent.cost + extra
+            if cost <= _MOST_WINDOWS:
+                found.append(_window(axis, begin, end, step, offset, extent, cost))
     return sorted(found, key=lambda relation: relation.cost)
+
+
+_MOST_WINDOWS = 5
+
+
+def _window(axis: _Axis, begin: str, end: str, step: Expression, offset: Expression, extent: Expression, cost: int) -> Relation:
+    """step · begin + offset ≤ pixel < step · end + offset + extent, where begin and end are outputs' numbers."""
+
+    def holds(terms: Terms) -> Array:
+        sizes, at = sizes_along(terms.geometry, axis.number), terms.space.at
+        first, last = (step.of(sizes) * at[name] + offset.of(sizes) for name in (begin, end))
+        return (at[axis.pixel] >= first) & (at[axis.pixel] < last + extent.of(sizes))
+
+    start = _line(step, None, offset, (begin, ""))
+    if begin == end:
+        return Relation(axis.about, f"{axis.pixel} from {start} on, {extent.text} pixels", cost, holds)
+    stop = f"{_line(step, None, offset, (end, ''))} + {extent.text}"
+    return Relation(axis.about, f"{axis.pixel} from {start} to before {stop}", cost, holds)
 
 
 _CHOICES: dict[tuple[str, ...], tuple[Sequence[Relation], ...]] = {}
