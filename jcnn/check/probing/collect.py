@@ -57,11 +57,6 @@ def read_terms(
     began = time.monotonic()
     usual = GEOMETRIES if plan.spatial else WITHOUT_AXES
     _over(usual if geometries is None else geometries, kind, answer, plan, found, began + seconds)
-    if plan.spatial and geometries is None:
-        # That it takes no pairs is no fault here.
-        raised = list(found.raised)
-        _over(OF_EACH_AXIS, kind, answer, plan, found, began + seconds)
-        found.raised[:] = raised
     if plan.spatial and found.raised and not any(found.terms.values()) and not found.shapes:
         _over(SQUARE, kind, answer, plan, found, began + 2 * seconds)
     return found

@@ -145,6 +145,11 @@ ENDS = (
     Expression("O", lambda s: s["O"], 3),
     Expression("(H − F) // S + 1", lambda s: (s["H"] - s["F"]) // s["S"] + 1, 3),
     Expression("(H − F) // S", lambda s: (s["H"] - s["F"]) // s["S"], 4),
+    Expression(
+        "(H + 2·P − F) / S, so the window that ends exactly at the border is left out",
+        lambda s: -(-(s["H"] + 2 * s["P"] - s["F"]) // s["S"]),
+        2,
+    ),
     Expression("H // S", lambda s: s["H"] // s["S"], 4),
     Expression("H − F + 1", lambda s: s["H"] - s["F"] + 1, 4),
     Expression("H − F", lambda s: s["H"] - s["F"], 4),
