@@ -13,7 +13,7 @@ from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, run
-from jcnn.check.grading.left_out import declined_too_much, reasons_of, without_other_ranks
+from jcnn.check.grading.left_out import declined_too_much, reasons_of, without_forms_not_taken
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, kind_of
@@ -114,7 +114,7 @@ def _probed(
     kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome], answer: Callable[[Case], Outcome]
 ) -> tuple[Finding, ...]:
     """How the formula of a candidate that is wrong differs from the right one."""
-    answers = without_other_ranks(kind.cases, outcomes)
+    answers = _taken(kind, expected, outcomes)
     rows = [
         row
         for case, right, outcome in zip(kind.cases, expected, answers, strict=True)
@@ -125,9 +125,20 @@ def _probed(
     return () if crashed or worst_verdict([row.verdict for row in rows]) != "bug" else find_differences(kind.name, answer)
 
 
+def _taken(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes of the cases that the candidate is written for; the others are declined."""
+    right = [
+        outcome.declined is None
+        and not outcome.raised
+        and all(row.verdict != "bug" for row in _judged(kind, case, expects, outcome).rows)
+        for case, expects, outcome in zip(kind.cases, expected, outcomes, strict=True)
+    ]
+    return without_forms_not_taken(kind.cases, outcomes, right)
+
+
 def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str) -> Report:
     """The one way from what a candidate did to the report, wherever it ran."""
-    outcomes = without_other_ranks(kind.cases, made.outcomes)
+    outcomes = _taken(kind, expected, made.outcomes)
     graded = [
         _judged(kind, case, right, outcome)
         for case, right, outcome in zip(kind.cases, expected, outcomes, strict=True)

@@ -57,22 +57,48 @@ def declined_too_much(kind: Kind, outcomes: Sequence[Outcome]) -> str | None:
     )
 
 
-def without_other_ranks(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """A candidate that raises wherever there is something of `LEFT_TO_OTHERS` is graded on the rest."""
-    found: dict[str, list[int]] = {}
-    for number, case in enumerate(cases):
-        for feature in LEFT_TO_OTHERS:
-            if feature in case.features:
-                found.setdefault(feature, []).append(number)
-    others = set().union(*found.values()) if found else set()
+def forms_of(case: Case) -> set[str]:
+    """What a case has that a candidate need not know: of `LEFT_TO_OTHERS`, and sizes that are not given as one number."""
+    found = set(case.features.intersection(LEFT_TO_OTHERS))
+    for name, value in (*case.options.items(), ("window", case.args.get("window"))):
+        if isinstance(value, str):
+            found.add(f"a {name} by name")
+        elif isinstance(value, tuple):
+            sides = any(isinstance(part, tuple) for part in value)
+            found.add(f"a {name} of each {'side' if sides else 'axis'}")
+    return found
+
+
+def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], right: Sequence[bool]) -> list[Outcome]:
+    """A candidate that is written for images, or for one number as stride, is graded on the cases that have them.
+
+    It is taken to be so where of all cases of a form, such as a stride of each axis, it is right in none and raises in some.
+
+    Args:
+        cases: all of them.
+        outcomes: one for every case.
+        right: for every case whether all that came is right.
+    """
     made = list(outcomes)
-    if not any(not outcome.raised for number, outcome in enumerate(outcomes) if number not in others):
+    found: dict[str, list[int]] = {}
+    plain = []
+    for number, case in enumerate(cases):
+        if outcomes[number].declined is None:
+            forms = forms_of(case)
+            plain += [] if forms else [number]
+            for form in forms:
+                found.setdefault(form, []).append(number)
+    if all(outcomes[number].raised for number in plain):
         return made
-    for feature, numbers in found.items():
-        taken = [number for number in numbers if outcomes[number].declined is None]
-        if all(outcomes[number].raised and not outcomes[number].crashed for number in taken):
-            for number in taken:
-                made[number] = Outcome(declined=f"does not take {feature}")
+    refused = {
+        form
+        for form, numbers in found.items()
+        if not any(right[number] for number in numbers)
+        and any(outcomes[number].raised and not outcomes[number].crashed for number in numbers)
+    }
+    for number, case in enumerate(cases):
+        if outcomes[number].declined is None and (forms := sorted(forms_of(case) & refused)):
+            made[number] = Outcome(declined=f"does not take {forms[0]}")
     return made
 
 
