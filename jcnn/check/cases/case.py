@@ -55,6 +55,18 @@ def values_of(kind: str, shape: Sequence[int], name: str) -> Array:
     return np.where(rng.random(shape) < 0.4, -numbers, numbers).astype(np.float64)
 
 
+INTEGERS = "an image of integers"
+"""A feature: the image is an array of integers, as pictures are, and the result is not."""
+
+
+def of_integers(case: Case) -> Case:
+    """The case with whole numbers as the image, in an array that holds no others."""
+    x = np.round(3 * case.args["x"]).astype(np.int64)
+    return case._replace(
+        name=f"{case.name}, {INTEGERS}", args={**case.args, "x": x}, features=case.features | {INTEGERS}, whole=False
+    )
+
+
 def scaled(case: Case, *groups: Sequence[str]) -> list[Case]:
     """Twins of a case, times powers of two, after which every float keeps its digits.
 

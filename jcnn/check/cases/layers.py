@@ -3,7 +3,7 @@
 import numpy as np
 
 from jcnn.check import formulas
-from jcnn.check.cases.case import Case, scaled, values_of
+from jcnn.check.cases.case import Case, of_integers, scaled, values_of
 from jcnn.check.formulas import Formula
 from jcnn.geometry import spatial_axes
 
@@ -36,6 +36,8 @@ def dense_cases(*, backward: bool) -> tuple[Case, ...]:
         features |= {"numbers that are not whole"} if values == "normal" else set()
         args = {"dy": dy, "x": x, "w": w} if backward else {"x": x, "w": w, **b}
         found.append(Case(name, args, {}, frozenset(features), values != "normal"))
+        if name == "any numbers" and not backward:
+            found.append(of_integers(found[-1]))
         if name == "any numbers, more outputs than inputs":
             found += scaled(found[-1], *([name] for name in args))
     return tuple(found)

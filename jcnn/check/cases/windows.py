@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jcnn.check.cases.case import Case, far_below_zero, scaled, values_of
+from jcnn.check.cases.case import Case, far_below_zero, of_integers, scaled, values_of
 from jcnn.check.cases.combinations import INSTEAD, combined
 from jcnn.check.cases.geometries import GEOMETRIES, Geometry
 from jcnn.definition import sums
@@ -58,7 +58,10 @@ def _features(geometry: Geometry) -> frozenset[str]:
 
 def conv_cases(*, backward: bool) -> tuple[Case, ...]:
     """The cases of a convolution."""
-    return _convolution_cases("conv_backward" if backward else "conv")
+    if backward:
+        return _convolution_cases("conv_backward")
+    cases = _convolution_cases("conv")
+    return (*cases, of_integers(next(case for case in cases if case.name == "any numbers, one square example")))
 
 
 def _convolution_cases(kind: str) -> tuple[Case, ...]:
@@ -147,6 +150,8 @@ def _pool_cases(*, average: bool, backward: bool) -> Iterator[Case]:
         args = {**gradient, "x": x, "window": size}
         exact = values != "normal" and not average
         yield Case(geometry.name, args, dict(geometry.options), features, exact, geometry.twin)
+        if average and not backward and geometry.name == "windows that overlap":
+            yield of_integers(Case(geometry.name, args, dict(geometry.options), features, exact))
         if not average and geometry.name in _FAR_BELOW_ZERO:
             name, below = f"{geometry.name}, far below 0", {**args, "x": far_below_zero(x)}
             yield Case(name, below, dict(geometry.options), features | {"large numbers"}, exact)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from jcnn.check.cases import Case
+from jcnn.check.cases.case import INTEGERS
 from jcnn.check.operations import Kind
 from jcnn.check.outcome import Outcome
 
-LEFT_TO_OTHERS = ("1 spatial axis", "3 spatial axes", "spatial axes before the channels", "more axes", "soft labels")
+LEFT_TO_OTHERS = (INTEGERS, "1 spatial axis", "3 spatial axes", "spatial axes before the channels", "more axes", "soft labels")
 """Features that a candidate need not know: it may be made for images, for one vector an example or for class numbers alone."""
 
 # Of images: examples, height, width, channels. Of all else: examples and numbers.

@@ -31,6 +31,13 @@ def _dy_ignored(kind: str) -> Wrong:
     return lambda dy, *args, **options: kind_of(kind).reference(np.ones_like(dy), *args, **options)
 
 
+def _integers_kept(kind: str) -> Wrong:
+    def wrong(x: Array, *args: Any, **options: Any) -> Array:
+        return kind_of(kind).reference(x, *args, **options).astype(x.dtype).astype(np.float64)
+
+    return wrong
+
+
 def _exchanged(kind: str) -> Wrong:
     def wrong(*args: Any, **options: Any) -> Any:
         dx, dw, db = kind_of(kind).reference(*args, **options)
@@ -85,6 +92,12 @@ MISTAKES = (
         "gradients in another order",
         "dx and dw are returned in each other's place: the order is (dx, dw, db).",
         {kind: _exchanged(kind) for kind in ("conv_backward", "dense_backward")},
+    ),
+    Mistake(
+        "integers kept",
+        "The result is written into an array of the image's own dtype (zeros_like(x), or dtype=x.dtype): from an image of integers "
+        "every fraction is cut off.",
+        {kind: _integers_kept(kind) for kind in ("conv", "avg_pool", "dense")},
     ),
     _low_precision("float32", 7, KINDS),
     _low_precision("float16", 3, _NOT_SELECTING),

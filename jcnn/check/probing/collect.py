@@ -11,7 +11,7 @@ from jcnn.check.cases import Case
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome, call
 from jcnn.check.probing.decode import Decoder, decoded, distinct
-from jcnn.check.probing.geometries import GEOMETRIES, OF_EACH_AXIS, SQUARE, WITHOUT_AXES, Geometry
+from jcnn.check.probing.geometries import GEOMETRIES, SQUARE, WITHOUT_AXES, Geometry
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.spaces import Space, Terms
 
@@ -97,9 +97,7 @@ def _right(kind: str, number: int, geometry: Geometry) -> dict[str, tuple[Space,
     return {leaf: (terms[0].space, terms[0].got) for leaf, terms in found.terms.items()}
 
 
-def _in_one(
-    geometry: Geometry, kind: str, answer: Answer, plan: Plan, found: Readings, *, right: bool = True
-) -> None:
+def _in_one(geometry: Geometry, kind: str, answer: Answer, plan: Plan, found: Readings, *, right: bool = True) -> None:
     """Adds to what was found what the candidate does in one geometry."""
     sized = _sized(geometry, plan)
     calls = Calls(kind, plan, sized)
@@ -206,7 +204,14 @@ class Calls:
         return tensor.reshape(-1)
 
     def _fill(
-        self, tensor: Array, space: Space, result: str, hot: str | None, place: int, array: Array, decoder: Decoder | None,
+        self,
+        tensor: Array,
+        space: Space,
+        result: str,
+        hot: str | None,
+        place: int,
+        array: Array,
+        decoder: Decoder | None,
         of: str | None,
     ) -> Array | None:
         """Writes the coefficients of one call."""

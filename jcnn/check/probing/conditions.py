@@ -88,7 +88,12 @@ def _fixed(names: Sequence[str]) -> list[Condition]:
             Condition("no window further up sees the pixel", 2, _is_first_window(0), overwritten=True),
             Condition("no window further to the left sees the pixel", 2, _is_first_window(1), overwritten=True),
         ]
-    for one, other, text in (("i", "j", "i = j"), ("a", "b", "a = b"), ("r", "c", "r = c"), ("m", "o", "the channels are alike")):
+    for one, other, text in (
+        ("i", "j", "i = j"),
+        ("a", "b", "a = b"),
+        ("r", "c", "r = c"),
+        ("m", "o", "the channels are alike"),
+    ):
         if {one, other} <= has:
             found.append(Condition(text, 3, lambda terms, one=one, other=other: terms.space.at[one] == terms.space.at[other]))
     for name in names:
@@ -139,7 +144,10 @@ def _bounds(names: Sequence[str], terms: Sequence[Terms], among: Sequence[Array]
                 continue
             # A bound beyond the range cuts nothing.
             exact = [
-                (sizes, lambda value, here=here, whole=whole, end=end: (min(value, whole) if end else max(value, whole)) == here)
+                (
+                    sizes,
+                    lambda value, here=here, whole=whole, end=end: (min(value, whole) if end else max(value, whole)) == here,
+                )
                 for sizes, here, whole in cases
             ]
             expression = first_that_fits((ENDS if end else STARTS)[1:], exact)
@@ -168,9 +176,15 @@ def _in_words(noun: str, name: str, expression: Expression, bound: _Bound) -> st
         return f"it is not the first {noun}"
     if not bound.end and expression.text == "{all} − 1":
         return f"it is the last {noun}"
-    letters = ("N" if name in {"n", "n2"} else {"i": "O", "j": "O", "r": "H", "c": "H", "a": "F", "b": "F"}.get(name, "C"))
-    across = {"i": "the number of output columns", "j": "the number of output rows", "r": "the width", "c": "the height",
-              "a": "the filter's width", "b": "the filter's height"}.get(name, "the number of the other channels")
+    letters = "N" if name in {"n", "n2"} else {"i": "O", "j": "O", "r": "H", "c": "H", "a": "F", "b": "F"}.get(name, "C")
+    across = {
+        "i": "the number of output columns",
+        "j": "the number of output rows",
+        "r": "the width",
+        "c": "the height",
+        "a": "the filter's width",
+        "b": "the filter's height",
+    }.get(name, "the number of the other channels")
     text = expression.text.format(all=letters, other=across)
     return f"{noun} < {text}" if bound.end else f"{noun} ≥ {text}"
 

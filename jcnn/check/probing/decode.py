@@ -54,7 +54,9 @@ class Decoder:
         found = []
         for count in range(1, len(long) + 1):
             for axes in itertools.combinations(long, count):
-                moved = np.moveaxis(numbers, axes, range(-count, 0)).reshape(-1, np.prod([values.shape[a] for a in axes], dtype=int))
+                moved = np.moveaxis(numbers, axes, range(-count, 0)).reshape(
+                    -1, np.prod([values.shape[a] for a in axes], dtype=int)
+                )
                 found += [(float(self.values[row].sum()), row) for row in moved]
         return found
 

@@ -127,7 +127,10 @@ def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> E
     rule = Rule(chosen.relations, chosen.winner)
     collisions = [
         Condition(
-            f"no {which} window takes the same pixel", 1, partial(_alone, rule, later=which == "later"), overwritten=which == "later"
+            f"no {which} window takes the same pixel",
+            1,
+            partial(_alone, rule, later=which == "later"),
+            overwritten=which == "later",
         )
         for which in ("later", "earlier")
     ]

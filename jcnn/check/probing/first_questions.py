@@ -97,11 +97,13 @@ class _Asked:
                 changed = case._replace(args={**case.args, name: rule(value)})
                 right = call(kind.reference, kind, changed).leaves
                 here = [_differs(one, two) for one, two in zip(right, call(kind.reference, kind, case).leaves, strict=True)]
-                same = [
-                    not _differs(one, two) for one, two in zip(right, outcome.leaves, strict=False)
-                ]
+                same = [not _differs(one, two) for one, two in zip(right, outcome.leaves, strict=False)]
                 if any(here) and len(same) == len(here) and all(same):
-                    return [Answered("", f"It computes with {text}: {name} is to be used as it is given.".format(name=name), linear=False)]
+                    return [
+                        Answered(
+                            "", f"It computes with {text}: {name} is to be used as it is given.".format(name=name), linear=False
+                        )
+                    ]
         return []
 
     def _of_leaf(self, leaf: str, arrays: list[Array], right: Array | None, dtypes: tuple[str, ...]) -> list[Answered]:
@@ -120,7 +122,9 @@ class _Asked:
             return []
         linear = _close(twice - zero, 2 * (first - zero)) and _close(both - zero, first + other - 2 * zero)
         if not linear:
-            return [Answered(leaf, f"{leaf} is not linear in {probed}: {_unlike(first, negative, right, dtypes)}.", linear=False)]
+            return [
+                Answered(leaf, f"{leaf} is not linear in {probed}: {_unlike(first, negative, right, dtypes)}.", linear=False)
+            ]
         if (factor := _factor(first, right)) is not None:
             return [Answered(leaf, f"Every number of {leaf} is {factor:.12g} times what it should be.", linear=False)]
         if np.abs(zero).max(initial=0) > 1e-12:
@@ -166,7 +170,10 @@ _ROUNDED: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("{name} rounded to whole numbers", np.round),
     ("|{name}|", np.abs),
     ("the negative numbers of {name} as 0", lambda value: np.maximum(value, 0)),
-    *((f"{{name}} rounded to {digits} digits behind the point", lambda value, digits=digits: np.round(value, digits)) for digits in range(1, 9)),
+    *(
+        (f"{{name}} rounded to {digits} digits behind the point", lambda value, digits=digits: np.round(value, digits))
+        for digits in range(1, 9)
+    ),
 )
 
 

@@ -117,7 +117,9 @@ ROWS = _Axis("rows", 0, "r", "i", "a", "j", "b")
 COLUMNS = _Axis("columns", 1, "c", "j", "b", "i", "a")
 
 
-def _affine(axis: _Axis, step: Expression, tap: Expression, offset: Expression, names: tuple[str, str], extra: int, ends: str) -> Relation:
+def _affine(
+    axis: _Axis, step: Expression, tap: Expression, offset: Expression, names: tuple[str, str], extra: int, ends: str
+) -> Relation:
     """pixel = step · output + tap · tap's number + offset; or, as Python counts from the end, round it; or kept inside."""
 
     def holds(terms: Terms) -> Array:
@@ -140,7 +142,11 @@ def _affine(axis: _Axis, step: Expression, tap: Expression, offset: Expression, 
     if ends == "round":
         text += f", where a negative {axis.pixel} counts from the end"
     elif ends == "round the padding":
-        text += ", where a negative row of the padded image counts from its end" if axis.number == 0 else ", where a negative column of the padded image counts from its end"
+        text += (
+            ", where a negative row of the padded image counts from its end"
+            if axis.number == 0
+            else ", where a negative column of the padded image counts from its end"
+        )
     elif ends == "modulo":
         text += ", round the image"
     elif ends == "clipped":

@@ -60,9 +60,7 @@ def usual_coefficients(terms: Terms) -> Array:
     there = terms.right != 0
     if np.all(terms.right[there] == 1) or "i" not in terms.space.at:
         return usual
-    output = np.ravel_multi_index(
-        tuple(terms.space.at[name] for name in COORDINATES["output"]), terms.space.shape_of("output")
-    )
+    output = np.ravel_multi_index(tuple(terms.space.at[name] for name in COORDINATES["output"]), terms.space.shape_of("output"))
     of_output = np.ones(int(np.prod(terms.space.shape_of("output"))))
     of_output[output[there]] = terms.right[there]
     return of_output[output]

@@ -9,14 +9,19 @@ from jcnn.check.probing.spaces import COORDINATES
 LENGTHS = (
     Expression("H", lambda s: s["H"]),
     Expression("H + 2·P, the padding is not cut off", lambda s: s["H"] + 2 * s["P"]),
-    Expression("(O − 1)·S + F − 2·P, without the pixels that no window reaches", lambda s: (s["O"] - 1) * s["S"] + s["F"] - 2 * s["P"]),
+    Expression(
+        "(O − 1)·S + F − 2·P, without the pixels that no window reaches", lambda s: (s["O"] - 1) * s["S"] + s["F"] - 2 * s["P"]
+    ),
     Expression("(O − 1)·S + F, as far as the windows reach, with the padding", lambda s: (s["O"] - 1) * s["S"] + s["F"]),
     Expression("O", lambda s: s["O"]),
     Expression("O + 1, one position too many", lambda s: s["O"] + 1),
     Expression("O − 1, one position too few", lambda s: s["O"] - 1),
     Expression("(H + 2·P − F) // S, the + 1 is missing", lambda s: (s["H"] + 2 * s["P"] - s["F"]) // s["S"]),
     Expression("(H − F) // S + 1, the padding is not counted", lambda s: (s["H"] - s["F"]) // s["S"] + 1),
-    Expression("(H + P − F) // S + 1, the padding is counted once and lies on both sides", lambda s: (s["H"] + s["P"] - s["F"]) // s["S"] + 1),
+    Expression(
+        "(H + P − F) // S + 1, the padding is counted once and lies on both sides",
+        lambda s: (s["H"] + s["P"] - s["F"]) // s["S"] + 1,
+    ),
     Expression("H + 2·P − F + 1, the stride is not counted", lambda s: s["H"] + 2 * s["P"] - s["F"] + 1),
     Expression("⌈(H + 2·P − F) / S⌉ + 1, rounded up", lambda s: -(-(s["H"] + 2 * s["P"] - s["F"]) // s["S"]) + 1),
     Expression("(W + 2·P − G) // S + 1, that of the other axis", lambda s: s["Q"]),
@@ -73,9 +78,7 @@ def explain_shape(leaf: str, array: str, observed: Sequence[Observed]) -> str:
         if all(one[axis] == other[axis] for _, one, other in observed):
             continue
         number = 1 if COORDINATES[array][axis] in {"j", "c", "b"} else 0
-        cases = [
-            (sizes_along(one, number), lambda value, here=shape[axis]: value == here) for one, shape, _ in observed
-        ]
+        cases = [(sizes_along(one, number), lambda value, here=shape[axis]: value == here) for one, shape, _ in observed]
         expression = first_that_fits(LENGTHS, cases)
         if expression is not None:
             found.append(f"the number of {name} is {expression.text}")

@@ -108,5 +108,3 @@ def find_windows_and_winner(terms: Sequence[Terms]) -> Chosen | None:
 
 def _holds_all(relation: Relation, terms: Sequence[Terms], present: Sequence[Array]) -> bool:
     return all((~here | relation.holds(one)).all() for one, here in zip(terms, present, strict=True))
-
-

@@ -85,7 +85,10 @@ SLIPS: dict[str, tuple[dict[str, Any], str]] = {
     "no padding": ({"offset": lambda p: 0}, "r = S·i + a where"),
     "padding halved": ({"offset": lambda p: -(p // 2)}, "r = S·i + a − P // 2"),
     "one too far": ({"offset": lambda p: 1 - p}, "r = S·i + a − P + 1"),
-    "= for +=": ({"assign": True}, "no later window sees the pixel, so each overwrites what was there before: = where += belongs"),
+    "= for +=": (
+        {"assign": True},
+        "no later window sees the pixel, so each overwrites what was there before: = where += belongs",
+    ),
     "rows turned": ({"turned": True}, "w is used turned round along its rows"),
     "mean over the batch": ({"factor": lambda n, s: 1 / n}, "every term is multiplied by 1/N"),
     "divided by the stride": ({"factor": lambda n, s: 1 / s**2}, "every term is multiplied by 1/S²"),
@@ -119,7 +122,9 @@ def test_the_rule_gives_the_candidates_terms_in_calls_that_it_was_not_found_by(
     held_out = read_terms("conv_backward", answer, plan, geometries=HELD_OUT).terms["dx"]
     assert len(held_out) == len(HELD_OUT)
     if not explained:
-        assert assign or all(terms.agree for terms in held_out)  # where windows do not overlap any more, = overwrites by other rules
+        assert assign or all(
+            terms.agree for terms in held_out
+        )  # where windows do not overlap any more, = overwrites by other rules
     for one in explained:
         assert one.rule is not None
         for terms in held_out:
