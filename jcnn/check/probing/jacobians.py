@@ -1,0 +1,337 @@
+"""Finds the formula that a candidate computes where that is no sum of products: activations, softmax, losses, whole maps.
+
+The candidate is asked at chosen points. What it gives is compared, number by number, with all formulas that one slip makes of
+the right one; the simplest that gives all numbers of all calls is it, or two of them, each on one side of a condition.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jcnn.check.cases import Case
+from jcnn.check.operations import kind_of
+from jcnn.check.outcome import Outcome
+from jcnn.check.probing.calls import probing_calls
+from jcnn.check.probing.edits import ONE, ZERO, edits_of
+from jcnn.check.probing.formula import Tree, call_values, evaluate, names_in, written
+from jcnn.check.probing.pieces import Piece, pieces_of
+from jcnn.check.probing.textbook import FORMS, Form, Line, inlined
+from jcnn.check.report import Finding
+
+Array = np.ndarray
+Answer = Callable[[Case], Outcome]
+
+DECLINED = np.zeros(0)
+"""In place of an output: the candidate takes no such call."""
+
+_CLOSE = 1e-11
+_ROUNDING = 3e-14
+
+
+class Candidate(NamedTuple):
+    """A formula that a candidate may compute.
+
+    Attributes:
+        tree: the formula; None for one that raises.
+        cost: how far from the right one.
+        text: the sentence, without the output's name and a full stop.
+    """
+
+    tree: Tree | None
+    cost: float
+    text: str
+
+
+@dataclass(frozen=True)
+class FormulaRule:
+    """A formula, or one where a condition holds and another elsewhere."""
+
+    first: Candidate
+    piece: Piece | None = None
+    second: Candidate | None = None
+
+    def predict(self, case: Case, shape: tuple[int, ...]) -> Array | None:
+        """What a candidate gives that follows the rule; None where it raises.
+
+        Args:
+            case: the call.
+            shape: of the right output.
+        """
+        one = _value(self.first.tree, call_values(case), shape)
+        if self.piece is None or self.second is None:
+            return one
+        other = _value(self.second.tree, call_values(case), shape)
+        mask = _mask(self.piece, case, shape)
+        if mask.ndim == 0 or mask.all() or not mask.any():
+            return one if mask.all() else other
+        if one is None or other is None or one.shape != shape or other.shape != shape:
+            return None
+        return np.where(mask, one, other)
+
+    @property
+    def cost(self) -> float:
+        """How far-fetched it is."""
+        return self.first.cost + (self.second.cost + self.piece.cost if self.piece and self.second else 0)
+
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        if self.piece is None or self.second is None:
+            return self.first.text
+        here, there = self.first, self.second
+        if here.cost == 0:
+            return f"where {self.piece.opposite}, {there.text}; elsewhere it is right"
+        if there.cost == 0:
+            return f"where {self.piece.text}, {here.text}; elsewhere it is right"
+        return f"where {self.piece.text}, {here.text}; where {self.piece.opposite}, {there.text}"
+
+
+def _mask(piece: Piece, case: Case, shape: tuple[int, ...]) -> Array:
+    held = piece.holds(case, shape)
+    return np.asarray(False if held is None else held)
+
+
+def _value(tree: Tree | None, values: dict[str, Any], shape: tuple[int, ...], memo: dict[Tree, Any] | None = None) -> Array | None:
+    """Of a formula, spread out to the output's shape where it is one number or one an axis; None where it raises."""
+    if tree is None:
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            found = np.asarray(evaluate(tree, values, memo), np.float64)
+    except Exception:  # noqa: BLE001 (whatever NumPy says of shapes that do not fit)
+        return None
+    if found.ndim == 0 and shape != ():
+        return np.broadcast_to(found, shape)
+    return found
+
+
+@lru_cache(maxsize=64)
+def candidates_of(kind: str) -> tuple[Candidate, ...]:
+    """Every formula that one slip makes, the simplest first; the right one is the very first."""
+    arguments = {name for case in probing_calls(kind) for name, value in case.args.items() if isinstance(value, np.ndarray)}
+    right = FORMS[kind][0]
+    found: dict[Tree, Candidate] = {}
+    name = kind_of(kind).leaves[0]
+    right_tree = inlined(right)
+    for number, form in enumerate(FORMS[kind]):
+        if number:
+            text = f"{name} is computed as {_shown(form)}, which is right only for numbers that do not overflow, round off or tie"
+            found.setdefault(inlined(form), Candidate(inlined(form), 0.5 + 0.01 * number, text))
+        for edited in edits_of(form, arguments):
+            tree = inlined(edited.form)
+            cost = edited.cost + 0.01 * number
+            if tree not in found or found[tree].cost > cost:
+                found[tree] = Candidate(tree, cost, _said(edited.form, edited.line, edited.note, form, arguments))
+    for tree, text in ((ZERO, "0"), (ONE, "1")):
+        found[tree] = Candidate(tree, 1.0, f"{name} is {text}")
+    raises = Candidate(None, 1.0, "it raises an exception")
+    rest = sorted((one for tree, one in found.items() if tree != right_tree), key=lambda one: one.cost)
+    return (Candidate(right_tree, 0.0, "it is right"), raises, *rest)
+
+
+def _shown(form: Form) -> str:
+    return ", ".join(f"{line.name} = {written(line.tree)}" for line in form)
+
+
+def _said(edited: Form, number: int, note: str, form: Form, arguments: set[str]) -> str:
+    if len(edited) > len(form):
+        return note
+    now, before = edited[number], form[number]
+    text = f"{now.name} = {written(now.tree)} where {written(before.tree)} is right"
+    rest = [line for place, line in enumerate(form) if place != number and _worth_showing(line, before, place > number)]
+    if rest:
+        text += f" (with {', '.join(f'{line.name} = {written(line.tree)}' for line in rest)})"
+    return f"{text}: {note}" if note else text
+
+
+def _worth_showing(line: Line, edited: Line, later: bool) -> bool:
+    return line.name in names_in(edited.tree) or (later and edited.name in names_in(line.tree))
+
+
+class Compared(NamedTuple):
+    """Which formulas give which numbers.
+
+    Attributes:
+        same: for every formula and every number of all calls.
+        calls: for every call the slice of its numbers.
+    """
+
+    same: Array
+    calls: tuple[slice, ...]
+
+
+@lru_cache(maxsize=64)
+def _predictions(kind: str) -> tuple[tuple[Array, Array, Array, dict[int, Array]], ...]:
+    """For every call the formulas' values in the right shape, which have that shape, which raise, and the other values."""
+    found = []
+    for case, right in zip(probing_calls(kind), right_outputs(kind), strict=True):
+        values, memo = call_values(case), {}
+        shape = right.shape
+        outputs = [_value(one.tree, values, shape, memo) for one in candidates_of(kind)]
+        fits = np.array([output is not None and output.shape == shape for output in outputs])
+        table = np.zeros((len(outputs), right.size))
+        for number, output in enumerate(outputs):
+            if fits[number] and output is not None:
+                table[number] = output.reshape(-1)
+        others = {n: output for n, output in enumerate(outputs) if output is not None and not fits[n]}
+        raised = np.array([output is None for output in outputs])
+        found.append((table, fits, raised, others))
+    return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def right_outputs(kind: str) -> tuple[Array, ...]:
+    """What the reference gives in every call."""
+    reference = kind_of(kind).reference
+    with np.errstate(all="ignore"):
+        return tuple(np.asarray(reference(*case.args.values(), **case.options)) for case in probing_calls(kind))
+
+
+def _tolerance(value: Array, case: Case) -> Array:
+    """What rounding explains of a number."""
+    sizes = [float(np.abs(a).max(initial=0)) for a in case.args.values() if isinstance(a, np.ndarray)]
+    return _CLOSE * np.abs(value) + _ROUNDING * max(1.0, *sizes) ** (2 if "dy" in case.args or "target" in case.args else 1)
+
+
+def agree(got: Array, predicted: Array, case: Case, *, loosely: bool = False) -> Array:
+    """Number by number; infinite and not a number are one, as which of them overflow ends in is chance.
+
+    Args:
+        got: what was given.
+        predicted: what it may be.
+        case: the call.
+        loosely: another order of rounding is let pass too.
+    """
+    with np.errstate(all="ignore"):
+        close = np.abs(got - predicted) <= (100 if loosely else 1) * _tolerance(predicted, case)
+    return np.where(np.isfinite(predicted), close, ~np.isfinite(got))
+
+
+def compare(kind: str, outputs: Sequence[Array | None]) -> Compared:
+    """Compares what a candidate gave with all formulas.
+
+    Args:
+        kind: the operation.
+        outputs: of every call; None where it raised, `DECLINED` where it takes no such call.
+    """
+    parts, slices, start = [], [], 0
+    for case, right, got, (table, fits, raised, others) in zip(
+        probing_calls(kind), right_outputs(kind), outputs, _predictions(kind), strict=True
+    ):
+        if got is None:
+            part = raised[:, None]
+        elif got is DECLINED:
+            part = np.ones((len(fits), 0), bool)
+        elif got.shape == right.shape:
+            part = agree(got.reshape(1, -1), table, case) & fits[:, None]
+        else:
+            part = np.zeros((len(fits), 1), bool)
+            for number, output in others.items():
+                part[number] = output.shape == got.shape and bool(agree(got, output, case).all())
+        parts.append(part)
+        slices.append(slice(start, start + part.shape[1]))
+        start += part.shape[1]
+    return Compared(np.concatenate(parts, 1), tuple(slices))
+
+
+def find_rule(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
+    """The simplest rule by which all numbers come out; None where there is none, or nothing is wrong."""
+    compared = compare(kind, outputs)
+    candidates = candidates_of(kind)
+    if compared.same[0].all():
+        return None
+    whole = np.flatnonzero(compared.same.all(1))
+    if len(whole):
+        return FormulaRule(candidates[int(whole[0])])
+    return _in_two(kind, outputs, compared, candidates)
+
+
+def _in_two(
+    kind: str, outputs: Sequence[Array | None], compared: Compared, candidates: Sequence[Candidate]
+) -> FormulaRule | None:
+    """One formula where a condition holds, another where not."""
+    best: FormulaRule | None = None
+    for piece in pieces_of(kind):
+        masks = []
+        for case, right, got in zip(probing_calls(kind), right_outputs(kind), outputs, strict=True):
+            if got is DECLINED:
+                continue
+            special = got is None or got.shape != right.shape
+            mask = np.asarray(False) if special and not piece.whole else _mask(piece, case, right.shape)
+            masks.append(np.broadcast_to(mask, (1,) if special else right.shape).reshape(-1))
+        mask = np.concatenate(masks)
+        if mask.all() or not mask.any():
+            continue
+        here, there = (np.flatnonzero(compared.same[:, side].all(1)) for side in (mask, ~mask))
+        if len(here) and len(there):
+            one, other = candidates[int(here[0])], candidates[int(there[0])]
+            rule = FormulaRule(one, piece, other)
+            if best is None or rule.cost < best.cost:
+                best = rule
+    return best
+
+
+def explain_formula(kind: str, answer: Answer) -> list[tuple[Finding, FormulaRule | None]]:
+    """What is found of a candidate: how its formula differs, with one number worked out.
+
+    Args:
+        kind: the operation.
+        answer: what the candidate does with a case.
+    """
+    leaf = kind_of(kind).leaves[0]
+    calls = probing_calls(kind)
+    outcomes = [answer(case) for case in calls]
+    again = answer(calls[0])
+    if _another(outcomes[0], again):
+        sentence = (
+            f"{leaf} is another one each time for the same input: something random, or memory that was never set "
+            "(np.empty for np.zeros)."
+        )
+        return [(Finding(leaf, leaf, sentence), None)]
+    outputs = [_first(outcome) for outcome in outcomes]
+    rule = find_rule(kind, outputs)
+    if rule is None:
+        return []
+    finding = Finding(leaf, leaf, f"{leaf}: {rule.sentence}.", _example(kind, leaf, outputs))
+    return [(finding, rule)]
+
+
+def _first(outcome: Outcome) -> Array | None:
+    if outcome.declined is not None:
+        return DECLINED
+    return outcome.leaves[0] if outcome.leaves and not outcome.raised else None
+
+
+def _another(one: Outcome, other: Outcome) -> bool:
+    first, second = _first(one), _first(other)
+    if first is None or second is None or first.shape != second.shape:
+        return (first is None) != (second is None)
+    return not np.array_equal(first, second, equal_nan=True)
+
+
+def _example(kind: str, leaf: str, outputs: Sequence[Array | None]) -> str:
+    """One number that is wrong, with what went in."""
+    for case, right, got in zip(probing_calls(kind), right_outputs(kind), outputs, strict=True):
+        if got is None or got is DECLINED or got.shape != right.shape:
+            continue
+        wrong = np.argwhere(~agree(got, right, case))
+        if not len(wrong):
+            continue
+        at = tuple(map(int, wrong[0]))
+        given = ", ".join(_entries(case, at, right.ndim))
+        return f"{leaf}[{', '.join(map(str, at))}] = {got[at]:.6g}; right is {right[at]:.6g} ({given})"
+    return ""
+
+
+def _entries(case: Case, at: tuple[int, ...], rank: int) -> Iterator[str]:
+    for name, value in case.args.items():
+        if not isinstance(value, np.ndarray):
+            yield f"{name} = {value}"
+        elif value.ndim == rank and all(place < size for place, size in zip(at, value.shape, strict=True)):
+            yield f"{name}[{', '.join(map(str, at))}] = {value[at]:.6g}"
+        elif value.ndim == len(at) - 1:
+            yield f"{name}[{', '.join(map(str, at[:-1]))}] = {value[at[:-1]]:.6g}"
+    yield from (f"{name} = {value}" for name, value in case.options.items())
