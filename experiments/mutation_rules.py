@@ -161,7 +161,9 @@ def rows(found: Sequence[Stated]) -> list[tuple[str, ...]]:
         said = sum(bool(entry.rules or entry.problem) for entry in mine)
         rules = sum(entry.holds is not None for entry in mine)
         held = sum(right(entry) for entry in mine)
-        lines.append((kind or "all", *(f"{n:,}" for n in (len(mine), said, rules, held)), f"{100 * held / max(len(mine), 1):.1f} %"))
+        lines.append(
+            (kind or "all", *(f"{n:,}" for n in (len(mine), said, rules, held)), f"{100 * held / max(len(mine), 1):.1f} %")
+        )
     return lines
 
 

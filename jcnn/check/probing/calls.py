@@ -60,11 +60,16 @@ def _activation(parameters: dict[str, dict[str, float]], *, backward: bool) -> I
     for number, options in enumerate(({}, *parameters.values())):
         said = ", ".join(f"{name} = {value}" for name, value in options.items())
         yield _case(f"2×3 numbers {said}".strip(), {**_dy((2, 3), number, backward=backward), "x": signs}, options)
-        yield _case(f"many points {said}".strip(), {**_dy((6, 8), 5 + number, backward=backward), "x": _NEAR.reshape(6, 8)}, options)
+        yield _case(
+            f"many points {said}".strip(), {**_dy((6, 8), 5 + number, backward=backward), "x": _NEAR.reshape(6, 8)}, options
+        )
+    yield _case("any numbers", {**_dy((5, 7), 14, backward=backward), "x": 2 * _normal((5, 7), 30)})
+    yield _case("any small numbers", {**_dy((3, 2, 2), 15, backward=backward), "x": 0.02 * _normal((3, 2, 2), 31)})
     turned = np.random.default_rng(3).permutation(_NEAR).reshape(3, 4, 4)
     yield _case("the same points in another order", {**_dy((3, 4, 4), 11, backward=backward), "x": turned})
     yield _case("points far apart", {**_dy((3, 4), 12, backward=backward), "x": _FAR.reshape(3, 4)})
     if backward:
+        yield _case("large dy", {"dy": 37 * distinct((5, 7), 16), "x": 2 * _normal((5, 7), 30)})
         yield _case("small dy", {"dy": 0.1 * distinct((6, 8), 13), "x": _NEAR.reshape(6, 8)})
         yield _case("dy = 0", {"dy": np.zeros((2, 3)), "x": signs})
 
@@ -80,6 +85,14 @@ def _logits() -> Iterator[tuple[str, Array]]:
     yield "four axes", _normal((2, 3, 2, 4), 6)
     yield "logits far apart", 4 * _normal((4, 6), 7)
     yield "equal logits", np.zeros((2, 4))
+    yield "many examples", _normal((7, 2), 11)
+    yield "more classes than rows", _normal((2, 2, 5), 12)
+    yield "three square axes", _normal((3, 3, 3), 13)
+    yield "one row of one example", _normal((1, 1, 3), 14)
+    yield "logits of ±300", 300 * _normal((4, 5), 15)
+    yield "logits of ±2000, three axes", 2000 * _normal((3, 2, 3), 16)
+    yield "logits of −1000", np.array([[-1000.0, -1001.0], [-1002.0, -1000.5], [3.0, 2.5]])
+    yield "logits of 1000", np.array([[1.0, 0.5], [1000.0, 1001.5], [1003.0, 1000.5]])
     yield "logits of ±1000", np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, -1002.0]])
 
 
@@ -101,7 +114,7 @@ def _entropy(*, backward: bool) -> Iterator[Case]:
         rng = np.random.default_rng([8, number])
         labels = rng.integers(0, logits.shape[-1], shape)
         yield _case(name, {**_dy(shape, 40 + number, backward=backward), "logits": logits, "labels": labels})
-        if number in {0, 2, 4, 6, 8}:
+        if number in {0, 2, 4, 6, 8, 12, 14}:
             soft = formulas.softmax(rng.normal(size=logits.shape))
             args = {**_dy(shape, 60 + number, backward=backward), "logits": logits, "labels": soft}
             yield _case(f"{name}, labels as distributions", args)
@@ -112,7 +125,9 @@ def _entropy(*, backward: bool) -> Iterator[Case]:
 
 
 def _squared(*, backward: bool) -> Iterator[Case]:
-    for number, shape in enumerate(((2, 3), (1, 1), (1, 4), (3, 3), (5, 2), (4, 6), (2, 3, 4), (3, 2, 2, 5))):
+    for number, shape in enumerate(
+        ((2, 3), (1, 1), (1, 4), (3, 3), (5, 2), (4, 6), (2, 3, 4), (2, 2, 5), (3, 2, 2, 5), (3, 1), (3, 3, 3))
+    ):
         prediction, target = 2 * distinct(shape, 80 + number), distinct(shape, 100 + number)
         args = {"prediction": prediction, "target": target}
         yield _case("×".join(map(str, shape)), {**_dy(shape[:-1], 120 + number, backward=backward), **args})
@@ -120,7 +135,21 @@ def _squared(*, backward: bool) -> Iterator[Case]:
 
 def _maxout(*, backward: bool) -> Iterator[Case]:
     for number, (shape, pieces) in enumerate(
-        (((2, 4), 2), ((1, 3), 3), ((2, 6), 1), ((3, 9), 3), ((2, 6), 3), ((2, 6), 2), ((4, 8), 4), ((2, 3, 6), 2), ((2, 3, 2, 6), 3), ((3, 5), 5))
+        (
+            ((2, 4), 2),
+            ((4, 6), 3),
+            ((1, 3, 4), 2),
+            ((3, 2, 9), 3),
+            ((1, 3), 3),
+            ((2, 6), 1),
+            ((3, 9), 3),
+            ((2, 6), 3),
+            ((2, 6), 2),
+            ((4, 8), 4),
+            ((2, 3, 6), 2),
+            ((2, 3, 2, 6), 3),
+            ((3, 5), 5),
+        )
     ):
         x = distinct(shape, 140 + number)
         dy = _dy((*shape[:-1], shape[-1] // pieces), 160 + number, backward=backward)
@@ -130,7 +159,20 @@ def _maxout(*, backward: bool) -> Iterator[Case]:
 
 
 def _flatten(*, backward: bool) -> Iterator[Case]:
-    for number, shape in enumerate(((2, 2, 3, 2), (1, 1), (2, 3), (1, 2, 3, 2), (3, 4, 2), (3, 3, 2, 2), (2, 2, 3, 2, 2), (4, 2, 2, 1))):
+    for number, shape in enumerate(
+        (
+            (2, 2, 3, 2),
+            (1, 1),
+            (2, 3),
+            (1, 2, 3, 2),
+            (3, 4, 2),
+            (3, 3, 2, 2),
+            (2, 2, 3, 2, 2),
+            (4, 2, 2, 1),
+            (2, 3, 2, 4),
+            (3, 5),
+        )
+    ):
         x = distinct(shape, 200 + number)
         dy = _dy((shape[0], x[0].size), 220 + number, backward=backward)
         yield _case("×".join(map(str, shape)), {**dy, "x": x})
@@ -138,7 +180,21 @@ def _flatten(*, backward: bool) -> Iterator[Case]:
 
 def _whole_maps(*, backward: bool) -> Iterator[Case]:
     for number, shape in enumerate(
-        ((1, 2, 3, 1), (2, 2, 3, 2), (2, 3, 2, 3), (3, 4, 4, 2), (2, 5, 3, 4), (1, 1, 1, 1), (3, 3, 3, 3), (2, 5, 3), (2, 2, 3, 2, 2))
+        (
+            (1, 2, 3, 1),
+            (2, 2, 3, 2),
+            (2, 3, 2, 3),
+            (3, 4, 4, 2),
+            (2, 5, 3, 4),
+            (1, 1, 1, 1),
+            (4, 3, 5, 3),
+            (2, 4, 2, 5),
+            (5, 2, 4, 1),
+            (1, 3, 3, 4),
+            (3, 3, 3, 3),
+            (2, 5, 3),
+            (2, 2, 3, 2, 2),
+        )
     ):
         x = distinct(shape, 240 + number)
         yield _case("×".join(map(str, shape)), {**_dy((shape[0], shape[-1]), 260 + number, backward=backward), "x": x})

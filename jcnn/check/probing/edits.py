@@ -182,6 +182,11 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
                 yield (head, inner, ("name", other)), 1 + (other not in {"examples", "everything"}) * 0.3, ""
         for side in _SIDES if _REDUCED[head] else ():
             yield (head, (side, inner, axes), axes), 1.6, ""
+            for other in ("rows", "columns") if axes == ("name", "pixels") else ():
+                yield (head, (side, inner, ("name", other)), axes), 1.5, ""
+        for other in ("rows", "columns") if axes == ("name", "pixels") else ():
+            for size in ("H", "W", "N", "C"):
+                yield (head, ("looped", inner, ("name", other), ("name", size)), axes), 1.7, ""
         if head in _UNKEPT:
             yield (_UNKEPT[head], inner, axes), 1.7, "the axis that is summed over is lost (keepdims)"
     elif len(parts) == 1 and isinstance(parts[0], tuple) and head not in {"column"}:
@@ -197,7 +202,9 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
 def _everywhere(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
     """The tree with one of its parts, or itself, changed."""
     yield from _changes(tree, names)
-    for place, part in enumerate(tree[1:], 1):
+    # What a one-hot array is as wide as, and what another is shaped like, is left as it is.
+    inner = tree[1:2] if tree[0] in {"onehot", "as_x", "maps"} else tree[1:]
+    for place, part in enumerate(inner, 1):
         if isinstance(part, tuple) and part != ("name", "classes"):
             for other, cost, note in _everywhere(part, names):
                 yield (*tree[:place], other, *tree[place + 1 :]), cost, note

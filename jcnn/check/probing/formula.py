@@ -65,9 +65,11 @@ def _chosen(a: Array, axes: str, *, largest: bool, last: bool) -> Array:
     return (places == np.expand_dims(at, axis[0])).astype(np.float64).reshape(shape)
 
 
-def _rows_first(a: Array, axes: str) -> Array:
-    """All the pixels of the first, or of some, of an axis."""
-    return _part(a, axes, slice(0, 1))
+def _looped(a: Array, axes: str, size: float) -> Array:
+    """What a loop over so many sees, which fails beyond the end."""
+    if a.ndim < 4 or size > min(a.shape[axis] for axis in _along(axes, a.ndim)):
+        raise IndexError(f"index {int(size) - 1} is out of bounds")
+    return _part(a, axes, slice(0, int(size)))
 
 
 def _maps(dy: Array, x: Array) -> Array:
@@ -138,6 +140,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "all_but_last": lambda a, axes: _part(a, axes, slice(0, -1)),
     "every_other": lambda a, axes: _part(a, axes, slice(0, None, 2)),
     "rolled": _rolled,
+    "looped": _looped,
     "first_max": lambda a, axes: _chosen(a, axes, largest=True, last=False),
     "last_max": lambda a, axes: _chosen(a, axes, largest=True, last=True),
     "first_min": lambda a, axes: _chosen(a, axes, largest=False, last=False),
@@ -254,6 +257,8 @@ def evaluate(tree: Tree, values: dict[str, Any], memo: dict[Tree, Any] | None = 
     if memo is not None and tree in memo:
         return memo[tree]
     parts = [evaluate(part, values, memo) for part in tree[1:]]
+    if any(isinstance(part, np.ndarray) and part.size == 0 for part in parts):
+        raise ValueError("nothing is left")
     if head in _BINARY:
         found = -parts[0] if len(parts) == 1 else _BINARY[head](*parts)
     else:
@@ -344,6 +349,8 @@ def written(tree: Tree, rank: int = 0) -> str:
         return f"{_REDUCTIONS[head]}({written(parts[0])} over {_WORDS.get(parts[1][1], parts[1][1])})"
     if head in _PARTS:
         return f"{written(parts[0], 4)} [{_PARTS[head]} {_WORDS.get(parts[1][1], parts[1][1])}]"
+    if head == "looped":
+        return f"{written(parts[0], 4)} [the first {written(parts[2])} {parts[1][1]}]"
     if head == "rolled":
         by = f"{parts[2][1]:+g}".replace("-", "−")
         return f"{written(parts[0], 4)} [moved by {by} along {_WORDS.get(parts[1][1], parts[1][1])}]"

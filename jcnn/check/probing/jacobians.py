@@ -49,9 +49,9 @@ class Candidate(NamedTuple):
 class FormulaRule:
     """A formula, or one where a condition holds and another elsewhere."""
 
-    first: Candidate
+    first: "Candidate | FormulaRule"
     piece: Piece | None = None
-    second: Candidate | None = None
+    second: "Candidate | FormulaRule | None" = None
 
     def predict(self, case: Case, shape: tuple[int, ...]) -> Array | None:
         """What a candidate gives that follows the rule; None where it raises.
@@ -60,13 +60,12 @@ class FormulaRule:
             case: the call.
             shape: of the right output.
         """
-        one = _value(self.first.tree, call_values(case), shape)
-        if self.piece is None or self.second is None:
-            return one
-        other = _value(self.second.tree, call_values(case), shape)
-        mask = _mask(self.piece, case, shape)
-        if mask.ndim == 0 or mask.all() or not mask.any():
-            return one if mask.all() else other
+        mask = np.asarray(True) if self.piece is None else _mask(self.piece, case, shape)
+        if mask.all():
+            return _predicted(self.first, case, shape)
+        if self.second is None or not mask.any():
+            return None if self.second is None else _predicted(self.second, case, shape)
+        one, other = _predicted(self.first, case, shape), _predicted(self.second, case, shape)
         if one is None or other is None or one.shape != shape or other.shape != shape:
             return None
         return np.where(mask, one, other)
@@ -77,7 +76,7 @@ class FormulaRule:
         return self.first.cost + (self.second.cost + self.piece.cost if self.piece and self.second else 0)
 
     @property
-    def sentence(self) -> str:
+    def text(self) -> str:
         """In words."""
         if self.piece is None or self.second is None:
             return self.first.text
@@ -88,13 +87,31 @@ class FormulaRule:
             return f"where {self.piece.text}, {here.text}; elsewhere it is right"
         return f"where {self.piece.text}, {here.text}; where {self.piece.opposite}, {there.text}"
 
+    def said_with(self, problem: str) -> "FormulaRule":
+        """With an exception by its name."""
+        first, second = (
+            one.said_with(problem)
+            if isinstance(one, FormulaRule)
+            else one._replace(text=problem)
+            if one is not None and one.tree is None
+            else one
+            for one in (self.first, self.second)
+        )
+        return FormulaRule(first or self.first, self.piece, second)
+
+
+def _predicted(one: "Candidate | FormulaRule", case: Case, shape: tuple[int, ...]) -> Array | None:
+    return one.predict(case, shape) if isinstance(one, FormulaRule) else _value(one.tree, call_values(case), shape)
+
 
 def _mask(piece: Piece, case: Case, shape: tuple[int, ...]) -> Array:
     held = piece.holds(case, shape)
     return np.asarray(False if held is None else held)
 
 
-def _value(tree: Tree | None, values: dict[str, Any], shape: tuple[int, ...], memo: dict[Tree, Any] | None = None) -> Array | None:
+def _value(
+    tree: Tree | None, values: dict[str, Any], shape: tuple[int, ...], memo: dict[Tree, Any] | None = None
+) -> Array | None:
     """Of a formula, spread out to the output's shape where it is one number or one an axis; None where it raises."""
     if tree is None:
         return None
@@ -118,7 +135,9 @@ def candidates_of(kind: str) -> tuple[Candidate, ...]:
     right_tree = inlined(right)
     for number, form in enumerate(FORMS[kind]):
         if number:
-            text = f"{name} is computed as {_shown(form)}, which is right only for numbers that do not overflow, round off or tie"
+            text = (
+                f"{name} is computed as {_shown(form)}, which is right only for numbers that do not overflow, round off or tie"
+            )
             found.setdefault(inlined(form), Candidate(inlined(form), 0.5 + 0.01 * number, text))
         for edited in edits_of(form, arguments):
             tree = inlined(edited.form)
@@ -238,40 +257,87 @@ def compare(kind: str, outputs: Sequence[Array | None]) -> Compared:
 
 
 def find_rule(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
-    """The simplest rule by which all numbers come out; None where there is none, or nothing is wrong."""
+    """The simplest rule by which all numbers come out; None where there is none, or nothing is wrong.
+
+    Args:
+        kind: the operation.
+        outputs: of every call; None where it raised, `DECLINED` where it takes no such call.
+    """
     compared = compare(kind, outputs)
-    candidates = candidates_of(kind)
     if compared.same[0].all():
         return None
-    whole = np.flatnonzero(compared.same.all(1))
-    if len(whole):
-        return FormulaRule(candidates[int(whole[0])])
-    return _in_two(kind, outputs, compared, candidates)
+    search = _Search(kind, outputs, compared)
+    whole = search.whole(np.ones(compared.same.shape[1], bool))
+    if whole is not None:
+        return FormulaRule(whole)
+    return search.in_two() or search.in_cases()
 
 
-def _in_two(
-    kind: str, outputs: Sequence[Array | None], compared: Compared, candidates: Sequence[Candidate]
-) -> FormulaRule | None:
-    """One formula where a condition holds, another where not."""
-    best: FormulaRule | None = None
-    for piece in pieces_of(kind):
-        masks = []
-        for case, right, got in zip(probing_calls(kind), right_outputs(kind), outputs, strict=True):
-            if got is DECLINED:
+class _Search:
+    """Rules with conditions."""
+
+    def __init__(self, kind: str, outputs: Sequence[Array | None], compared: Compared) -> None:
+        self.candidates, self.same = candidates_of(kind), compared.same
+        self.pieces: list[tuple[Piece, Array]] = []
+        cases = tuple(zip(probing_calls(kind), right_outputs(kind), outputs, strict=True))
+        for piece in pieces_of(kind):
+            masks = []
+            for case, right, got in cases:
+                if got is DECLINED:
+                    continue
+                special = got is None or got.shape != right.shape
+                mask = np.asarray(False) if special and not piece.whole else _mask(piece, case, right.shape)
+                masks.append(np.broadcast_to(mask, (1,) if special else right.shape).reshape(-1))
+            self.pieces.append((piece, np.concatenate(masks)))
+        special = [
+            np.full(1 if got is None or got.shape != right.shape else right.size, got is None or got.shape != right.shape)
+            for _, right, got in cases
+            if got is not DECLINED
+        ]
+        self.special = np.concatenate(special)
+
+    def whole(self, mask: Array) -> Candidate | None:
+        """The simplest formula that gives all numbers of a mask."""
+        found = np.flatnonzero(self.same[:, mask].all(1))
+        return self.candidates[int(found[0])] if len(found) else None
+
+    def in_two(self, among: Array | None = None) -> FormulaRule | None:
+        """One formula where a condition holds, another where not, among the numbers of a mask."""
+        inside = np.ones(self.same.shape[1], bool) if among is None else among
+        same, special = self.same[:, inside], self.special[inside].any()
+        best: FormulaRule | None = None
+        masks = np.array([mask[inside] for _, mask in self.pieces])
+        wrong = (~same).astype(np.float32)
+        # For every formula and condition the numbers that it does not give, where the condition holds and where not.
+        failed_here = wrong @ masks.T.astype(np.float32)
+        failed_there = wrong.sum(1, keepdims=True) - failed_here
+        for number, (piece, _) in enumerate(self.pieces):
+            mask = masks[number]
+            # A condition on single numbers says nothing of calls that raise, or give another shape.
+            if mask.all() or not mask.any() or (special and not piece.whole):
                 continue
-            special = got is None or got.shape != right.shape
-            mask = np.asarray(False) if special and not piece.whole else _mask(piece, case, right.shape)
-            masks.append(np.broadcast_to(mask, (1,) if special else right.shape).reshape(-1))
-        mask = np.concatenate(masks)
-        if mask.all() or not mask.any():
-            continue
-        here, there = (np.flatnonzero(compared.same[:, side].all(1)) for side in (mask, ~mask))
-        if len(here) and len(there):
-            one, other = candidates[int(here[0])], candidates[int(there[0])]
-            rule = FormulaRule(one, piece, other)
-            if best is None or rule.cost < best.cost:
-                best = rule
-    return best
+            here, there = (np.flatnonzero(failed[:, number] == 0) for failed in (failed_here, failed_there))
+            if len(here) and len(there):
+                rule = FormulaRule(self.candidates[int(here[0])], piece, self.candidates[int(there[0])])
+                if best is None or rule.cost < best.cost:
+                    best = rule
+        return best
+
+    def in_cases(self) -> FormulaRule | None:
+        """One rule for the calls for which a condition holds, a formula or a rule for the others."""
+        best: FormulaRule | None = None
+        for piece, mask in self.pieces:
+            if not piece.whole or mask.all() or not mask.any():
+                continue
+            for side in (mask, ~mask):
+                simple = self.whole(side)
+                rest = self.in_two(~side) if simple is not None else None
+                if simple is not None and rest is not None:
+                    first, second = (simple, rest) if side is mask else (rest, simple)
+                    rule = FormulaRule(first, piece, second)
+                    if best is None or rule.cost < best.cost:
+                        best = rule
+        return best
 
 
 def explain_formula(kind: str, answer: Answer) -> list[tuple[Finding, FormulaRule | None]]:
@@ -295,7 +361,10 @@ def explain_formula(kind: str, answer: Answer) -> list[tuple[Finding, FormulaRul
     rule = find_rule(kind, outputs)
     if rule is None:
         return []
-    finding = Finding(leaf, leaf, f"{leaf}: {rule.sentence}.", _example(kind, leaf, outputs))
+    problem = next((outcome.problem for outcome in outcomes if outcome.raised and outcome.problem), None)
+    if problem:
+        rule = rule.said_with(f"{problem[0].lower()}{problem[1:].rstrip('.')}")
+    finding = Finding(leaf, leaf, f"{leaf}: {rule.text}.", _example(kind, leaf, outputs))
     return [(finding, rule)]
 
 

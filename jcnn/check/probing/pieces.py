@@ -1,14 +1,26 @@
 """Conditions on the place or the value of a number, by which a formula may hold here and another there."""
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jcnn.check.cases import Case
+from jcnn.check.probing.formula import FUNCTIONS, call_values
 
 Array = np.ndarray
 Shape = tuple[int, ...]
+
+
+SIZES = {
+    "N": "N (examples)",
+    "C": "C (the last axis)",
+    "M": "M (all axes but the last)",
+    "H": "H (rows)",
+    "W": "W (columns)",
+    "pieces": "the number of pieces",
+}
 
 
 class Piece(NamedTuple):
@@ -38,6 +50,8 @@ def pieces_of(kind: str) -> tuple[Piece, ...]:
         found += _of_values(name)
     if "entropy" in kind:
         found += _of_labels()
+    if kind in {"global_max_pool_backward", "maxout_backward"}:
+        found.append(Piece("it is the maximum", "it is not the maximum", 1.2, _is_maximum))
     if "softmax" in kind:
         found.append(
             Piece("the logit is the largest of its example", "the logit is not the largest of its example", 2.5, _is_largest)
@@ -55,22 +69,24 @@ def _of_calls(kind: str) -> Iterator[Piece]:
 
     yield about("there is more than one example", "there is one example", 2, lambda case: _input(case).shape[0] > 1)
     yield about("the last axis is longer than 1", "the last axis has length 1", 2, lambda case: _input(case).shape[-1] > 1)
-    yield about("there are more than two axes", "there are two axes", 2, lambda case: _input(case).ndim > 2)
-    yield about("there are more than three axes", "there are at most three axes", 2.2, lambda case: _input(case).ndim > 3)
-    yield about("there are more than four axes", "there are at most four axes", 2.2, lambda case: _input(case).ndim > 4)
-    yield about("there are four axes", "there are not four axes", 2.3, lambda case: _input(case).ndim == 4)
-    yield about(
-        "there are as many examples as places on the last axis",
-        "the number of examples is not the length of the last axis",
-        2.5,
-        lambda case: _input(case).shape[0] == _input(case).shape[-1],
-    )
-    yield about(
-        "rows and columns are equally many",
-        "rows and columns are not equally many",
-        2.5,
-        lambda case: _input(case).ndim < 4 or _input(case).shape[1] == _input(case).shape[2],
-    )
+    for number, word in ((2, "two"), (3, "three"), (4, "four")):
+        more, few = f"there are more than {word} axes", f"there are at most {word} axes"
+        yield about(more, few, 2 + number / 10, lambda case, number=number: _input(case).ndim > number)
+    sizes = ["N", "C", *(("H", "W") if "pool" in kind else ("M",)), *(["pieces"] if "maxout" in kind else [])]
+    for place, one in enumerate(sizes):
+        for other in sizes[place + 1 :]:
+
+            def compared(case: Case, test: Callable[[Any, Any], bool], one: str = one, other: str = other) -> bool:
+                values = call_values(case)
+                return bool(test(values[one], values[other]))
+
+            for sign, opposite, test in (
+                ("=", "≠", operator.eq),
+                (">", "≤", operator.gt),
+                ("<", "≥", operator.lt),
+            ):
+                names = f"{SIZES[one]} {sign} {SIZES[other]}", f"{SIZES[one]} {opposite} {SIZES[other]}"
+                yield about(*names, 2.6, lambda case, test=test, compared=compared: compared(case, test))
     if "entropy" in kind:
         yield about(
             "labels are distributions",
@@ -93,9 +109,14 @@ def _of_calls(kind: str) -> Iterator[Piece]:
 def _of_places(kind: str) -> Iterator[Piece]:
     """First, last and even places along the axes; and in rows that are counted through."""
     # Rows counted through come first: with two axes they are the examples, with more only they hold in all.
-    axes: list[tuple[str, Callable[[Shape, Array], tuple[Array, int]]]] = [("example", _axis(0)), ("place along the last axis", _axis(-1))]
+    axes: list[tuple[str, Callable[[Shape, Array], tuple[Array, int]]]] = [
+        ("example", _axis(0)),
+        ("place along the last axis", _axis(-1)),
+    ]
     if "softmax" in kind or "squared" in kind:
-        axes.append(("row (all axes but the last counted through)", _counted_rows(whole="entropy" in kind or "squared" in kind)))
+        axes.append(
+            ("row (all axes but the last counted through)", _counted_rows(whole="entropy" in kind or "squared" in kind))
+        )
     if "pool" in kind:
         axes += [("row", _axis(1, least=4)), ("column", _axis(-2, least=4)), ("pixel (rows counted through)", _counted_pixels)]
     for number, (noun, at) in enumerate(axes):
@@ -103,7 +124,12 @@ def _of_places(kind: str) -> Iterator[Piece]:
             (f"it is the first {noun}", f"it is not the first {noun}", 1, lambda place, _: place == 0),
             (f"it is the last {noun}", f"it is not the last {noun}", 1, lambda place, size: place == size - 1),
             (f"{noun} is even", f"{noun} is odd", 1.5, lambda place, _: place % 2 == 0),
-            (f"it is one of the first two of the {noun}s", f"it is none of the first two of the {noun}s", 2, lambda place, _: place < 2),
+            (
+                f"it is one of the first two of the {noun}s",
+                f"it is none of the first two of the {noun}s",
+                2,
+                lambda place, _: place < 2,
+            ),
         ):
 
             def holds(case: Case, shape: Shape, at: Any = at, test: Any = test) -> Any:
@@ -177,3 +203,11 @@ def _is_largest(case: Case, shape: Shape) -> Any:
     x = _input(case)
     return x == x.max(-1, keepdims=True) if x.shape == shape else None
 
+
+def _is_maximum(case: Case, shape: Shape) -> Any:
+    x = case.args["x"]
+    if x.shape != shape:
+        return None
+    if "pieces" in case.args:
+        return FUNCTIONS["ungrouped"](FUNCTIONS["first_max"](FUNCTIONS["groups"](x, case.args["pieces"]), "classes")) > 0
+    return FUNCTIONS["first_max"](x, "pixels") > 0

@@ -185,7 +185,11 @@ FORMS: dict[str, tuple[Form, ...]] = {
         form("dx = maps(dy, x) * first_max(x, pixels)"),
         form("dx = maps(dy, x) * equal(x, max(x, pixels))"),
     ),
-    "global_avg_pool": (form("y = average(x, pixels)"), form("y = total(x, pixels) / (H * W)"), form("y = total(x, pixels) / P")),
+    "global_avg_pool": (
+        form("y = average(x, pixels)"),
+        form("y = total(x, pixels) / (H * W)"),
+        form("y = total(x, pixels) / P"),
+    ),
     "global_avg_pool_backward": (
         form("dx = maps(dy, x) / P + 0 * x"),
         form("dx = maps(dy, x) / (H * W) + 0 * x"),
