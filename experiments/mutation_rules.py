@@ -26,7 +26,7 @@ from jcnn.check.cases import Case
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome, call
 from jcnn.check.probing.explain import Explanation, explain_candidate
-from jcnn.check.probing.jacobians import FormulaRule, agree
+from jcnn.check.probing.jacobians import OVERFLOWN, FormulaRule, agree, output_of
 from jcnn.check.probing.textbook import FORMS
 
 _SHARE = 40
@@ -139,9 +139,12 @@ def rule_holds(
         with np.errstate(all="ignore"):
             right = np.asarray(kind.reference(*args.values(), **options))
         outcome = answer(case)
-        got = None if outcome.raised or not outcome.leaves else outcome.leaves[0]
+        got = output_of(outcome)
         predicted = rule.predict(case, right.shape)
-        if got is None or predicted is None:
+        if got is OVERFLOWN:
+            if predicted is not None and np.isfinite(predicted).all():
+                return False
+        elif got is None or predicted is None:
             if (got is None) != (predicted is None):
                 return False
         elif got.shape != predicted.shape or not agree(got, predicted, case, loosely=True).all():
@@ -174,11 +177,12 @@ def right(entry: Stated) -> bool:
 
 def details(found: Sequence[Stated]) -> list[str]:
     """The mutants of which nothing, or something wrong, is said."""
-    return [
-        f"{entry.student}: {entry.mutant.before}  →  {entry.mutant.after}   {entry.holds} {' '.join(entry.rules)} {entry.problem or ''}"
-        for entry in found
-        if not right(entry)
-    ]
+    lines = []
+    for entry in found:
+        if not right(entry):
+            said = " ".join([*entry.rules, entry.problem or ""])
+            lines.append(f"{entry.student}: {entry.mutant.before}  →  {entry.mutant.after}   {entry.holds} {said}")
+    return lines
 
 
 def check(found: Sequence[Stated], least: float = 0.8) -> None:

@@ -65,6 +65,7 @@ def _activation(parameters: dict[str, dict[str, float]], *, backward: bool) -> I
         )
     yield _case("any numbers", {**_dy((5, 7), 14, backward=backward), "x": 2 * _normal((5, 7), 30)})
     yield _case("any small numbers", {**_dy((3, 2, 2), 15, backward=backward), "x": 0.02 * _normal((3, 2, 2), 31)})
+    yield _case("tiny numbers", {**_dy((2, 6), 17, backward=backward), "x": 1e-5 * _normal((2, 6), 32)})
     turned = np.random.default_rng(3).permutation(_NEAR).reshape(3, 4, 4)
     yield _case("the same points in another order", {**_dy((3, 4, 4), 11, backward=backward), "x": turned})
     yield _case("points far apart", {**_dy((3, 4), 12, backward=backward), "x": _FAR.reshape(3, 4)})
@@ -91,6 +92,8 @@ def _logits() -> Iterator[tuple[str, Array]]:
     yield "one row of one example", _normal((1, 1, 3), 14)
     yield "logits of ±300", 300 * _normal((4, 5), 15)
     yield "logits of ±2000, three axes", 2000 * _normal((3, 2, 3), 16)
+    yield "one logit of −800", np.array([[0.0, 0.1, 0.3, -800.0], [0.5, -800.0, -801.0, -799.0]])
+    yield "one logit of 1000", np.array([[1000.0, 0.5, 0.25], [0.125, 1000.0, -0.5], [0.0, 0.5, 1.0]])
     yield "logits of −1000", np.array([[-1000.0, -1001.0], [-1002.0, -1000.5], [3.0, 2.5]])
     yield "logits of 1000", np.array([[1.0, 0.5], [1000.0, 1001.5], [1003.0, 1000.5]])
     yield "logits of ±1000", np.array([[1000.0, 0.0, -1000.0], [-1000.0, -1001.0, -1002.0]])
@@ -100,6 +103,7 @@ def _softmax(*, backward: bool) -> Iterator[Case]:
     for number, (name, x) in enumerate(_logits()):
         yield _case(name, {**_dy(x.shape, 20 + number, backward=backward), "x": x})
     if backward:
+        yield _case("large dy", {"dy": 37 * distinct((4, 3), 99), "x": _normal((4, 3), 33)})
         x = np.array([[0.5, -1.0, 1.25], [2.0, 0.25, -0.5]])
         for place in np.ndindex(*x.shape):
             dy = np.zeros(x.shape)
@@ -119,6 +123,8 @@ def _entropy(*, backward: bool) -> Iterator[Case]:
             args = {**_dy(shape, 60 + number, backward=backward), "logits": logits, "labels": soft}
             yield _case(f"{name}, labels as distributions", args)
     if backward:
+        large = {"dy": 37 * distinct((4,), 98), "logits": _normal((4, 3), 33), "labels": np.array([0, 2, 1, 1])}
+        yield _case("large dy", large)
         logits = np.array([[0.5, -1.0, 1.25], [2.0, 0.25, -0.5]])
         for place in range(2):
             yield _case(f"dy = 1 of example {place}", {"dy": np.eye(2)[place], "logits": logits, "labels": np.array([2, 0])})
@@ -128,7 +134,7 @@ def _squared(*, backward: bool) -> Iterator[Case]:
     for number, shape in enumerate(
         ((2, 3), (1, 1), (1, 4), (3, 3), (5, 2), (4, 6), (2, 3, 4), (2, 2, 5), (3, 2, 2, 5), (3, 1), (3, 3, 3))
     ):
-        prediction, target = 2 * distinct(shape, 80 + number), distinct(shape, 100 + number)
+        prediction, target = (2 + 9 * (number % 2)) * distinct(shape, 80 + number), distinct(shape, 100 + number)
         args = {"prediction": prediction, "target": target}
         yield _case("×".join(map(str, shape)), {**_dy(shape[:-1], 120 + number, backward=backward), **args})
 

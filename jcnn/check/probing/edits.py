@@ -60,6 +60,9 @@ _SIDES = ("first", "last", "all_but_first", "all_but_last", "every_other")
 _ARRAYS = ("dy", "x", "logits", "prediction", "target")
 
 
+_SELU = ("alpha_selu", "lambda_selu")
+
+
 def _number(value: float) -> Tree:
     return ("number", float(value))
 
@@ -97,6 +100,8 @@ _SIZES = {
     "C": "the length C of the last axis",
     "M": "the number of all examples",
     "P": "the number of pixels",
+    "A": "the length of the second axis",
+    "B": "the length of the last axis but one",
     "H": "the number of rows",
     "W": "the number of columns",
 }
@@ -113,6 +118,9 @@ def _scaled(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
 
 def _elsewhere(tree: Tree, *, rows: bool) -> Iterator[tuple[Tree, float, str]]:
     """The same array, at another place."""
+    for step, which in ((-1.0, "next"), (1.0, "previous")):
+        for name in ("rolled_rows", "rolled_numbers"):
+            yield (name, tree, _number(step)), 1.9, f"that of the {which} example is taken"
     for axes, noun in (("examples", "example"), ("classes", "place along the last axis")):
         if axes == "classes" and not rows:
             continue
@@ -138,6 +146,8 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
                 yield ("+", tree, _number(step)), 1.5, ""
             yield ONE, 1.2, ""
             return
+        if parts[0] in _SELU:
+            names = set(_SELU)
         for name in sorted(names):
             yield ("name", name), 1.1, f"{name} is taken for {parts[0]}"
         yield ONE, 1.5, f"{parts[0]} is not used"
@@ -161,6 +171,9 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
         for other in _COMPARISONS[head]:
             yield (other, *parts), 1, ""
         yield ONE, 1.5, "the comparison is missing"
+    elif head == "column":
+        for name in sorted(names - names_in(tree)):
+            yield ("name", name), 1.3, f"{name} is taken for {'·'.join(names_in(tree))}"
     elif head == "where":
         test, one, other = parts
         yield one, 1.2, ""
@@ -231,6 +244,9 @@ def edits_of(form: Form, arguments: set[str]) -> Iterator[Edited]:
                 lines = (*form[:number], Line(line.name, tree), *form[number + 1 :])
                 yield Edited(lines, number, cost + 0.05 * (not last), note)
         known.add(line.name)
+    if set(_SELU) & set().union(*(names_in(line.tree) for line in form)):
+        exchanged = (Line("lambda_selu", ("name", "alpha_selu")), Line("alpha_selu", ("name", "lambda_0")), *form)
+        yield Edited(exchanged, 0, 1.5, "α and λ are exchanged")
     for name in sorted(arguments & set(_ARRAYS)):
         yield from _argument_changed(form, name)
 

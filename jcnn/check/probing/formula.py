@@ -141,6 +141,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "every_other": lambda a, axes: _part(a, axes, slice(0, None, 2)),
     "rolled": _rolled,
     "looped": _looped,
+    "rolled_rows": lambda a, step: np.roll(a.reshape(-1, a.shape[-1]), int(step), 0).reshape(a.shape),
+    "rolled_numbers": lambda a, step: np.roll(a.reshape(-1), int(step)).reshape(a.shape),
     "first_max": lambda a, axes: _chosen(a, axes, largest=True, last=False),
     "last_max": lambda a, axes: _chosen(a, axes, largest=True, last=True),
     "first_min": lambda a, axes: _chosen(a, axes, largest=False, last=False),
@@ -225,7 +227,13 @@ def names_in(tree: Tree) -> set[str]:
     return set().union(*(names_in(part) for part in tree[1:] if isinstance(part, tuple)))
 
 
-_DEFAULTS = {"slope": 0.01, "alpha": 1.0}
+_DEFAULTS = {
+    "slope": 0.01,
+    "alpha": 1.0,
+    "alpha_selu": formulas.SELU_ALPHA,
+    "lambda_selu": formulas.SELU_SCALE,
+    "lambda_0": formulas.SELU_SCALE,
+}
 
 
 def call_values(case: Case) -> dict[str, Any]:
@@ -236,6 +244,8 @@ def call_values(case: Case) -> dict[str, Any]:
     values["C"] = float(x.shape[-1])
     values["M"] = float(x[..., 0].size)
     values["P"] = float(math.prod(x.shape[1:-1]))
+    values["A"] = float(x.shape[1])
+    values["B"] = float(x.shape[-2])
     values["H"] = float(x.shape[1]) if x.ndim > 2 else 1.0
     values["W"] = float(x.shape[-2]) if x.ndim > 2 else 1.0
     return values
@@ -287,7 +297,7 @@ _REDUCTIONS = {
     "first_min": "[the first smallest]",
     "last_min": "[the last smallest]",
 }
-_LETTERS = {"sigma": "σ", "Phi": "Φ", "phi": "φ", "alpha": "α", "sqrt": "√"}
+_LETTERS = {"sigma": "σ", "Phi": "Φ", "phi": "φ", "alpha": "α", "alpha_selu": "α", "lambda_selu": "λ", "sqrt": "√"}
 _RANK = {"where": 0, ">": 1, ">=": 1, "<": 1, "<=": 1, "+": 2, "-": 2, "*": 3, "/": 3, "^": 5}
 _SIGNS = {"+": " + ", "-": " − ", "*": "·", "/": " / ", "^": "^", ">": " > ", ">=": " ≥ ", "<": " < ", "<=": " ≤ "}
 _PARTS = {
@@ -351,6 +361,8 @@ def written(tree: Tree, rank: int = 0) -> str:
         return f"{written(parts[0], 4)} [{_PARTS[head]} {_WORDS.get(parts[1][1], parts[1][1])}]"
     if head == "looped":
         return f"{written(parts[0], 4)} [the first {written(parts[2])} {parts[1][1]}]"
+    if head in {"rolled_rows", "rolled_numbers"}:
+        return f"{written(parts[0], 4)} [of the {'next' if parts[1][1] < 0 else 'previous'} example]"
     if head == "rolled":
         by = f"{parts[2][1]:+g}".replace("-", "−")
         return f"{written(parts[0], 4)} [moved by {by} along {_WORDS.get(parts[1][1], parts[1][1])}]"

@@ -6,7 +6,7 @@ the right one; the simplest that gives all numbers of all calls is it, or two of
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from jcnn.check.outcome import Outcome
 from jcnn.check.probing.calls import probing_calls
 from jcnn.check.probing.edits import ONE, ZERO, edits_of
 from jcnn.check.probing.formula import Tree, call_values, evaluate, names_in, written
+from jcnn.check.probing.grammar import grammar
 from jcnn.check.probing.pieces import Piece, pieces_of
 from jcnn.check.probing.textbook import FORMS, Form, Line, inlined
 from jcnn.check.report import Finding
@@ -27,6 +28,10 @@ Answer = Callable[[Case], Outcome]
 DECLINED = np.zeros(0)
 """In place of an output: the candidate takes no such call."""
 
+OVERFLOWN = np.zeros(0)
+"""In place of an output: it raised as numbers were too large, where NumPy gives inf."""
+
+_FEW = 3
 _CLOSE = 1e-11
 _ROUNDING = 3e-14
 
@@ -242,6 +247,8 @@ def compare(kind: str, outputs: Sequence[Array | None]) -> Compared:
     ):
         if got is None:
             part = raised[:, None]
+        elif got is OVERFLOWN:
+            part = (raised | (fits & ~np.isfinite(table).all(1)))[:, None]
         elif got is DECLINED:
             part = np.ones((len(fits), 0), bool)
         elif got.shape == right.shape:
@@ -270,7 +277,33 @@ def find_rule(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
     whole = search.whole(np.ones(compared.same.shape[1], bool))
     if whole is not None:
         return FormulaRule(whole)
-    return search.in_two() or search.in_cases()
+    return search.in_two() or _generated(kind, outputs) or search.in_cases()
+
+
+def _generated(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
+    """The simplest formula of the grammar that gives all numbers."""
+    cases = list(zip(probing_calls(kind), right_outputs(kind), outputs, strict=True))
+    usable = [
+        (case, right, got) for case, right, got in cases if got is not None and got is not DECLINED and got is not OVERFLOWN
+    ]
+    if len(usable) < len([got for *_, got in cases if got is not DECLINED]) or not usable:
+        return None
+    if any(got.shape != right.shape for _, right, got in usable):
+        return None
+    leaf = kind_of(kind).leaves[0]
+    first, right, got = usable[0]
+    memos: list[dict[Tree, Any]] = [{} for _ in usable]
+    values = [call_values(case) for case, *_ in usable]
+    for tree in grammar(kind, values[0], got, partial(agree, case=first)):
+        if all(
+            (value := _value(tree, given, right.shape, memo)) is not None
+            and value.shape == right.shape
+            and agree(got, value, case).all()
+            for (case, right, got), given, memo in zip(usable, values, memos, strict=True)
+        ):
+            before = written(FORMS[kind][0][-1].tree)
+            return FormulaRule(Candidate(tree, 3.0, f"{leaf} = {written(tree)} where {before} is right"))
+    return None
 
 
 class _Search:
@@ -285,12 +318,15 @@ class _Search:
             for case, right, got in cases:
                 if got is DECLINED:
                     continue
-                special = got is None or got.shape != right.shape
+                special = got is None or got is OVERFLOWN or got.shape != right.shape
                 mask = np.asarray(False) if special and not piece.whole else _mask(piece, case, right.shape)
                 masks.append(np.broadcast_to(mask, (1,) if special else right.shape).reshape(-1))
             self.pieces.append((piece, np.concatenate(masks)))
         special = [
-            np.full(1 if got is None or got.shape != right.shape else right.size, got is None or got.shape != right.shape)
+            np.full(
+                1 if got is None or got is OVERFLOWN or got.shape != right.shape else right.size,
+                got is None or got is OVERFLOWN or got.shape != right.shape,
+            )
             for _, right, got in cases
             if got is not DECLINED
         ]
@@ -317,11 +353,19 @@ class _Search:
             if mask.all() or not mask.any() or (special and not piece.whole):
                 continue
             here, there = (np.flatnonzero(failed[:, number] == 0) for failed in (failed_here, failed_there))
-            if len(here) and len(there):
+            if len(here) and len(there) and self._supported(inside, mask, int(here[0]), int(there[0])):
                 rule = FormulaRule(self.candidates[int(here[0])], piece, self.candidates[int(there[0])])
                 if best is None or rule.cost < best.cost:
                     best = rule
         return best
+
+    def _supported(self, inside: Array, mask: Array, here: int, there: int) -> bool:
+        """A slip on one side has to show in more than one or two numbers."""
+        right = self.same[0, inside]
+        return all(
+            number == 0 or self.candidates[number].tree is None or np.count_nonzero(~right[side]) >= _FEW
+            for number, side in ((here, mask), (there, ~mask))
+        )
 
     def in_cases(self) -> FormulaRule | None:
         """One rule for the calls for which a condition holds, a formula or a rule for the others."""
@@ -357,7 +401,7 @@ def explain_formula(kind: str, answer: Answer) -> list[tuple[Finding, FormulaRul
             "(np.empty for np.zeros)."
         )
         return [(Finding(leaf, leaf, sentence), None)]
-    outputs = [_first(outcome) for outcome in outcomes]
+    outputs = [output_of(outcome) for outcome in outcomes]
     rule = find_rule(kind, outputs)
     if rule is None:
         return []
@@ -368,14 +412,17 @@ def explain_formula(kind: str, answer: Answer) -> list[tuple[Finding, FormulaRul
     return [(finding, rule)]
 
 
-def _first(outcome: Outcome) -> Array | None:
+def output_of(outcome: Outcome) -> Array | None:
+    """The first output; None where it raised, or one of the arrays above."""
     if outcome.declined is not None:
         return DECLINED
+    if outcome.raised and any(word in (outcome.problem or "") for word in ("OverflowError", "ZeroDivisionError")):
+        return OVERFLOWN
     return outcome.leaves[0] if outcome.leaves and not outcome.raised else None
 
 
 def _another(one: Outcome, other: Outcome) -> bool:
-    first, second = _first(one), _first(other)
+    first, second = output_of(one), output_of(other)
     if first is None or second is None or first.shape != second.shape:
         return (first is None) != (second is None)
     return not np.array_equal(first, second, equal_nan=True)
@@ -384,7 +431,7 @@ def _another(one: Outcome, other: Outcome) -> bool:
 def _example(kind: str, leaf: str, outputs: Sequence[Array | None]) -> str:
     """One number that is wrong, with what went in."""
     for case, right, got in zip(probing_calls(kind), right_outputs(kind), outputs, strict=True):
-        if got is None or got is DECLINED or got.shape != right.shape:
+        if got is None or got is DECLINED or got is OVERFLOWN or got.shape != right.shape:
             continue
         wrong = np.argwhere(~agree(got, right, case))
         if not len(wrong):

@@ -69,6 +69,8 @@ def _of_calls(kind: str) -> Iterator[Piece]:
 
     yield about("there is more than one example", "there is one example", 2, lambda case: _input(case).shape[0] > 1)
     yield about("the last axis is longer than 1", "the last axis has length 1", 2, lambda case: _input(case).shape[-1] > 1)
+    yield about("there is more than one row", "there is one row", 1.9, lambda case: _input(case)[..., 0].size > 1)
+    yield about("some x is 0", "no x is 0", 2, lambda case: bool((_input(case) == 0).any()))
     for number, word in ((2, "two"), (3, "three"), (4, "four")):
         more, few = f"there are more than {word} axes", f"there are at most {word} axes"
         yield about(more, few, 2 + number / 10, lambda case, number=number: _input(case).ndim > number)

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from jcnn.check import formulas
 from jcnn.check.probing.formula import Tree, parse
 
 
@@ -39,7 +38,6 @@ def form(*lines: str) -> Form:
     return tuple(Line(name, parse(text)) for name, text in pairs)
 
 
-_A, _S = formulas.SELU_ALPHA, formulas.SELU_SCALE
 _SHIFTED = ("m = max(x, classes)", "e = exp(x - m)")
 _P = (*_SHIFTED, "p = e / sum(e, classes)")
 _LOGITS = ("m = max(logits, classes)", "e = exp(logits - m)", "p = e / sum(e, classes)")
@@ -68,14 +66,14 @@ FORMS: dict[str, tuple[Form, ...]] = {
         form("dx = dy * where(x <= 0, alpha * exp(x), 1)"),
     ),
     "selu": (
-        form(f"y = {_S} * where(x > 0, x, {_A} * expm1(min2(x, 0)))"),
-        form(f"y = {_S} * max2(x, 0) + {_S} * {_A} * (exp(min2(x, 0)) - 1)"),
-        form(f"y = {_S} * where(x > 0, x, {_A} * (exp(x) - 1))"),
+        form("y = lambda_selu * where(x > 0, x, alpha_selu * expm1(min2(x, 0)))"),
+        form("y = lambda_selu * max2(x, 0) + lambda_selu * alpha_selu * (exp(min2(x, 0)) - 1)"),
+        form("y = lambda_selu * where(x > 0, x, alpha_selu * (exp(x) - 1))"),
     ),
     "selu_backward": (
-        form(f"dx = dy * {_S} * where(x > 0, 1, {_A} * exp(min2(x, 0)))"),
-        form(f"dx = dy * {_S} * where(x <= 0, {_A} * exp(x), 1)"),
-        form(f"dx = where(x <= 0, {_S} * dy * {_A} * exp(x), {_S} * dy)"),
+        form("dx = dy * lambda_selu * where(x > 0, 1, alpha_selu * exp(min2(x, 0)))"),
+        form("dx = dy * lambda_selu * where(x <= 0, alpha_selu * exp(x), 1)"),
+        form("dx = where(x <= 0, lambda_selu * dy * alpha_selu * exp(x), lambda_selu * dy)"),
     ),
     "sigmoid": (
         form("y = 1 / (1 + exp(-x))"),
