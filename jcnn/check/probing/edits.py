@@ -70,20 +70,14 @@ def _number(value: float) -> Tree:
 ONE, ZERO = _number(1), _number(0)
 
 
-def _touched(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
-    """A number that is changed by itself."""
+def _touched(tree: Tree, *, rounded: bool = True) -> Iterator[tuple[Tree, float, str]]:
+    """A number that is changed by itself; `rounded`: by a little as well."""
+    if rounded:
+        yield from _rounded(tree)
     yield ("-", tree), 1, "the sign is turned"
     yield ("abs", tree), 2, "its absolute value is taken"
     yield ("trunc", tree), 2, "its fractions are cut off, as whole numbers (an integer array) hold none"
     yield ("round", tree, ZERO), 2, "it is rounded to whole numbers"
-    for digits in range(1, 11):
-        yield ("round", tree, _number(digits)), 2.1 + digits / 100, f"it is rounded to {digits} digits behind the point"
-    for exponent in range(4, 13):
-        yield ("+", tree, _number(10.0**-exponent)), 2.2, f"a constant 1e−{exponent} is added"
-    for exponent in range(4, 11):
-        yield ("*", tree, _number(1 + 10.0**-exponent)), 2.3, f"a factor 1 + 1e−{exponent}"
-    yield ("float32", tree), 2.4, "it is held in float32"
-    yield ("float16", tree), 2.4, "it is held in float16"
     yield ("^", tree, _number(2)), 2, "it is squared"
     yield ("sqrt", tree), 2.5, "its root is taken"
     yield ("max2", tree, ZERO), 2.5, "negative numbers become 0"
@@ -93,6 +87,17 @@ def _touched(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
     yield ("+", tree, ONE), 2, "1 is added, as where an array of ones is added to"
     yield ("-", tree, ONE), 2, "1 is subtracted"
     yield ("-", ONE, tree), 2, "it is subtracted from 1"
+
+
+def _rounded(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
+    for digits in range(1, 11):
+        yield ("round", tree, _number(digits)), 2.1 + digits / 100, f"it is rounded to {digits} digits behind the point"
+    for exponent in range(4, 13):
+        yield ("+", tree, _number(10.0**-exponent)), 2.2, f"a constant 1e−{exponent} is added"
+    for exponent in range(4, 11):
+        yield ("*", tree, _number(1 + 10.0**-exponent)), 2.3, f"a factor 1 + 1e−{exponent}"
+    yield ("float32", tree), 2.4, "it is held in float32"
+    yield ("float16", tree), 2.4, "it is held in float16"
 
 
 _SIZES = {
@@ -140,8 +145,8 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
         return
     if head == "name":
         if parts[0] in _SIZES:
-            for name in _SIZES:
-                yield ("name", name), 1.2, f"{_SIZES[name]} is taken for {_SIZES[parts[0]]}"
+            for name, words in _SIZES.items():
+                yield ("name", name), 1.2, f"{words} is taken for {_SIZES[parts[0]]}"
             for step in (1.0, -1.0):
                 yield ("+", tree, _number(step)), 1.5, ""
             yield ONE, 1.2, ""
@@ -153,7 +158,7 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
         yield ONE, 1.5, f"{parts[0]} is not used"
         yield ZERO, 2.5, f"{parts[0]} is not used"
         yield from _elsewhere(tree, rows=True)
-        yield from _touched(tree)
+        yield from _touched(tree, rounded=False)
         return
     if head in {"+", "-", "*", "/", "^"}:
         if len(parts) == 1:
@@ -173,7 +178,7 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
         yield ONE, 1.5, "the comparison is missing"
     elif head == "column":
         for name in sorted(names - names_in(tree)):
-            yield ("name", name), 1.3, f"{name} is taken for {'·'.join(names_in(tree))}"
+            yield ("name", name), 1.3, f"{name} is taken for {parts[0][1]}"
     elif head == "where":
         test, one, other = parts
         yield one, 1.2, ""
@@ -202,7 +207,7 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
                 yield (head, ("looped", inner, ("name", other), ("name", size)), axes), 1.7, ""
         if head in _UNKEPT:
             yield (_UNKEPT[head], inner, axes), 1.7, "the axis that is summed over is lost (keepdims)"
-    elif len(parts) == 1 and isinstance(parts[0], tuple) and head not in {"column"}:
+    elif len(parts) == 1 and isinstance(parts[0], tuple) and head != "column":
         yield parts[0], 1, f"{head} is missing"
     elif head == "clip":
         yield parts[0], 1, "nothing is cut off"
@@ -244,11 +249,23 @@ def edits_of(form: Form, arguments: set[str]) -> Iterator[Edited]:
                 lines = (*form[:number], Line(line.name, tree), *form[number + 1 :])
                 yield Edited(lines, number, cost + 0.05 * (not last), note)
         known.add(line.name)
+    for other, words in (("examples", "the examples"), ("everything", "everything")):
+        lines = tuple(Line(line.name, _over(line.tree, other)) for line in form)
+        if sum(one != line for one, line in zip(lines, form, strict=True)) > 1 or lines != form:
+            note = f"sums and maxima run over {words} where over the last axis, the classes, is right"
+            yield Edited((*lines, Line("", ("name", lines[-1].name))), 0, 1.4, note)
     if set(_SELU) & set().union(*(names_in(line.tree) for line in form)):
         exchanged = (Line("lambda_selu", ("name", "alpha_selu")), Line("alpha_selu", ("name", "lambda_0")), *form)
         yield Edited(exchanged, 0, 1.5, "α and λ are exchanged")
     for name in sorted(arguments & set(_ARRAYS)):
         yield from _argument_changed(form, name)
+
+
+def _over(tree: Tree, axes: str) -> Tree:
+    """With all that goes over the last axis over others."""
+    if tree == ("name", "classes"):
+        return ("name", axes)
+    return (tree[0], *(_over(part, axes) if isinstance(part, tuple) else part for part in tree[1:]))
 
 
 def _argument_changed(form: Form, name: str) -> Iterator[Edited]:

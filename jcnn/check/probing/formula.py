@@ -2,7 +2,7 @@
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,13 +19,13 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 AXES: dict[str, Callable[[int], Any]] = {
-    "classes": lambda rank: (rank - 1,),
-    "examples": lambda rank: (0,),
+    "classes": lambda _: (-1,),
+    "examples": lambda _: (0,),
     "everything": lambda rank: tuple(range(rank)),
     "pixels": lambda rank: tuple(range(1, rank - 1)),
     "examples_and_pixels": lambda rank: tuple(range(rank - 1)),
     "pixels_and_channels": lambda rank: tuple(range(1, rank)),
-    "rows": lambda rank: (1,),
+    "rows": lambda _: (1,),
     "columns": lambda rank: (rank - 2,),
 }
 """Over which axes a sum goes, of an array of that rank."""
@@ -44,6 +44,8 @@ def _part(a: Array, axes: str, kept: slice) -> Array:
         index: list[Any] = [slice(None)] * np.ndim(a)
         index[axis] = kept
         a = a[tuple(index)]
+    if not a.size:
+        raise ValueError("nothing is left")
     return a
 
 
@@ -54,7 +56,7 @@ def _rolled(a: Array, axes: str, step: float) -> Array:
 
 def _chosen(a: Array, axes: str, *, largest: bool, last: bool) -> Array:
     """1 at the first or last extreme along axes that are neighbours, 0 elsewhere."""
-    axis = _along(axes, np.ndim(a))
+    axis = tuple(place % a.ndim for place in _along(axes, a.ndim))
     shape = a.shape
     flat = a.reshape(*shape[: axis[0]], math.prod(shape[i] for i in axis), *shape[axis[-1] + 1 :])
     turned = np.flip(flat, axis[0]) if last else flat
@@ -89,10 +91,6 @@ def _strided_ungrouped(a: Array) -> Array:
     return np.swapaxes(a, -1, -2).reshape(*a.shape[:-2], -1)
 
 
-def _two_sided(function: Callable[..., Array]) -> Callable[..., Array]:
-    return lambda a, b: function(a, b)
-
-
 def _half_precision(a: Array, dtype: Any) -> Array:
     return np.asarray(a).astype(dtype).astype(np.float64)
 
@@ -122,9 +120,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": lambda a, digits=0: np.round(a, int(digits)),
     "float32": lambda a: _half_precision(a, np.float32),
     "float16": lambda a: _half_precision(a, np.float16),
-    "max2": _two_sided(np.maximum),
-    "min2": _two_sided(np.minimum),
-    "clip": lambda a, low, high: np.clip(a, low, high),
+    "max2": np.maximum,
+    "min2": np.minimum,
+    "clip": np.clip,
     "where": np.where,
     "sum": _reduced(np.sum, keep=True),
     "mean": _reduced(np.mean, keep=True),
@@ -267,15 +265,56 @@ def evaluate(tree: Tree, values: dict[str, Any], memo: dict[Tree, Any] | None = 
     if memo is not None and tree in memo:
         return memo[tree]
     parts = [evaluate(part, values, memo) for part in tree[1:]]
-    if any(isinstance(part, np.ndarray) and part.size == 0 for part in parts):
-        raise ValueError("nothing is left")
-    if head in _BINARY:
-        found = -parts[0] if len(parts) == 1 else _BINARY[head](*parts)
-    else:
-        found = FUNCTIONS[head](*parts)
+    found = _applied(head, parts)
     if memo is not None:
         memo[tree] = found
     return found
+
+
+def _applied(head: str, parts: list[Any]) -> Any:
+    if head in _BINARY:
+        return -parts[0] if len(parts) == 1 else _BINARY[head](*parts)
+    return FUNCTIONS[head](*parts)
+
+
+_FAILED = {id(None)}
+
+
+class Program:
+    """Many formulas, of which each part is computed once a call."""
+
+    def __init__(self, trees: Sequence[Tree | None]) -> None:
+        """Numbers all parts, those that a part needs before it."""
+        self._steps: list[tuple[Any, ...]] = []
+        self._number: dict[tuple[Any, ...], int] = {}
+        self._roots = [None if tree is None else self._add(tree) for tree in trees]
+
+    def _add(self, tree: Tree) -> int:
+        leaf = tree[0] in {"number", "name"}
+        step = tree if leaf else (tree[0], *(self._add(part) for part in tree[1:]))
+        if step not in self._number:
+            self._number[step] = len(self._steps)
+            self._steps.append(step)
+        return self._number[step]
+
+    def run(self, values: dict[str, Any]) -> list[Any]:
+        """The value of every formula; None where it raises."""
+        found: list[Any] = []
+        for head, *parts in self._steps:
+            if head == "number":
+                found.append(parts[0])
+            elif head == "name":
+                found.append(values.get(parts[0], parts[0]))
+            else:
+                given = [found[part] for part in parts]
+                if _FAILED.intersection(map(id, given)):
+                    found.append(None)
+                    continue
+                try:
+                    found.append(_applied(head, given))
+                except Exception:  # noqa: BLE001 (whatever NumPy says of shapes that do not fit)
+                    found.append(None)
+        return [None if root is None else found[root] for root in self._roots]
 
 
 _WORDS = {

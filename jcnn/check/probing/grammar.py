@@ -35,7 +35,8 @@ def _atoms(kind: str) -> list[Tree]:
                 ("max2", given, parse("0")),
                 (">", given, parse("0")),
             ]
-        found += [parse("alpha"), parse("slope")]
+        if base in {"elu", "leaky_relu"}:
+            found.append(parse("alpha" if base == "elu" else "slope"))
         return list(dict.fromkeys(found))
     if base in {"softmax", "log_softmax"}:
         p = inlined(FORMS["softmax"][0])
@@ -50,18 +51,9 @@ def _atoms(kind: str) -> list[Tree]:
         t = parse("onehot(labels, logits)")
         return [ONE, ("name", "logits"), p, t, parse("column(dy)"), ("-", p, t), ("log", p), ("-", ONE, p)]
     if base == "mean_squared_error":
-        parts = [
-            parse(text)
-            for text in (
-                "prediction",
-                "target",
-                "prediction - target",
-                "abs(prediction - target)",
-                "sign(prediction - target)",
-                "C",
-                "N",
-            )
-        ]
+        difference = "prediction - target"
+        texts = ("prediction", "target", difference, f"abs({difference})", f"sign({difference})", "C", "N")
+        parts = [parse(text) for text in texts]
         return [ONE, *parts, *([parse("column(dy)")] if kind != base else [])]
     return []
 
@@ -78,14 +70,16 @@ def _of(tree: Tree) -> Callable[[Tree], Tree]:
     return lambda given: _renamed(plain, ("name", "x"), given)
 
 
-def grammar(kind: str, values: dict[str, Any], got: Array, agrees: Callable[[Array, Array], Array]) -> Iterator[Tree]:
-    """Formulas that give the numbers of one call, the simpler first: scaled parts, sums, products, quotients of two, dy times those.
+def grammar(kind: str, values: dict[str, Any], agrees: Callable[[Array], Array], shape: tuple[int, ...]) -> Iterator[Tree]:
+    """Formulas that give the numbers of one call, the simpler first: parts, then sums, products, quotients of two, sums of three.
+
+    Each comes scaled by a simple factor, and times dy where there is one.
 
     Args:
         kind: the operation.
         values: what names stand for in the call.
-        got: what the candidate gave.
-        agrees: whether two arrays are the same, number by number.
+        agrees: for a stack of arrays, which of them give what the candidate gave.
+        shape: of the output.
     """
     memo: dict[Tree, Any] = {}
     parts: list[Tree] = []
@@ -93,7 +87,7 @@ def grammar(kind: str, values: dict[str, Any], got: Array, agrees: Callable[[Arr
     for atom in _atoms(kind):
         try:
             with np.errstate(all="ignore"):
-                value = np.broadcast_to(np.asarray(evaluate(atom, values, memo), np.float64), got.shape)
+                value = np.broadcast_to(np.asarray(evaluate(atom, values, memo), np.float64), shape)
         except (ValueError, IndexError):
             continue
         parts.append(atom)
@@ -101,32 +95,49 @@ def grammar(kind: str, values: dict[str, Any], got: Array, agrees: Callable[[Arr
     if not parts:
         return
     table = np.stack(arrays)
-    factors: list[tuple[Tree | None, Array]] = [(None, np.ones(got.shape))]
+    factors: list[tuple[Tree | None, Array]] = [(None, np.ones(shape))]
     for name in ("dy", "column(dy)"):
         tree = parse(name)
         if "dy" in values and tree in parts:
             factors.append((tree, arrays[parts.index(tree)]))
-    for factor, scale in itertools.product(_SCALES, factors):
-        tree, size = scale
-        for number in np.flatnonzero(_close(factor * table * size, got, agrees)):
-            yield _times(factor, tree, parts[number])
     with np.errstate(all="ignore"):
-        for sign, made in (
-            ("*", table[:, None] * table[None]),
-            ("-", table[:, None] - table[None]),
-            ("+", table[:, None] + table[None]),
-            ("/", table[:, None] / table[None]),
-        ):
-            flat = made.reshape(-1, *got.shape)
+        for factor, (tree, size) in itertools.product(_SCALES, factors):
+            for number in np.flatnonzero(agrees(factor * table * size)):
+                yield _times(factor, tree, parts[number])
+        for sign in ("*", "-", "+", "/"):
+            flat = _PAIRS[sign](table[:, None], table[None]).reshape(-1, *shape)
             for (tree, size), factor in itertools.product(factors, _SCALES[:3]):
-                for number in np.flatnonzero(_close(factor * flat * size, got, agrees)):
+                for number in np.flatnonzero(agrees(factor * flat * size)):
                     one, other = divmod(int(number), len(parts))
                     yield _times(factor, tree, (sign, parts[one], parts[other]))
+        yield from _of_three(parts, table, factors, agrees)
 
 
-def _close(made: Array, got: Array, agrees: Callable[[Array, Array], Array]) -> Array:
-    with np.errstate(all="ignore"):
-        return agrees(got, made).reshape(len(made), -1).all(1)
+_PAIRS: dict[str, Callable[[Array, Array], Array]] = {
+    "*": np.multiply,
+    "-": np.subtract,
+    "+": np.add,
+    "/": np.divide,
+}
+_PLAIN = 24
+
+
+def _of_three(
+    parts: list[Tree], table: Array, factors: list[tuple[Tree | None, Array]], agrees: Callable[[Array], Array]
+) -> Iterator[Tree]:
+    """A + B − C, A + B + C and A·B·C of the simplest parts."""
+    few = sorted(range(len(parts)), key=lambda number: len(str(parts[number])))[:_PLAIN]
+    shape = table.shape[1:]
+    chosen = table[few]
+    for signs in ("+-", "++", "*+", "*-", "**"):
+        first = _PAIRS[signs[0]](chosen[:, None], chosen[None]).reshape(-1, *shape)
+        flat = _PAIRS[signs[1]](first[:, None], chosen[None]).reshape(-1, *shape)
+        for tree, size in factors:
+            for number in np.flatnonzero(agrees(flat * size)):
+                pair, third = divmod(int(number), len(few))
+                one, other = divmod(pair, len(few))
+                inner: Tree = (signs[0], parts[few[one]], parts[few[other]])
+                yield _times(1.0, tree, (signs[1], inner, parts[few[third]]))
 
 
 def _times(factor: float, tree: Tree | None, part: Tree) -> Tree:

@@ -6,7 +6,7 @@ the right one; the simplest that gives all numbers of all calls is it, or two of
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome
 from jcnn.check.probing.calls import probing_calls
 from jcnn.check.probing.edits import ONE, ZERO, edits_of
-from jcnn.check.probing.formula import Tree, call_values, evaluate, names_in, written
+from jcnn.check.probing.formula import Program, Tree, call_values, evaluate, names_in, parse, written
 from jcnn.check.probing.grammar import grammar
 from jcnn.check.probing.pieces import Piece, pieces_of
 from jcnn.check.probing.textbook import FORMS, Form, Line, inlined
@@ -32,6 +32,7 @@ OVERFLOWN = np.zeros(0)
 """In place of an output: it raised as numbers were too large, where NumPy gives inf."""
 
 _FEW = 3
+_PLAIN_PIECE = 1.5
 _CLOSE = 1e-11
 _ROUNDING = 3e-14
 
@@ -117,17 +118,21 @@ def _mask(piece: Piece, case: Case, shape: tuple[int, ...]) -> Array:
 def _value(
     tree: Tree | None, values: dict[str, Any], shape: tuple[int, ...], memo: dict[Tree, Any] | None = None
 ) -> Array | None:
-    """Of a formula, spread out to the output's shape where it is one number or one an axis; None where it raises."""
+    """Of a formula, in the output's shape where it is one number; None where it raises."""
     if tree is None:
         return None
     try:
         with np.errstate(all="ignore"):
-            found = np.asarray(evaluate(tree, values, memo), np.float64)
+            return _spread(evaluate(tree, values, memo), shape)
     except Exception:  # noqa: BLE001 (whatever NumPy says of shapes that do not fit)
         return None
-    if found.ndim == 0 and shape != ():
-        return np.broadcast_to(found, shape)
-    return found
+
+
+def _spread(value: Any, shape: tuple[int, ...]) -> Array | None:
+    if value is None or isinstance(value, str):
+        return None
+    found = np.asarray(value, np.float64)
+    return np.broadcast_to(found, shape) if found.ndim == 0 and shape != () else found
 
 
 @lru_cache(maxsize=64)
@@ -148,7 +153,7 @@ def candidates_of(kind: str) -> tuple[Candidate, ...]:
             tree = inlined(edited.form)
             cost = edited.cost + 0.01 * number
             if tree not in found or found[tree].cost > cost:
-                found[tree] = Candidate(tree, cost, _said(edited.form, edited.line, edited.note, form, arguments))
+                found[tree] = Candidate(tree, cost, _said(edited.form, edited.line, edited.note, form))
     for tree, text in ((ZERO, "0"), (ONE, "1")):
         found[tree] = Candidate(tree, 1.0, f"{name} is {text}")
     raises = Candidate(None, 1.0, "it raises an exception")
@@ -160,7 +165,7 @@ def _shown(form: Form) -> str:
     return ", ".join(f"{line.name} = {written(line.tree)}" for line in form)
 
 
-def _said(edited: Form, number: int, note: str, form: Form, arguments: set[str]) -> str:
+def _said(edited: Form, number: int, note: str, form: Form) -> str:
     if len(edited) > len(form):
         return note
     now, before = edited[number], form[number]
@@ -175,35 +180,39 @@ def _worth_showing(line: Line, edited: Line, later: bool) -> bool:
     return line.name in names_in(edited.tree) or (later and edited.name in names_in(line.tree))
 
 
-class Compared(NamedTuple):
-    """Which formulas give which numbers.
+class Predicted(NamedTuple):
+    """What all formulas give in a call.
 
     Attributes:
-        same: for every formula and every number of all calls.
-        calls: for every call the slice of its numbers.
+        table: the numbers of those of the right shape.
+        fits: which have that shape.
+        raised: which raise.
+        others: the other arrays, by the formula's number.
     """
 
-    same: Array
-    calls: tuple[slice, ...]
+    table: Array
+    fits: Array
+    raised: Array
+    others: dict[int, Array]
 
 
 @lru_cache(maxsize=64)
-def _predictions(kind: str) -> tuple[tuple[Array, Array, Array, dict[int, Array]], ...]:
-    """For every call the formulas' values in the right shape, which have that shape, which raise, and the other values."""
-    found = []
-    for case, right in zip(probing_calls(kind), right_outputs(kind), strict=True):
-        values, memo = call_values(case), {}
-        shape = right.shape
-        outputs = [_value(one.tree, values, shape, memo) for one in candidates_of(kind)]
-        fits = np.array([output is not None and output.shape == shape for output in outputs])
-        table = np.zeros((len(outputs), right.size))
-        for number, output in enumerate(outputs):
-            if fits[number] and output is not None:
-                table[number] = output.reshape(-1)
-        others = {n: output for n, output in enumerate(outputs) if output is not None and not fits[n]}
-        raised = np.array([output is None for output in outputs])
-        found.append((table, fits, raised, others))
-    return tuple(found)
+def _program(kind: str) -> Program:
+    return Program([one.tree for one in candidates_of(kind)])
+
+
+@lru_cache(maxsize=2048)
+def _predicted_in(kind: str, call: int) -> Predicted:
+    case, right = probing_calls(kind)[call], right_outputs(kind)[call]
+    with np.errstate(all="ignore"):
+        outputs = [_spread(output, right.shape) for output in _program(kind).run(call_values(case))]
+    fits = np.array([output is not None and output.shape == right.shape for output in outputs])
+    table = np.zeros((len(outputs), right.size))
+    for number, output in enumerate(outputs):
+        if fits[number] and output is not None:
+            table[number] = output.reshape(-1)
+    others = {n: output for n, output in enumerate(outputs) if output is not None and not fits[n]}
+    return Predicted(table, fits, np.array([output is None for output in outputs]), others)
 
 
 @lru_cache(maxsize=64)
@@ -234,33 +243,58 @@ def agree(got: Array, predicted: Array, case: Case, *, loosely: bool = False) ->
     return np.where(np.isfinite(predicted), close, ~np.isfinite(got))
 
 
-def compare(kind: str, outputs: Sequence[Array | None]) -> Compared:
-    """Compares what a candidate gave with all formulas.
+def compare(kind: str, outputs: Sequence[Array | None]) -> Array:
+    """For every formula and every number of all calls, whether the candidate gave it.
 
     Args:
         kind: the operation.
         outputs: of every call; None where it raised, `DECLINED` where it takes no such call.
     """
-    parts, slices, start = [], [], 0
-    for case, right, got, (table, fits, raised, others) in zip(
-        probing_calls(kind), right_outputs(kind), outputs, _predictions(kind), strict=True
-    ):
-        if got is None:
-            part = raised[:, None]
-        elif got is OVERFLOWN:
-            part = (raised | (fits & ~np.isfinite(table).all(1)))[:, None]
-        elif got is DECLINED:
-            part = np.ones((len(fits), 0), bool)
-        elif got.shape == right.shape:
-            part = agree(got.reshape(1, -1), table, case) & fits[:, None]
-        else:
-            part = np.zeros((len(fits), 1), bool)
-            for number, output in others.items():
-                part[number] = output.shape == got.shape and bool(agree(got, output, case).all())
-        parts.append(part)
-        slices.append(slice(start, start + part.shape[1]))
-        start += part.shape[1]
-    return Compared(np.concatenate(parts, 1), tuple(slices))
+    parts = [_same_in(kind, call, got) for call, got in enumerate(outputs)]
+    return np.concatenate(parts, 1)
+
+
+def _same_in(kind: str, call: int, got: Array | None) -> Array:
+    """In one call, for every formula and every number."""
+    case, right = probing_calls(kind)[call], right_outputs(kind)[call]
+    table, fits, raised, others = _predicted_in(kind, call)
+    if got is None:
+        return raised[:, None]
+    if got is OVERFLOWN:
+        return (raised | (fits & ~np.isfinite(table).all(1)))[:, None]
+    if got is DECLINED:
+        return np.ones((len(fits), 0), bool)
+    if got.shape == right.shape:
+        return agree(got.reshape(1, -1), table, case) & fits[:, None]
+    part = np.zeros((len(fits), 1), bool)
+    for number, output in others.items():
+        part[number] = output.shape == got.shape and bool(agree(got, output, case).all())
+    return part
+
+
+def _simplest(kind: str, outputs: Sequence[Array | None]) -> Candidate | None:
+    """The simplest formula that gives everything, found call by call, as most fail in the first."""
+    left = _same_in(kind, 0, outputs[0]).all(1)
+    if len(outputs) > 1:
+        left &= _same_in(kind, 1, outputs[1]).all(1)
+    for number in np.flatnonzero(left):
+        one = candidates_of(kind)[int(number)]
+        if all(_gives(one.tree, kind, call, got) for call, got in enumerate(outputs)):
+            return one
+    return None
+
+
+def _gives(tree: Tree | None, kind: str, call: int, got: Array | None) -> bool:
+    """Whether a formula gives what was got in a call."""
+    if got is DECLINED:
+        return True
+    case, right = probing_calls(kind)[call], right_outputs(kind)[call]
+    value = _value(tree, call_values(case), right.shape)
+    if got is None:
+        return value is None
+    if got is OVERFLOWN:
+        return value is None or not np.isfinite(value).all()
+    return value is not None and value.shape == got.shape and bool(agree(got, value, case).all())
 
 
 def find_rule(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
@@ -270,49 +304,61 @@ def find_rule(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
         kind: the operation.
         outputs: of every call; None where it raised, `DECLINED` where it takes no such call.
     """
-    compared = compare(kind, outputs)
-    if compared.same[0].all():
-        return None
-    search = _Search(kind, outputs, compared)
-    whole = search.whole(np.ones(compared.same.shape[1], bool))
-    if whole is not None:
-        return FormulaRule(whole)
-    return search.in_two() or _generated(kind, outputs) or search.in_cases()
+    simplest = _simplest(kind, outputs)
+    if simplest is not None:
+        return FormulaRule(simplest) if simplest.cost else None
+    search = _Search(kind, outputs)
+    return search.in_two() or _besides(kind, outputs) or search.generated() or search.in_cases()
 
 
-def _generated(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
-    """The simplest formula of the grammar that gives all numbers."""
-    cases = list(zip(probing_calls(kind), right_outputs(kind), outputs, strict=True))
-    usable = [
-        (case, right, got) for case, right, got in cases if got is not None and got is not DECLINED and got is not OVERFLOWN
-    ]
-    if len(usable) < len([got for *_, got in cases if got is not DECLINED]) or not usable:
+_SCALES = ("1", "N", "C", "M", "P", "N * C")
+
+
+def _besides(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
+    """A slip, and besides a factor or a constant that everything is multiplied by or added to."""
+    got, right = outputs[0], right_outputs(kind)[0]
+    if got is None or got.shape != right.shape or got.size < 3:
         return None
-    if any(got.shape != right.shape for _, right, got in usable):
-        return None
-    leaf = kind_of(kind).leaves[0]
-    first, right, got = usable[0]
-    memos: list[dict[Tree, Any]] = [{} for _ in usable]
-    values = [call_values(case) for case, *_ in usable]
-    for tree in grammar(kind, values[0], got, partial(agree, case=first)):
-        if all(
-            (value := _value(tree, given, right.shape, memo)) is not None
-            and value.shape == right.shape
-            and agree(got, value, case).all()
-            for (case, right, got), given, memo in zip(usable, values, memos, strict=True)
-        ):
-            before = written(FORMS[kind][0][-1].tree)
-            return FormulaRule(Candidate(tree, 3.0, f"{leaf} = {written(tree)} where {before} is right"))
+    predicted = _predicted_in(kind, 0)
+    flat = got.reshape(-1)
+    values = call_values(probing_calls(kind)[0])
+    with np.errstate(all="ignore"):
+        ratios, differences = flat / predicted.table, flat - predicted.table
+        scaled = predicted.fits & (np.ptp(ratios, 1) <= 1e-9 * np.abs(ratios[:, 0]))
+        shifted = predicted.fits & (np.ptp(differences, 1) <= 1e-11 * np.abs(flat).max())
+    for number in np.flatnonzero(scaled | shifted):
+        one = candidates_of(kind)[int(number)]
+        if one.tree is None:
+            continue
+        more: list[tuple[Tree, str]] = []
+        if scaled[number]:
+            for size in map(parse, _SCALES):
+                factor = _few_digits(float(ratios[number, 0]) * float(evaluate(size, values)))
+                times: Tree = ("number", factor) if size == ONE else ("/", ("number", factor), size)
+                more.append((("*", one.tree, times), f"everything is multiplied by {written(times)}"))
+        if shifted[number]:
+            constant: Tree = ("number", _few_digits(float(differences[number, 0])))
+            more.append((("+", one.tree, constant), f"{written(constant)} is added to every number"))
+        for tree, text in more:
+            if all(_gives(tree, kind, call, output) for call, output in enumerate(outputs)):
+                said = text if one.cost == 0 else f"{one.text}; besides, {text}"
+                return FormulaRule(Candidate(tree, one.cost + 1.5, said))
     return None
+
+
+def _few_digits(number: float) -> float:
+    """A number of few digits that is as good as this one."""
+    return float(f"{number:.9g}")
 
 
 class _Search:
     """Rules with conditions."""
 
-    def __init__(self, kind: str, outputs: Sequence[Array | None], compared: Compared) -> None:
-        self.candidates, self.same = candidates_of(kind), compared.same
+    def __init__(self, kind: str, outputs: Sequence[Array | None]) -> None:
+        self.candidates, self.same = candidates_of(kind), compare(kind, outputs)
         self.pieces: list[tuple[Piece, Array]] = []
-        cases = tuple(zip(probing_calls(kind), right_outputs(kind), outputs, strict=True))
+        self.kind = kind
+        self.cases = cases = tuple(zip(probing_calls(kind), right_outputs(kind), outputs, strict=True))
         for piece in pieces_of(kind):
             masks = []
             for case, right, got in cases:
@@ -358,6 +404,54 @@ class _Search:
                 if best is None or rule.cost < best.cost:
                     best = rule
         return best
+
+    def generated(self) -> FormulaRule | None:
+        """A formula of the grammar everywhere, or on one side of a condition where the other side is simple."""
+        if self.special.any() or not len(self.special):
+            return None
+        everywhere = np.ones(len(self.special), bool)
+        found = self._of_grammar(everywhere)
+        if found is not None:
+            return FormulaRule(found)
+        for piece, mask in self.pieces:
+            if mask.all() or not mask.any() or piece.cost > _PLAIN_PIECE:
+                continue
+            for side in (mask, ~mask):
+                simple = self.whole(side)
+                made = self._of_grammar(~side) if simple is not None else None
+                if simple is not None and made is not None:
+                    return FormulaRule(simple, piece, made) if side is mask else FormulaRule(made, piece, simple)
+        return None
+
+    def _of_grammar(self, mask: Array) -> Candidate | None:
+        """The simplest formula of the grammar that gives the numbers of a mask."""
+        calls, start = [], 0
+        for case, right, got in self.cases:
+            if got is None or got is DECLINED or got is OVERFLOWN:
+                continue
+            here = mask[start : start + got.size]
+            start += got.size
+            if here.any():
+                calls.append((case, right, got.reshape(-1)[here], here))
+        # The call with the fewest numbers that still tell formulas apart.
+        screened = min((call for call in calls if len(call[2]) >= _FEW), key=lambda call: len(call[2]), default=None)
+        if screened is None:
+            return None
+        case, right, got, here = screened
+
+        def agrees(made: Array) -> Array:
+            return agree(got, made.reshape(len(made), -1)[:, here], case).all(1)
+
+        for tree in grammar(self.kind, call_values(case), agrees, right.shape):
+            if all(
+                (value := _value(tree, call_values(case), right.shape)) is not None
+                and value.shape == right.shape
+                and agree(got, value.reshape(-1)[here], case).all()
+                for case, right, got, here in calls
+            ):
+                line = FORMS[self.kind][0][-1]
+                return Candidate(tree, 3.0, f"{line.name} = {written(tree)} where {written(line.tree)} is right")
+        return None
 
     def _supported(self, inside: Array, mask: Array, here: int, there: int) -> bool:
         """A slip on one side has to show in more than one or two numbers."""
