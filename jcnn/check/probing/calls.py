@@ -47,8 +47,11 @@ def _case(name: str, args: dict[str, Any], options: dict[str, Any] | None = None
     return Case(f"probing: {name}", args, options or {}, frozenset(), whole=False)
 
 
-def _dy(shape: tuple[int, ...], seed: int, *, backward: bool) -> dict[str, Array]:
-    return {"dy": distinct(shape, seed)} if backward else {}
+_SIZES = (1.0, 0.6, 4.1)
+
+
+def _dy(shape: tuple[int, ...], seed: int, *, backward: bool, size: float = 1.0) -> dict[str, Array]:
+    return {"dy": size * distinct(shape, seed)} if backward else {}
 
 
 def _normal(shape: tuple[int, ...], seed: int) -> Array:
@@ -65,9 +68,12 @@ def _activation(parameters: dict[str, dict[str, float]], *, backward: bool) -> I
         )
     yield _case("any numbers", {**_dy((5, 7), 14, backward=backward), "x": 2 * _normal((5, 7), 30)})
     yield _case("any small numbers", {**_dy((3, 2, 2), 15, backward=backward), "x": 0.02 * _normal((3, 2, 2), 31)})
+    steps = (3.7 * 10.0 ** -np.arange(1.0, 13.0)).reshape(3, 4) * np.array([1, -1, 1, -1])
+    yield _case("smaller and smaller numbers", {**_dy((3, 4), 18, backward=backward), "x": steps})
+    yield _case("smaller and smaller numbers, turned", {**_dy((3, 4), 19, backward=backward), "x": -steps})
     yield _case("tiny numbers", {**_dy((2, 6), 17, backward=backward), "x": 1e-5 * _normal((2, 6), 32)})
-    turned = np.random.default_rng(3).permutation(_NEAR).reshape(3, 4, 4)
-    yield _case("the same points in another order", {**_dy((3, 4, 4), 11, backward=backward), "x": turned})
+    turned = np.random.default_rng(3).permutation(_NEAR).reshape(3, 8, 2)
+    yield _case("the same points in another order", {**_dy((3, 8, 2), 11, backward=backward), "x": turned})
     yield _case("points far apart", {**_dy((3, 4), 12, backward=backward), "x": _FAR.reshape(3, 4)})
     if backward:
         yield _case("large dy", {"dy": 37 * distinct((5, 7), 16), "x": 2 * _normal((5, 7), 30)})
@@ -104,6 +110,7 @@ def _softmax(*, backward: bool) -> Iterator[Case]:
         yield _case(name, {**_dy(x.shape, 20 + number, backward=backward), "x": x})
     if backward:
         yield _case("large dy", {"dy": 37 * distinct((4, 3), 99), "x": _normal((4, 3), 33)})
+        yield _case("small dy", {"dy": 0.6 * distinct((4, 3), 97), "x": _normal((4, 3), 34)})
         x = np.array([[0.5, -1.0, 1.25], [2.0, 0.25, -0.5]])
         for place in np.ndindex(*x.shape):
             dy = np.zeros(x.shape)
@@ -134,9 +141,14 @@ def _squared(*, backward: bool) -> Iterator[Case]:
     for number, shape in enumerate(
         ((2, 3), (1, 1), (1, 4), (3, 3), (5, 2), (4, 6), (2, 3, 4), (2, 2, 5), (3, 2, 2, 5), (3, 1), (3, 3, 3))
     ):
-        prediction, target = (2 + 9 * (number % 2)) * distinct(shape, 80 + number), distinct(shape, 100 + number)
+        prediction, target = (
+            (2 + 9 * (number % 2)) * distinct(shape, 80 + number),
+            _SIZES[number % 3] * distinct(shape, 100 + number),
+        )
         args = {"prediction": prediction, "target": target}
-        yield _case("×".join(map(str, shape)), {**_dy(shape[:-1], 120 + number, backward=backward), **args})
+        yield _case(
+            "×".join(map(str, shape)), {**_dy(shape[:-1], 120 + number, backward=backward, size=_SIZES[number % 2]), **args}
+        )
 
 
 def _maxout(*, backward: bool) -> Iterator[Case]:
@@ -149,6 +161,8 @@ def _maxout(*, backward: bool) -> Iterator[Case]:
             ((1, 3), 3),
             ((2, 6), 1),
             ((3, 9), 3),
+            ((5, 2, 4), 2),
+            ((4, 8), 2),
             ((2, 6), 3),
             ((2, 6), 2),
             ((4, 8), 4),
@@ -157,9 +171,12 @@ def _maxout(*, backward: bool) -> Iterator[Case]:
             ((3, 5), 5),
         )
     ):
-        x = distinct(shape, 140 + number)
-        dy = _dy((*shape[:-1], shape[-1] // pieces), 160 + number, backward=backward)
+        x = _SIZES[number % 3] * distinct(shape, 140 + number)
+        dy = _dy((*shape[:-1], shape[-1] // pieces), 160 + number, backward=backward, size=_SIZES[number % 2])
         yield _case(f"{'×'.join(map(str, shape))} in {pieces} pieces", {**dy, "x": x, "pieces": pieces})
+    apart = 10.0 ** -np.repeat(np.arange(1.0, 9.0), 2) * np.tile([3.0, 2.0], 8)
+    close = 1.0 + np.stack([apart, apart.reshape(8, 2)[:, ::-1].reshape(-1)])
+    yield _case("numbers that are close", {**_dy((2, 8), 182, backward=backward), "x": close, "pieces": 2})
     tied = np.array([[1.0, 1.0, 0.5, 2.0, 2.0, 2.0], [-1.0, -2.0, -1.0, 0.0, 0.0, -3.0]])
     yield _case("ties", {**_dy((2, 2), 180, backward=backward), "x": tied, "pieces": 3})
 
@@ -202,9 +219,15 @@ def _whole_maps(*, backward: bool) -> Iterator[Case]:
             (2, 2, 3, 2, 2),
         )
     ):
-        x = distinct(shape, 240 + number)
-        yield _case("×".join(map(str, shape)), {**_dy((shape[0], shape[-1]), 260 + number, backward=backward), "x": x})
+        x = _SIZES[number % 3] * distinct(shape, 240 + number)
+        dy = _dy((shape[0], shape[-1]), 260 + number, backward=backward, size=_SIZES[number % 2])
+        yield _case("×".join(map(str, shape)), {**dy, "x": x})
         if number == 3:
             yield _case("negative numbers", {**_dy((3, 2), 280, backward=backward), "x": -np.abs(x)})
+    close = np.ones((2, 4, 3, 1)) + np.array([2.0, 3.0, 1.0])[:, None] * 10.0 ** -np.arange(1.0, 9.0).reshape(2, 4, 1, 1)
+    yield _case(
+        "numbers that are close",
+        {**_dy((2, 1), 282, backward=backward), "x": np.sort(close.reshape(2, 12)).reshape(2, 4, 3, 1)},
+    )
     tied = np.array([[1.0, 3.0, 3.0], [3.0, 0.0, 1.0]]).reshape(1, 2, 3, 1)
     yield _case("ties", {**_dy((1, 1), 281, backward=backward), "x": tied})

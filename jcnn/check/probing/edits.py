@@ -60,6 +60,7 @@ _SIDES = ("first", "last", "all_but_first", "all_but_last", "every_other")
 _ARRAYS = ("dy", "x", "logits", "prediction", "target")
 
 
+_NAMES = {"sigma": "σ", "Phi": "Φ", "phi": "φ", "exp": "e^", "abs": "the absolute value", "sqrt": "the root"}
 _SELU = ("alpha_selu", "lambda_selu")
 
 
@@ -208,7 +209,7 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
         if head in _UNKEPT:
             yield (_UNKEPT[head], inner, axes), 1.7, "the axis that is summed over is lost (keepdims)"
     elif len(parts) == 1 and isinstance(parts[0], tuple) and head != "column":
-        yield parts[0], 1, f"{head} is missing"
+        yield parts[0], 1, f"{_NAMES.get(head, head)} is missing"
     elif head == "clip":
         yield parts[0], 1, "nothing is cut off"
         yield parts[1], 2, ""

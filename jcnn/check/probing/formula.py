@@ -385,12 +385,14 @@ def written(tree: Tree, rank: int = 0) -> str:
         return _bracketed(f"−{written(parts[0], 4)}", 2, rank)
     if head == "^" and parts[1] == ("number", 2.0):
         return f"{written(parts[0], 6)}²"
+    if head == "*" and parts[0] == ("number", 1.0):
+        return written(parts[1], rank)
     if head in _SIGNS:
         own = _RANK[head]
         text = f"{written(parts[0], own)}{_SIGNS[head]}{written(parts[1], own + (head in '-/^'))}"
         return _bracketed(text, own, rank)
     if head == "where":
-        return _bracketed(f"{written(parts[1], 1)} where {written(parts[0])}, else {written(parts[2], 1)}", 0, rank)
+        return _bracketed(f"{written(parts[1], 1)} if {written(parts[0])}, else {written(parts[2], 1)}", 0, rank + 1)
     if head == "exp":
         inner = written(parts[0])
         return f"e^({inner})" if len(inner) > 1 else f"e^{inner}"

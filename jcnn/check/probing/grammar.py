@@ -71,7 +71,7 @@ def _of(tree: Tree) -> Callable[[Tree], Tree]:
 
 
 def grammar(kind: str, values: dict[str, Any], agrees: Callable[[Array], Array], shape: tuple[int, ...]) -> Iterator[Tree]:
-    """Formulas that give the numbers of one call, the simpler first: parts, then sums, products, quotients of two, sums of three.
+    """Formulas that give the numbers of one call, the simpler first: parts; sums, products, quotients of two; sums of three.
 
     Each comes scaled by a simple factor, and times dy where there is one.
 

@@ -169,7 +169,7 @@ def _said(edited: Form, number: int, note: str, form: Form) -> str:
     if len(edited) > len(form):
         return note
     now, before = edited[number], form[number]
-    text = f"{now.name} = {written(now.tree)} where {written(before.tree)} is right"
+    text = f"{now.name} = {written(now.tree)}, but {written(before.tree)} is right"
     rest = [line for place, line in enumerate(form) if place != number and _worth_showing(line, before, place > number)]
     if rest:
         text += f" (with {', '.join(f'{line.name} = {written(line.tree)}' for line in rest)})"
@@ -450,7 +450,7 @@ class _Search:
                 for case, right, got, here in calls
             ):
                 line = FORMS[self.kind][0][-1]
-                return Candidate(tree, 3.0, f"{line.name} = {written(tree)} where {written(line.tree)} is right")
+                return Candidate(tree, 3.0, f"{line.name} = {written(tree)}, but {written(line.tree)} is right")
         return None
 
     def _supported(self, inside: Array, mask: Array, here: int, there: int) -> bool:
@@ -502,8 +502,24 @@ def explain_formula(kind: str, answer: Answer) -> list[tuple[Finding, FormulaRul
     problem = next((outcome.problem for outcome in outcomes if outcome.raised and outcome.problem), None)
     if problem:
         rule = rule.said_with(f"{problem[0].lower()}{problem[1:].rstrip('.')}")
-    finding = Finding(leaf, leaf, f"{leaf}: {rule.text}.", _example(kind, leaf, outputs))
+    named = rule.text.startswith(f"{leaf} ")
+    sentence = f"{'' if named else f'{leaf}: '}{rule.text}.{_on_overflow(kind, outputs)}"
+    finding = Finding(leaf, leaf, sentence, _example(kind, leaf, outputs))
     return [(finding, rule)]
+
+
+def _on_overflow(kind: str, outputs: Sequence[Array | None]) -> str:
+    """What to do about it, where all that is wrong is infinite or not a number."""
+    wrong = []
+    for case, right, got in zip(probing_calls(kind), right_outputs(kind), outputs, strict=True):
+        if got is None or got is DECLINED or got.shape != right.shape:
+            continue
+        wrong.append(got[~agree(got, right, case)])
+    together = np.concatenate(wrong) if wrong else np.zeros(0)
+    if not together.size or np.isfinite(together).any():
+        return ""
+    cure = "subtract the largest logit first" if "softmax" in kind else "use a form whose exponents are never positive"
+    return f" It is right until a number overflows (e^x from x = 710 on) or rounds to 0: {cure}."
 
 
 def output_of(outcome: Outcome) -> Array | None:
