@@ -140,44 +140,86 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
     """Other trees in place of one, not looking into its parts."""
     head, *parts = tree
     if head == "number":
-        value = parts[0]
-        for other in (value + 1, value - 1, -value, 0.0, 2 * value, value / 2, value * (1 + 1e-4), 10 * value, value / 10):
-            yield _number(other), 1.5, ""
+        yield from _of_number(parts[0])
         return
     if head == "name":
-        if parts[0] in _SIZES:
-            for name, words in _SIZES.items():
-                yield ("name", name), 1.2, f"{words} is taken for {_SIZES[parts[0]]}"
-            for step in (1.0, -1.0):
-                yield ("+", tree, _number(step)), 1.5, ""
-            yield ONE, 1.2, ""
-            return
-        if parts[0] in _SELU:
-            names = set(_SELU)
-        for name in sorted(names):
-            yield ("name", name), 1.1, f"{name} is taken for {parts[0]}"
-        yield ONE, 1.5, f"{parts[0]} is not used"
-        yield ZERO, 2.5, f"{parts[0]} is not used"
-        yield from _elsewhere(tree, rows=True)
-        yield from _touched(tree, rounded=False)
+        yield from _of_size(tree) if parts[0] in _SIZES else _of_name(tree, names)
         return
-    if head in {"+", "-", "*", "/", "^"}:
-        if len(parts) == 1:
-            yield parts[0], 1, "the minus sign is missing"
-            return
-        left, right = parts
-        for other in _OPERATORS[head]:
-            yield (other, left, right), 1.1, ""
-        if not (head == "-" and left == ZERO):
-            yield left, 1, ""
-        yield right, 1, ""
-        if head in {"-", "/", "^"}:
-            yield (head, right, left), 1.1, "both sides are exchanged"
+    if head == "-" and len(parts) == 1:
+        yield parts[0], 1, "the minus sign is missing"
+        return
+    for family in _FAMILIES:
+        if head in family:
+            for other in sorted(family - {head}):
+                yield (other, *parts), 1.3, ""
+    if head in _OPERATORS:
+        yield from _of_operator(tree)
     elif head in _COMPARISONS:
         for other in _COMPARISONS[head]:
             yield (other, *parts), 1, ""
         yield ONE, 1.5, "the comparison is missing"
-    elif head == "column":
+    elif head in _REDUCED:
+        yield from _of_reduction(tree)
+    else:
+        yield from _of_function(tree, names)
+
+
+def _of_number(value: float) -> Iterator[tuple[Tree, float, str]]:
+    for other in (value + 1, value - 1, -value, 0.0, 2 * value, value / 2, value * (1 + 1e-4), 10 * value, value / 10):
+        yield _number(other), 1.5, ""
+
+
+def _of_size(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
+    for name, words in _SIZES.items():
+        yield ("name", name), 1.2, f"{words} is taken for {_SIZES[tree[1]]}"
+    for step in (1.0, -1.0):
+        yield ("+", tree, _number(step)), 1.5, ""
+    yield ONE, 1.2, ""
+
+
+def _of_name(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
+    own = tree[1]
+    for name in sorted(set(_SELU) if own in _SELU else names):
+        yield ("name", name), 1.1, f"{name} is taken for {own}"
+    yield ONE, 1.5, f"{own} is not used"
+    yield ZERO, 2.5, f"{own} is not used"
+    yield from _elsewhere(tree, rows=True)
+    yield from _touched(tree, rounded=False)
+
+
+def _of_operator(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
+    head, left, right = tree
+    for other in _OPERATORS[head]:
+        yield (other, left, right), 1.1, ""
+    if not (head == "-" and left == ZERO):
+        yield left, 1, ""
+    yield right, 1, ""
+    if head in {"-", "/", "^"}:
+        yield (head, right, left), 1.1, "both sides are exchanged"
+
+
+def _of_reduction(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
+    """Over other axes, over a part of them, or not at all."""
+    head, inner, axes = tree
+    yield inner, 1.2, ""
+    for other in _AXES:
+        if ("name", other) != axes:
+            yield (head, inner, ("name", other)), 1 + (other not in {"examples", "everything"}) * 0.3, ""
+    single = ("rows", "columns") if axes == ("name", "pixels") else ()
+    for side in _SIDES if _REDUCED[head] else ():
+        yield (head, (side, inner, axes), axes), 1.6, ""
+        for other in single:
+            yield (head, (side, inner, ("name", other)), axes), 1.5, ""
+    for other in single:
+        for size in ("H", "W", "N", "C"):
+            yield (head, ("looped", inner, ("name", other), ("name", size)), axes), 1.7, ""
+    if head in _UNKEPT:
+        yield (_UNKEPT[head], inner, axes), 1.7, "the axis that is summed over is lost (keepdims)"
+
+
+def _of_function(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
+    head, *parts = tree
+    if head == "column":
         for name in sorted(names - names_in(tree)):
             yield ("name", name), 1.3, f"{name} is taken for {parts[0][1]}"
     elif head == "where":
@@ -185,37 +227,17 @@ def _changes(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:
         yield one, 1.2, ""
         yield other, 1.2, ""
         yield ("where", test, other, one), 1.1, "both sides are exchanged"
-    for family in _FAMILIES:
-        if head in family:
-            for other in sorted(family - {head}):
-                yield (other, *parts), 1.3, ""
-    if head in {"max2", "min2"}:
+    elif head in {"max2", "min2"}:
         yield parts[0], 1, ""
         yield parts[1], 1.1, ""
         yield ("+", *parts), 1.6, ""
-    elif head in _REDUCED:
-        inner, axes = parts
-        yield inner, 1.2, ""
-        for other in _AXES:
-            if ("name", other) != axes:
-                yield (head, inner, ("name", other)), 1 + (other not in {"examples", "everything"}) * 0.3, ""
-        for side in _SIDES if _REDUCED[head] else ():
-            yield (head, (side, inner, axes), axes), 1.6, ""
-            for other in ("rows", "columns") if axes == ("name", "pixels") else ():
-                yield (head, (side, inner, ("name", other)), axes), 1.5, ""
-        for other in ("rows", "columns") if axes == ("name", "pixels") else ():
-            for size in ("H", "W", "N", "C"):
-                yield (head, ("looped", inner, ("name", other), ("name", size)), axes), 1.7, ""
-        if head in _UNKEPT:
-            yield (_UNKEPT[head], inner, axes), 1.7, "the axis that is summed over is lost (keepdims)"
-    elif len(parts) == 1 and isinstance(parts[0], tuple) and head != "column":
-        yield parts[0], 1, f"{_NAMES.get(head, head)} is missing"
     elif head == "clip":
         yield parts[0], 1, "nothing is cut off"
-        yield parts[1], 2, ""
-        yield parts[2], 2, ""
-        yield ("clip", parts[0], parts[1], parts[1]), 2, ""
-        yield ("clip", parts[0], parts[2], parts[2]), 2, ""
+        for bound in parts[1:]:
+            yield bound, 2, ""
+            yield ("clip", parts[0], bound, bound), 2, ""
+    elif len(parts) == 1:
+        yield parts[0], 1, f"{_NAMES.get(head, head)} is missing"
 
 
 def _everywhere(tree: Tree, names: set[str]) -> Iterator[tuple[Tree, float, str]]:

@@ -380,7 +380,8 @@ def written(tree: Tree, rank: int = 0) -> str:
     if head == "number":
         return f"{parts[0]:.10g}".replace("-", "−")
     if head == "name":
-        return _LETTERS.get(parts[0], parts[0])
+        name = str(parts[0])
+        return _LETTERS.get(name, name)
     if head == "-" and len(parts) == 1:
         return _bracketed(f"−{written(parts[0], 4)}", 2, rank)
     if head == "^" and parts[1] == ("number", 2.0):
@@ -409,7 +410,8 @@ def written(tree: Tree, rank: int = 0) -> str:
         return f"{written(parts[0], 4)} [moved by {by} along {_WORDS.get(parts[1][1], parts[1][1])}]"
     if head in _SHOWN:
         return _SHOWN[head].format(*(written(part) for part in parts))
-    return f"{_LETTERS.get(head, head)}({', '.join(written(part) for part in parts)})"
+    name = str(head)
+    return f"{_LETTERS.get(name, name)}({', '.join(written(part) for part in parts)})"
 
 
 def _bracketed(text: str, own: int, rank: int) -> str:

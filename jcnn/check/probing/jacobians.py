@@ -440,7 +440,7 @@ class _Search:
         case, right, got, here = screened
 
         def agrees(made: Array) -> Array:
-            return agree(got, made.reshape(len(made), -1)[:, here], case).all(1)
+            return np.asarray(agree(got, made.reshape(len(made), -1)[:, here], case).all(1))
 
         for tree in grammar(self.kind, call_values(case), agrees, right.shape):
             if all(
