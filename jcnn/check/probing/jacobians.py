@@ -77,6 +77,11 @@ class FormulaRule:
         return np.where(mask, one, other)
 
     @property
+    def only_raises(self) -> bool:
+        """It raises in every call."""
+        return self.piece is None and isinstance(self.first, Candidate) and self.first.tree is None
+
+    @property
     def cost(self) -> float:
         """How far-fetched it is."""
         return self.first.cost + (self.second.cost + self.piece.cost if self.piece and self.second else 0)
