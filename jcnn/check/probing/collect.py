@@ -11,7 +11,7 @@ from jcnn.check.cases import Case
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome, call
 from jcnn.check.probing.decode import Decoder, decoded, distinct
-from jcnn.check.probing.geometries import GEOMETRIES, SQUARE, WITHOUT_AXES, Geometry
+from jcnn.check.probing.geometries import GEOMETRIES, OF_EACH_AXIS, SQUARE, WITHOUT_AXES, Geometry
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.spaces import Space, Terms
 
@@ -75,7 +75,7 @@ def _sensible(geometry: Geometry, plan: Plan) -> bool:
     if plan.whole and not geometry.fills:
         return False
     # A window that sees nothing but padding has no mean and no maximum.
-    return not plan.window or geometry.padding < min(geometry.window)
+    return not plan.window or all(p < f for p, f in zip(geometry.paddings, geometry.window, strict=True))
 
 
 def _sized(geometry: Geometry, plan: Plan) -> Geometry:

@@ -102,8 +102,8 @@ def _fixed(names: Sequence[str]) -> list[Condition]:
         found.append(Condition("the pixel is at the border of the image", 3, lambda terms: ~inside(terms)))
     if {"r", "i"} <= has and "a" in has:
         found += [
-            Condition("the pixel's row is a multiple of S", 4, lambda t: t.space.at["r"] % t.geometry.stride == 0),
-            Condition("the pixel's column is a multiple of S", 4, lambda t: t.space.at["c"] % t.geometry.stride == 0),
+            Condition("the pixel's row is a multiple of S", 4, lambda t: t.space.at["r"] % t.geometry.strides[0] == 0),
+            Condition("the pixel's column is a multiple of S", 4, lambda t: t.space.at["c"] % t.geometry.strides[1] == 0),
         ]
     return found
 

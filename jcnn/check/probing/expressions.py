@@ -32,8 +32,8 @@ class Expression(NamedTuple):
 def sizes_along(geometry: Geometry, axis: int) -> dict[str, int]:
     """The sizes along the rows (axis 0) or the columns (axis 1), by the letters of the formulas.
 
-    H, F, O: pixels, taps, outputs along this axis; W, G, Q along the other; S, P: stride and padding; N: examples; C, K: input
-    and output channels.
+    H, F, O, S, P: pixels, taps, outputs, stride and padding along this axis; W, G, Q, T, R along the other; N: examples; C, K:
+    input and output channels.
     """
     pixels = (geometry.height, geometry.width)
     outputs = (geometry.rows, geometry.columns)
@@ -44,8 +44,10 @@ def sizes_along(geometry: Geometry, axis: int) -> dict[str, int]:
         "G": geometry.window[1 - axis],
         "O": outputs[axis],
         "Q": outputs[1 - axis],
-        "S": geometry.stride,
-        "P": geometry.padding,
+        "S": geometry.strides[axis],
+        "P": geometry.paddings[axis],
+        "T": geometry.strides[1 - axis],
+        "R": geometry.paddings[1 - axis],
         "N": geometry.examples,
         "C": geometry.inputs,
         "K": geometry.outputs,
@@ -55,6 +57,7 @@ def sizes_along(geometry: Geometry, axis: int) -> dict[str, int]:
 STEPS = (
     Expression("S", lambda s: s["S"], 0),
     Expression("1", lambda s: 1),
+    Expression("(S of the other axis)", lambda s: s["T"], 2),
     Expression("(S + 1)", lambda s: s["S"] + 1, 2),
     Expression("(S − 1)", lambda s: s["S"] - 1, 3),
     Expression("2·S", lambda s: 2 * s["S"], 2),
@@ -83,6 +86,7 @@ OFFSETS = (
     Expression("− P", lambda s: -s["P"], 0),
     Expression("", lambda s: 0, 1),
     Expression("+ F − 1 − P", lambda s: s["F"] - 1 - s["P"], 1),
+    Expression("− (P of the other axis)", lambda s: -s["R"], 1),
     Expression("− P + 1", lambda s: 1 - s["P"], 2),
     Expression("− P − 1", lambda s: -1 - s["P"], 2),
     Expression("+ 1", lambda s: 1, 2),
@@ -141,6 +145,11 @@ ENDS = (
     Expression("O", lambda s: s["O"], 3),
     Expression("(H − F) // S + 1", lambda s: (s["H"] - s["F"]) // s["S"] + 1, 3),
     Expression("(H − F) // S", lambda s: (s["H"] - s["F"]) // s["S"], 4),
+    Expression(
+        "(H + 2·P − F) / S, so the window that ends exactly at the border is left out",
+        lambda s: -(-(s["H"] + 2 * s["P"] - s["F"]) // s["S"]),
+        2,
+    ),
     Expression("H // S", lambda s: s["H"] // s["S"], 4),
     Expression("H − F + 1", lambda s: s["H"] - s["F"] + 1, 4),
     Expression("H − F", lambda s: s["H"] - s["F"], 4),
@@ -191,8 +200,8 @@ FACTORS = (
     Expression("FH·FW", lambda s: s["F"] * s["G"]),
     Expression("1/S", lambda s: 1 / s["S"]),
     Expression("S", lambda s: s["S"]),
-    Expression("1/S²", lambda s: 1 / s["S"] ** 2),
-    Expression("S²", lambda s: s["S"] ** 2),
+    Expression("1/S²", lambda s: 1 / (s["S"] * s["T"])),
+    Expression("S²", lambda s: s["S"] * s["T"]),
     Expression("1/C_in", lambda s: 1 / s["C"]),
     Expression("C_in", lambda s: s["C"]),
     Expression("1/C_out", lambda s: 1 / s["K"]),

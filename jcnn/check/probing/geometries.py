@@ -10,7 +10,7 @@ class Geometry(NamedTuple):
     Attributes:
         height, width: of the images.
         window: height and width of the filter.
-        stride, padding: the same along both axes, as homework has them.
+        stride, padding: the same along both axes, as homework has them; or of each axis.
         examples: how many.
         inputs, outputs: channels.
     """
@@ -18,27 +18,37 @@ class Geometry(NamedTuple):
     height: int
     width: int
     window: tuple[int, int]
-    stride: int = 1
-    padding: int = 0
+    stride: int | tuple[int, int] = 1
+    padding: int | tuple[int, int] = 0
     examples: int = 1
     inputs: int = 1
     outputs: int = 1
 
     @property
+    def strides(self) -> tuple[int, int]:
+        """Down and along."""
+        return (self.stride, self.stride) if isinstance(self.stride, int) else self.stride
+
+    @property
+    def paddings(self) -> tuple[int, int]:
+        """Above and below, left and right."""
+        return (self.padding, self.padding) if isinstance(self.padding, int) else self.padding
+
+    @property
     def rows(self) -> int:
         """Output rows."""
-        return (self.height + 2 * self.padding - self.window[0]) // self.stride + 1
+        return (self.height + 2 * self.paddings[0] - self.window[0]) // self.strides[0] + 1
 
     @property
     def columns(self) -> int:
         """Output columns."""
-        return (self.width + 2 * self.padding - self.window[1]) // self.stride + 1
+        return (self.width + 2 * self.paddings[1] - self.window[1]) // self.strides[1] + 1
 
     @property
     def fills(self) -> bool:
         """Whether the windows end with the padded image, along both axes."""
-        sizes = (self.height, self.width)
-        return all((n + 2 * self.padding - f) % self.stride == 0 for n, f in zip(sizes, self.window, strict=True))
+        along = zip((self.height, self.width), self.window, self.strides, self.paddings, strict=True)
+        return all((n + 2 * p - f) % s == 0 for n, f, s, p in along)
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -78,6 +88,13 @@ WITHOUT_AXES = (
     Geometry(1, 1, (1, 1), examples=1, inputs=3, outputs=2),
 )
 """Of a dense layer: examples, inputs, outputs."""
+
+OF_EACH_AXIS = (
+    Geometry(5, 4, (2, 3), stride=(2, 1)),
+    Geometry(4, 6, (3, 2), padding=(1, 2)),
+    Geometry(5, 7, (3, 2), stride=(1, 3), padding=(2, 1)),
+)
+"""For a candidate that takes a stride and a padding of each axis."""
 
 SQUARE = (
     Geometry(4, 4, (2, 2)),
