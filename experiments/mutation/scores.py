@@ -137,6 +137,11 @@ def verdict_of(student: Student, restriction: Restriction) -> Verdict:
     return _verdict(student.function, kind_of(student.kind), student, restriction, {})
 
 
+def verdict_in(student: Student, function: Callable[..., Any], restriction: Restriction) -> Verdict:
+    """The verdict on a mutant of the implementation."""
+    return _verdict(function, kind_of(student.kind), student, restriction, {})
+
+
 def _verdict(
     function: Callable[..., Any],
     kind: Kind,
@@ -214,7 +219,7 @@ def _called(function: Callable[..., Any], call: Call) -> tuple[Array, ...] | Non
     args, options = call
     given = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in args.items()}
     try:
-        with _limited(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        with limited(), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             outputs = tuple(np.asarray(output) for output in as_leaves(function(*given.values(), **options)))
     except Exception:  # noqa: BLE001 (a mutant may raise anything)
@@ -224,7 +229,7 @@ def _called(function: Callable[..., Any], call: Call) -> tuple[Array, ...] | Non
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def limited() -> Iterator[None]:
     """Ends what takes too long, in the main thread of a process."""
 
     def late(*_: Any) -> None:

@@ -241,8 +241,9 @@ def _diagnosed(
         return verdict, "At ties or zeros it chooses another of the possible gradients; everywhere else it agrees.", ()
     if findings:
         raised = [entry.outcome.problem for entry in graded if entry.outcome.raised]
-        note = f" Besides: {raised[0]}" if raised else ""
-        return "bug", " ".join(finding.rule for finding in findings) + note, ()
+        rules = " ".join(finding.rule for finding in findings)
+        note = f" Besides: {raised[0]}" if raised and "it raises" not in rules else ""
+        return "bug", rules + note, ()
     failed = [any(row.verdict != "agrees" for row in entry.rows) for entry in graded]
     where = pattern([entry.case for entry in graded], failed)
     if problem:

@@ -14,11 +14,13 @@ from jcnn.check.probing.conditions import Condition, Explained, explain
 from jcnn.check.probing.expressions import sizes_along
 from jcnn.check.probing.first_questions import ask_first_questions
 from jcnn.check.probing.geometries import GEOMETRIES, OF_EACH_AXIS
+from jcnn.check.probing.jacobians import FormulaRule, explain_formula
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
 from jcnn.check.probing.relations import Relation, choices_for, simplest, simplest_windows
 from jcnn.check.probing.rules import Rule, usual_coefficients
 from jcnn.check.probing.spaces import COORDINATES, Terms
+from jcnn.check.probing.textbook import FORMS
 from jcnn.check.probing.winners import find_windows_and_winner
 from jcnn.check.report import Finding
 
@@ -30,11 +32,11 @@ class Explanation(NamedTuple):
 
     Attributes:
         finding: in words.
-        rule: from which its terms follow; None where it is no sum of terms, or of another shape.
+        rule: from which its terms, or its numbers, follow; None where it is of another shape, or nothing follows.
     """
 
     finding: Finding
-    rule: Rule | None = None
+    rule: Rule | FormulaRule | None = None
 
 
 def find_differences(kind: str, answer: Answer) -> tuple[Finding, ...]:
@@ -44,8 +46,17 @@ def find_differences(kind: str, answer: Answer) -> tuple[Finding, ...]:
         kind: the operation.
         answer: what the candidate does with a case.
     """
-    found = [explanation.finding for plan in PLANS.get(kind, ()) for explanation in explain_outputs(kind, answer, plan)]
-    return tuple(dict.fromkeys(found))
+    found = explain_candidate(kind, answer)
+    # That it raises in every call, and what, is told from the cases.
+    told = [one.finding for one in found if not (isinstance(one.rule, FormulaRule) and one.rule.only_raises)]
+    return tuple(dict.fromkeys(told))
+
+
+def explain_candidate(kind: str, answer: Answer) -> list[Explanation]:
+    """The same, with the rules: by the products it adds, or by its formula where that is no sum of products."""
+    if kind in FORMS:
+        return [Explanation(finding, rule) for finding, rule in explain_formula(kind, answer)]
+    return [explanation for plan in PLANS.get(kind, ()) for explanation in explain_outputs(kind, answer, plan)]
 
 
 def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:

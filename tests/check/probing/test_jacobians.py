@@ -1,0 +1,231 @@
+"""Probing of what is no sum of products: the formula that a candidate computes is found, and holds in other calls."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jcnn.check import formulas, grade
+from jcnn.check.cases import Case
+from jcnn.check.operations import kind_of
+from jcnn.check.outcome import Outcome, call
+from jcnn.check.probing.calls import probing_calls
+from jcnn.check.probing.explain import find_differences
+from jcnn.check.probing.formula import call_values, evaluate
+from jcnn.check.probing.jacobians import FormulaRule, agree, candidates_of, explain_formula, find_rule, output_of, right_outputs
+from jcnn.check.probing.textbook import FORMS, inlined
+from tests.draws import DRAWS
+
+Array = np.ndarray
+
+
+def _answering(candidate: Callable[..., Any], kind: str) -> Callable[[Case], Outcome]:
+    return lambda case: call(candidate, kind_of(kind), case)
+
+
+def _rule_of(candidate: Callable[..., Any], kind: str) -> tuple[str, str, FormulaRule | None]:
+    ((finding, rule),) = explain_formula(kind, _answering(candidate, kind))
+    return finding.rule, finding.example, rule
+
+
+def _holds_elsewhere(rule: FormulaRule, candidate: Callable[..., Any], kind: str) -> bool:
+    """Whether the rule gives what the candidate gives in the cases of grading, which probing has not seen."""
+    for case in kind_of(kind).cases:
+        got = output_of(call(candidate, kind_of(kind), case))
+        with np.errstate(all="ignore"):
+            right = np.asarray(kind_of(kind).reference(*case.args.values(), **case.options))
+            predicted = rule.predict(case, right.shape)
+        if got is None or predicted is None:
+            if (got is None) != (predicted is None):
+                return False
+        elif got.shape != predicted.shape or not agree(got, predicted, case, loosely=True).all():
+            return False
+    return True
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_first_form_is_right_in_every_call(kind: str) -> None:
+    for case, right in zip(probing_calls(kind), right_outputs(kind), strict=True):
+        with np.errstate(all="ignore"):
+            value = np.asarray(evaluate(inlined(FORMS[kind][0]), call_values(case)))
+        assert value.shape == right.shape
+        assert agree(value, right, case).all(), case.name
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_nothing_is_said_of_a_right_function(kind: str) -> None:
+    assert find_differences(kind, _answering(kind_of(kind).reference, kind)) == ()
+
+
+def _computing(rule: FormulaRule, kind: str) -> Callable[..., Array]:
+    """A candidate that follows a rule."""
+    names = list(kind_of(kind).cases[0].args)
+
+    def candidate(*args: Any, **options: Any) -> Array:
+        case = Case("", dict(zip(names, args, strict=True)), options, frozenset(), whole=False)
+        with np.errstate(all="ignore"):
+            found = rule.predict(case, np.shape(kind_of(kind).reference(*args, **options)))
+        if found is None:
+            raise ValueError("shapes do not fit")
+        return found
+
+    return candidate
+
+
+def test_slips_are_found_as_formulas_that_hold_in_calls_probing_has_not_seen() -> None:
+    rng = np.random.default_rng(0)
+    missed, kinds = [], sorted(FORMS)
+    for number in range(2 * DRAWS):
+        kind = kinds[number % len(kinds)]
+        slip = candidates_of(kind)[rng.integers(1, len(candidates_of(kind)))]
+        candidate = _computing(FormulaRule(slip), kind)
+        outputs = [output_of(call(candidate, kind_of(kind), case)) for case in probing_calls(kind)]
+        rule = find_rule(kind, outputs)
+        if rule is None:
+            # Some slips make no difference, such as another number that is subtracted from all logits.
+            pairs = zip(outputs, right_outputs(kind), probing_calls(kind), strict=True)
+            assert all(got is not None and agree(got, right, case).all() for got, right, case in pairs), slip.text
+        elif not _holds_elsewhere(rule, candidate, kind):
+            missed.append((kind, slip.text, rule.text))
+    # Which of several roundings of x it was, a mask of the largest tells only where numbers are that close.
+    assert len(missed) <= 0.03 * 2 * DRAWS, missed
+
+
+def _softmax(x: Array, axis: int = -1) -> Array:
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def _one_hot(logits: Array, labels: Array) -> Array:
+    return formulas.targets(logits, labels)
+
+
+CANDIDATES: dict[str, tuple[str, Callable[..., Any], tuple[str, ...]]] = {
+    "x for σ(x)": ("sigmoid_backward", lambda dy, x: dy * x * (1 - x), ("y = x", "σ is missing")),
+    "derivative at dy": ("relu_backward", lambda dy, x: dy * (dy > 0), ("dy > 0", "x > 0")),
+    "another threshold": ("leaky_relu", lambda x, slope=0.01: np.where(x > 1, x, slope * x), ("x > 1", "x > 0")),
+    "right on one side": (
+        "elu_backward",
+        lambda dy, x, alpha=1.0: dy * np.where(x > 0, 1, np.exp(np.minimum(x, 0)) - 1 + alpha),
+        ("x ≤ 0", "α + e^x − 1", "elsewhere it is right"),
+    ),
+    "only the diagonal": ("softmax_backward", lambda dy, x: dy * _softmax(x) * (1 - _softmax(x)), ("p·(dy − dy·p)",)),
+    "p for its Jacobian": ("softmax_backward", lambda dy, x: dy * _softmax(x), ("dx = p·dy", "Σ")),
+    "axis 0": (
+        "softmax_backward",
+        lambda dy, x: _softmax(x, 0) * (dy - (_softmax(x, 0) * dy).sum(0, keepdims=True)),
+        ("over the examples",),
+    ),
+    "mean over the batch": (
+        "softmax_cross_entropy_backward",
+        lambda dy, logits, labels: dy[..., None] * (_softmax(logits) - _one_hot(logits, labels)) / len(logits),
+        ("number of examples",),
+    ),
+    "twice, and over the batch": (
+        "softmax_cross_entropy_backward",
+        lambda dy, logits, labels: 2 * dy[..., None] * (_softmax(logits) - _one_hot(logits, labels)) / len(logits),
+        ("2 / N",),
+    ),
+    "N for C": (
+        "mean_squared_error_backward",
+        lambda dy, prediction, target: 2 * dy[..., None] * (prediction - target) / len(prediction),
+        ("N", "C"),
+    ),
+    "two faults": ("sigmoid_backward", lambda dy, x: dy * x * (1 - x) + 0.001, ("y = x", "0.001 is added")),
+    "rounded": ("tanh", lambda x: np.round(np.tanh(x), 3), ("rounded to 3 digits",)),
+    "last example left out": (
+        "mean_squared_error",
+        lambda prediction, target: np.where(
+            np.arange(len(prediction)).reshape(-1, *[1] * (prediction.ndim - 2)) == len(prediction) - 1,
+            0,
+            ((prediction - target) ** 2).mean(-1),
+        ),
+        ("last example", "0"),
+    ),
+    "last of the largest": (
+        "global_max_pool_backward",
+        lambda dy, x: formulas.global_max_pool_backward(dy, -x),
+        ("largest", "−x"),
+    ),
+    "pieces apart": (
+        "maxout",
+        lambda x, pieces: x.reshape(*x.shape[:-1], pieces, -1).max(-2),
+        ("apart",),
+    ),
+    "column-major": ("flatten", lambda x: x.reshape(len(x), -1, order="F"), ("column-major",)),
+}
+
+
+@pytest.mark.parametrize(("kind", "candidate", "words"), CANDIDATES.values(), ids=list(CANDIDATES))
+def test_rule_names_the_difference_and_holds_elsewhere(
+    kind: str, candidate: Callable[..., Any], words: tuple[str, ...]
+) -> None:
+    sentence, example, rule = _rule_of(candidate, kind)
+    assert rule is not None
+    assert all(word in sentence for word in words), sentence
+    assert "right is" in example
+    assert _holds_elsewhere(rule, candidate, kind)
+
+
+@pytest.mark.parametrize("bound", [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("kind", ["softplus_backward", "gelu_backward", "tanh_backward"])
+def test_side_of_a_bound_on_which_it_is_wrong_is_said(kind: str, bound: float) -> None:
+    right = kind_of(kind).reference
+
+    def candidate(dy: Array, x: Array) -> Array:
+        return np.where(x > bound, right(dy, x), 0.0)
+
+    sentence, _, rule = _rule_of(candidate, kind)
+    assert f"x ≤ {bound:g}".replace("-", "−") in sentence
+    assert rule is not None
+    assert _holds_elsewhere(rule, candidate, kind)
+
+
+def test_what_overflows_is_said_with_the_step_that_is_missing() -> None:
+    def candidate(dy: Array, x: Array) -> Array:
+        p = np.exp(x) / np.exp(x).sum(-1, keepdims=True)
+        return p * (dy - (p * dy).sum(-1, keepdims=True))
+
+    sentence, _, rule = _rule_of(candidate, "softmax_backward")
+    assert "e^x" in sentence
+    assert "overflow" in sentence
+    assert rule is not None
+    assert _holds_elsewhere(rule, candidate, "softmax_backward")
+
+
+def test_calls_that_raise_are_told_by_what_they_are_and_never_by_single_numbers() -> None:
+    def candidate(logits: Array, labels: Array) -> Array:
+        if labels.shape == logits.shape:
+            raise TypeError("labels must be class numbers")
+        return 2 * formulas.softmax_cross_entropy(logits, labels)
+
+    sentence, _, rule = _rule_of(candidate, "softmax_cross_entropy")
+    assert "where labels are distributions, it raises TypeError: labels must be class numbers" in sentence
+    assert rule is not None
+    assert _holds_elsewhere(rule, candidate, "softmax_cross_entropy")
+
+
+def test_another_answer_each_time_is_said_first() -> None:
+    rng = np.random.default_rng(0)
+    sentence, _, rule = _rule_of(lambda x: np.maximum(x, 0) * (rng.random(x.shape) > 0.5), "relu")
+    assert "another one each time" in sentence
+    assert rule is None
+
+
+def test_what_no_rule_explains_is_not_explained() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=64)
+
+    def candidate(x: Array) -> Array:
+        return np.tanh(x) + noise[: x.size % 64 + 1].sum() * np.sin(x * x)
+
+    assert explain_formula("tanh", _answering(candidate, "tanh")) == []
+
+
+def test_grade_says_the_rule_where_the_catalogue_has_no_name() -> None:
+    report = grade(lambda dy, x, alpha=1.0: dy * np.where(x > 0, 1, np.exp(np.minimum(x, 0)) - 1 + alpha), "elu_backward")
+    assert report.mistakes == ()
+    assert report.diagnosis is not None
+    assert "α + e^x − 1" in report.diagnosis
+    assert report.findings[0].leaf == "dx"
