@@ -1,6 +1,7 @@
 """Grading a candidate: the adversarial cases, a verdict, and what is wrong in a sentence."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, run
-from jcnn.check.grading.left_out import declined_too_much, reasons_of, without_forms_not_taken
+from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, without_forms_not_taken
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, kind_of
@@ -21,6 +22,9 @@ from jcnn.check.outcome import Outcome, ask, cleaned, interrupts, name_of, perfo
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.explain import find_differences
 from jcnn.check.report import Finding, Report, Row, Verdict, Worst, picture, worst_verdict
+
+PATIENCE = 5.0
+"""Seconds after which a candidate that is wrong already is not asked any further cases."""
 
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
@@ -75,7 +79,7 @@ def grade(candidate: Callable[..., Any], kind: str) -> Report:
         def asked(case: Case) -> Outcome:
             return ask(signature, case, partial(answer, case))
 
-        outcomes = tuple(asked(case) for case in known.cases)
+        outcomes = tuple(_asked(known, expected, asked))
         findings = _probed(known, expected, outcomes, asked)
     return _report(known, expected, Run(outcomes, findings=findings), name_of(candidate))
 
@@ -106,8 +110,22 @@ def grade_file(place: str, kind: str, *, timeout: float = TIMEOUT, memory: float
     limits.check()
     found = Place.parse(place)
     expected = expected_of(known)
-    made = run(found, known, limits, partial(_probed, known, expected))
+    made = run(found, known, limits, partial(_asked, known, expected), partial(_probed, known, expected))
     return _report(known, expected, made, cleaned(found.function))
+
+
+def _asked(kind: Kind, expected: list[tuple[Expected, ...]], answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
+    """What a candidate does with all cases; one that is slow, and wrong already, is not asked the rest."""
+    began = time.monotonic()
+    wrong = False
+    for case, right in zip(kind.cases, expected, strict=True):
+        if wrong and time.monotonic() - began > PATIENCE:
+            yield Outcome(declined="not asked, since it is slow and wrong already", asked=False)
+            continue
+        outcome = answer(case)
+        if outcome.declined is None and not outcome.raised and must_take(kind, case):
+            wrong |= any(row.verdict == "bug" for row in _judged(kind, case, right, outcome).rows)
+        yield outcome
 
 
 def _probed(
@@ -239,10 +257,12 @@ def _diagnosed(
         return worst_verdict([verdict, deserved]), sentences + note, names
     if verdict == "kink":
         return verdict, "At ties or zeros it chooses another of the possible gradients; everywhere else it agrees.", ()
+    factor = ratio([entry.outcome for entry in graded], [entry.expected for entry in graded])
+    if factor is not None:
+        return "bug", f"Every number is {factor:.6g} times what it should be.", ()
     if findings:
-        raised = [entry.outcome.problem for entry in graded if entry.outcome.raised]
         rules = " ".join(finding.rule for finding in findings)
-        note = f" Besides: {raised[0]}" if raised and "it raises" not in rules else ""
+        note = f" Besides: {problem}" if problem and "it raises" not in rules else ""
         return "bug", rules + note, ()
     failed = [any(row.verdict != "agrees" for row in entry.rows) for entry in graded]
     where = pattern([entry.case for entry in graded], failed)
@@ -256,9 +276,6 @@ def _diagnosed(
     lost = sum(int((~np.isfinite(leaf)).sum()) for entry in graded for leaf in entry.outcome.leaves if leaf is not None)
     if lost:
         return "bug", f"{lost} of its numbers are NaN or infinite. {which}{where}", ()
-    factor = ratio([entry.outcome for entry in graded], [entry.expected for entry in graded])
-    if factor is not None:
-        return "bug", f"Every number is {factor:.6g} times what it should be.", ()
     return "bug", f"{which}{where} No known mistake gives these numbers.", ()
 
 

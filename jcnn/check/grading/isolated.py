@@ -11,7 +11,7 @@ functions too; who attacks other processes can stop the grader's.
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,7 +101,11 @@ Probe = Callable[[Sequence[Outcome], Callable[[Case], Outcome]], tuple[Finding, 
 """From what a candidate did with all cases, and a way to ask it further ones, to how its formula differs."""
 
 
-def run(place: Place, kind: Kind, limits: Limits, probe: Probe) -> Run:
+Asked = Callable[[Callable[[Case], Outcome]], Iterator[Outcome]]
+"""From a way to ask a candidate one case to what it does with all of them."""
+
+
+def run(place: Place, kind: Kind, limits: Limits, asked: Asked, probe: Probe) -> Run:
     """Gives a candidate all cases, in a process of its own or, where that ends, in a few.
 
     Two runs at once do not know of each other. What the candidate started is ended with it, except what left its session after
@@ -116,8 +120,7 @@ def run(place: Place, kind: Kind, limits: Limits, probe: Probe) -> Run:
     outcomes, fault, findings = [], None, ()
     try:
         candidate.start()
-        for case in kind.cases:
-            outcomes.append(candidate.answer(case))
+        outcomes += asked(candidate.answer)
         findings = probe(outcomes, candidate.answer)
         candidate.finish()
     except EndError as end:

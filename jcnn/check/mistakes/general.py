@@ -95,8 +95,8 @@ MISTAKES = (
     ),
     Mistake(
         "integers kept",
-        "The result is written into an array of the image's own dtype (zeros_like(x), or dtype=x.dtype): from an image of integers "
-        "every fraction is cut off.",
+        "The result is written into an array of the image's own dtype (zeros_like(x), or dtype=x.dtype): from an image of "
+        "integers every fraction is cut off.",
         {kind: _integers_kept(kind) for kind in ("conv", "avg_pool", "dense")},
     ),
     _low_precision("float32", 7, KINDS),

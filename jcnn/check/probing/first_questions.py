@@ -82,7 +82,7 @@ class _Asked:
             if len({array.shape for array in arrays}) > 1:
                 found.append(Answered(leaf, f"{leaf} has another shape for other numbers.", linear=False))
                 continue
-            found += self._of_leaf(leaf, arrays, right.leaves[number], outcomes[0].dtypes)
+            found += self._of_leaf(leaf, arrays, right.leaves[number])
         return found
 
     def _of_arguments(self) -> list[Answered]:
@@ -106,8 +106,10 @@ class _Asked:
                     ]
         return []
 
-    def _of_leaf(self, leaf: str, arrays: list[Array], right: Array | None, dtypes: tuple[str, ...]) -> list[Answered]:
+    def _of_leaf(self, leaf: str, arrays: list[Array], right: Array | None) -> list[Answered]:
         first, again, zero, twice, other, both, negative = arrays
+        if any(not np.isfinite(array).all() for array in arrays):
+            return [Answered(leaf, _not_finite(leaf, first, zero, str(self.calls.plan.hot)), linear=False)]
         probed = self.calls.plan.hot
         if not _close(first, again):
             return [
@@ -122,9 +124,7 @@ class _Asked:
             return []
         linear = _close(twice - zero, 2 * (first - zero)) and _close(both - zero, first + other - 2 * zero)
         if not linear:
-            return [
-                Answered(leaf, f"{leaf} is not linear in {probed}: {_unlike(first, negative, right, dtypes)}.", linear=False)
-            ]
+            return [Answered(leaf, f"{leaf} is not linear in {probed}: {_unlike(first, negative, right)}.", linear=False)]
         if (factor := _factor(first, right)) is not None:
             return [Answered(leaf, f"Every number of {leaf} is {factor:.12g} times what it should be.", linear=False)]
         if np.abs(zero).max(initial=0) > 1e-12:
@@ -141,6 +141,19 @@ class _Asked:
                 if np.ptp(ratio) < 1e-9 * abs(ratio.reshape(-1)[0]):
                     return f"{ratio.reshape(-1)[0]:.6g}·{name} is added, as weight decay does"
         return "something is added that does not depend on it"
+
+
+def _not_finite(leaf: str, first: Array, zero: Array, probed: str) -> str:
+    """Where numbers are NaN or infinite."""
+    lost = ~np.isfinite(first)
+    if not lost.any():
+        return (
+            f"{leaf} holds NaN or infinite numbers where {probed} is 0."
+            if not np.isfinite(zero).all()
+            else f"{leaf} overflows."
+        )
+    where = "everywhere" if lost.all() else f"in {int(lost.sum())} of {lost.size} places"
+    return f"{leaf} is NaN or infinite {where}: 0 / 0, a root or logarithm of a negative number, or memory that was never set."
 
 
 def _factor(got: Array, right: Array) -> float | None:
@@ -194,7 +207,7 @@ _RULES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 )
 
 
-def _unlike(first: Array, negative: Array, right: Array, dtypes: tuple[str, ...]) -> str:
+def _unlike(first: Array, negative: Array, right: Array) -> str:
     """By which rule it goes from the right numbers to these."""
     for text, rule in _RULES:
         if np.allclose(first, rule(right), rtol=1e-9, atol=1e-9):

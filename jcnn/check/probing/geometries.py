@@ -1,4 +1,4 @@
-"""The handful of small calls by which a candidate is probed: wide and tall, strides 1 to 3, padding up to 2 and beyond the filter."""
+"""The handful of small calls by which a candidate is probed: wide and tall, strides 1 to 3, padding beyond the filter."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

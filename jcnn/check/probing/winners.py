@@ -48,17 +48,16 @@ def taken(terms: Terms, window: Array, winner: Winner) -> Array:
     output = [at[name] for name in ("n", "i", "j", "o")]
     group = np.ravel_multi_index(output, [terms.space.size[name] for name in ("n", "i", "j", "o")])
     if winner.together:
-        return _taken_together(terms, window, group)
+        return _taken_together(terms, terms.pixels, window, group)
     best = np.full(int(group.max(initial=0)) + 1, -np.inf)
     np.maximum.at(best, group[window], strength[window])
     return window & (strength == best[group])
 
 
-def _taken_together(terms: Terms, window: Array, group: Array) -> Array:
+def _taken_together(terms: Terms, pixels: Array, window: Array, group: Array) -> Array:
     """The place of the largest value over all channels, for every channel."""
     at = terms.space.at
-    assert terms.pixels is not None
-    largest = terms.pixels.max(-1)[at["n2"], at["r"], at["c"]]
+    largest = pixels.max(-1)[at["n2"], at["r"], at["c"]]
     best = np.full(int(group.max(initial=0)) + 1, -np.inf)
     np.maximum.at(best, group[window], largest[window])
     return window & (largest == best[group])
