@@ -257,7 +257,7 @@ def _diagnosed(
         return worst_verdict([verdict, deserved]), sentences + note, names
     if verdict == "kink":
         return verdict, "At ties or zeros it chooses another of the possible gradients; everywhere else it agrees.", ()
-    factor = ratio([entry.outcome for entry in graded], [entry.expected for entry in graded])
+    factor = None if problem else ratio([entry.outcome for entry in graded], [entry.expected for entry in graded])
     if factor is not None:
         return "bug", f"Every number is {factor:.6g} times what it should be.", ()
     if findings:
