@@ -73,7 +73,7 @@ def forms_of(case: Case) -> set[str]:
 def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], right: Sequence[bool]) -> list[Outcome]:
     """A candidate that is written for images, or for one number as stride, is graded on the cases that have them.
 
-    It is taken to be so where of all cases of a form, such as a stride of each axis, it is right in none and raises in some.
+    It is taken to be so where of all cases of a form, such as a stride of each axis, it is right in none and raises in most.
 
     Args:
         cases: all of them.
@@ -95,7 +95,7 @@ def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], 
         form
         for form, numbers in found.items()
         if not any(right[number] for number in numbers)
-        and any(outcomes[number].raised and not outcomes[number].crashed for number in numbers)
+        and sum(outcomes[number].raised and not outcomes[number].crashed for number in numbers) > len(numbers) / 2
     }
     for number, case in enumerate(cases):
         if outcomes[number].declined is None and (forms := sorted(forms_of(case) & refused)):
