@@ -101,7 +101,7 @@ SMOOTH = (jcnn.Conv(8, 3), jcnn.Tanh(), jcnn.AvgPool(2), jcnn.Flatten(), jcnn.De
 @cache
 def drawn(network: Network, seed: int) -> Any:
     """First weights."""
-    return jcnn.init(jax.random.key(seed), network, digits().input_shape)
+    return jax.tree.map(np.asarray, jcnn.init(jax.random.key(seed), network, digits().input_shape))
 
 
 def run(config: Experiment) -> Result:
