@@ -60,6 +60,11 @@ def test_what_a_page_links_to_is_there(page: Path) -> None:
     assert missing == []
 
 
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    assert len(README.encode()) < 10_000
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= set(re.findall(LINKED, README))
+
+
 TO_BE_ADDED = {"jcnn/conv/x.py", "tests/conv/test_x.py"}
 LEFT_BY_A_RUN = {"config.json", "metrics.jsonl", "report.html", "checkpoints/"}
 IN_TESTS = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
