@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from jcnn import printing
-from jcnn.commands.run_folders import newest
 from jcnn.data.pictures import PictureError, read_picture
 from jcnn.endings import ERROR
 from jcnn.printing import plain
 from jcnn.training import CheckpointError, make_predict, restore_run
 from jcnn.training.evaluation import probabilities
+from jcnn.training.run_folders import newest
 from jcnn.training.step import fastest_ops
 
 

@@ -125,6 +125,15 @@ class Column:
         return self.figure.add_axes((left / WIDTH, bottom, width / WIDTH, height / self.height))
 
 
+def about_journey(journey: Journey, true_class: str, class_names: Sequence[str]) -> str:
+    """The image's class, how many layers are shown, and what the network thinks it is."""
+    text = f"One test image of class {true_class} and what the layers make of it, {len(journey.stages)} of them shown"
+    if journey.probabilities is None:
+        return f"{text}."
+    best = int(journey.probabilities.argmax())
+    return f"{text}; the likeliest class is {class_names[best]} with {percent(float(journey.probabilities[best]))}."
+
+
 def _input(place: Column, image: UInt8[np.ndarray, "h w c"], theme: Theme) -> None:
     place.next(INPUT).set_visible(False)
     ratio = image.shape[1] / image.shape[0]

@@ -8,7 +8,7 @@ noticed. Pickle is never read or written. Dtypes NumPy has no name for, such as 
 import hashlib
 import platform
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -19,17 +19,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jcnn.archive import archive_bytes, read_archive
+from jcnn.archive import archive_bytes, check_arrays, check_fields, is_count, is_named_texts, is_shape, is_texts, read_archive
 from jcnn.disk import write_atomically
-from jcnn.training.archive import FORMAT, check_manifest
+from jcnn.training.config import check_stored
+from jcnn.training.errors import CheckpointError
+from jcnn.training.recipe import Recipe
 
 T = TypeVar("T")
 _NAME = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.npz")
 KEPT = 3
-
-
-class CheckpointError(Exception):
-    """A checkpoint that cannot be written, or must not be trusted; the message names the file and why."""
+FORMAT = 1
 
 
 class Checkpoint(NamedTuple):
@@ -135,7 +134,7 @@ def load(path: Path) -> Checkpoint:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             whole = digest[:16] == matched[2]
-            manifest, arrays = read_archive(file, path.stat().st_size, check_manifest) if whole else ({}, {})
+            manifest, arrays = read_archive(file, path.stat().st_size, _check_manifest) if whole else ({}, {})
     except OSError as error:
         raise CheckpointError(f"{path} is refused: {error.strerror or error}") from error
     except Exception as error:  # whatever the readers of ZIP, NumPy and JSON make of bytes that somebody made up
@@ -197,3 +196,32 @@ def restore(checkpoint: Checkpoint, template: Any) -> Any:
 def _named_leaves(tree: Any) -> Iterator[tuple[str, Any]]:
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         yield jax.tree_util.keystr(path, simple=True, separator="/"), leaf
+
+
+def _check_manifest(manifest: Any) -> None:
+    """Raises ValueError, KeyError or TypeError unless every field of a manifest is there and of its kind."""
+    check_fields("the manifest", manifest, FIELDS)
+    check_fields("data", manifest["data"], DATA_FIELDS)
+    check_arrays(manifest["arrays"])
+    if not is_named_texts(manifest.get("settings", {})):
+        raise ValueError("the manifest: settings are no texts by name")
+    check_stored(manifest["config"])
+    if (seed := manifest["config"].get("seed", Recipe.seed)) != manifest["seed"]:
+        raise ValueError(f"seed {manifest['seed']} beside a config of seed {seed}")
+
+
+FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "format": lambda value: value == FORMAT,
+    "step": is_count,
+    "seed": is_count,
+    "config": lambda value: isinstance(value, dict),
+    "data": lambda value: isinstance(value, dict),
+    "versions": is_named_texts,
+    "arrays": lambda value: isinstance(value, dict),
+}
+DATA_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "name": lambda value: isinstance(value, str),
+    "input_shape": lambda value: is_shape(value) and len(value) > 0,
+    "class_names": is_texts,
+    "fingerprint": lambda value: isinstance(value, str),
+}

@@ -13,7 +13,7 @@ from typing_extensions import Doc
 from jcnn import presets
 from jcnn.data.registry import default_epochs, names_in_words
 from jcnn.disk import naming
-from jcnn.training.hyperparameters import Optimizer, Recipe, check_kinds
+from jcnn.training.recipe import Optimizer, Recipe, check_kinds
 
 NAME = "config.json"
 ADVICE = "to go on, put the file back as it was; for another recipe, start a run of its own with another --out"
@@ -58,8 +58,8 @@ LATER = {"optimizer": "sgd"}
 """Choices that the first runs did not have: stored only where they are not what those runs did."""
 
 
-def recipe(data: str) -> Config:
-    """The default recipe for a data set."""
+def default_config(data: str) -> Config:
+    """What `jcnn train` does with a data set unless it is told otherwise."""
     return Config(data=data, epochs=default_epochs(data))
 
 

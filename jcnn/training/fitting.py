@@ -9,28 +9,25 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import jax
 
 from jcnn import geometry, printing
+from jcnn.data.batches import handed_in
 from jcnn.data.dataset import Dataset
 from jcnn.data.stream import Placement, calls, free_memory, steps_per_chunk, stream
 from jcnn.data.stream import placement as chosen_placement
 from jcnn.layers import Network, Ops
 from jcnn.network import Params
-from jcnn.network_data import NetworkDataError
-from jcnn.training import lock, settings
-from jcnn.training.batch_source import handed_in
-from jcnn.training.checkpoint import CheckpointError
+from jcnn.network_data import NetworkDataError, to_data
+from jcnn.training import settings
 from jcnn.training.config import as_stored
+from jcnn.training.errors import Spelling, as_argument, as_command
 from jcnn.training.evaluation import Evaluation, evaluator
 from jcnn.training.examples import Examples, checked_examples, checked_network, checked_test
-from jcnn.training.hyperparameters import Recipe, recipe_values
 from jcnn.training.loop import Callback, Loop, Outcome
 from jcnn.training.metrics import Record, timing
-from jcnn.training.network_entry import network_entry
-from jcnn.training.optimizers import check_optimizer, described, optimizer
-from jcnn.training.progress import ProgressBar
-from jcnn.training.run_folder import Keeper, Memory, RunFolder
+from jcnn.training.recipe import Recipe, check_optimizer, described, optimizer, recipe_values
+from jcnn.training.run_files import Keeper, Memory, RunFiles
+from jcnn.training.run_folders import held
 from jcnn.training.signals import noted_signals
 from jcnn.training.step import Progress, State, fastest_ops, initial_params, initial_state, make_run_steps
-from jcnn.training.wording import Spelling, as_argument, as_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -172,20 +169,15 @@ def fit(
         values = as_stored({**subject, **job.recipe_values(stored=folder is not None)})
         if folder is None:
             return _finish(job, None, values, Memory(), job.initial_state(), 0)
-        try:
-            with lock.held(folder, job.tell):
-                kept = RunFolder(folder, values, images, job.tell, job.spelling)
-                found = kept.open(jax.eval_shape(job.initial_state), job.total, resume=resume)
-                result = _finish(job, folder, values, kept, *(found or (job.initial_state(), 0)))
-                if report:
-                    from jcnn.report import write_report  # it brings Matplotlib
+        with held(folder, job.tell, job.spelling):
+            kept = RunFiles(folder, values, images, job.tell, job.spelling)
+            found = kept.open(jax.eval_shape(job.initial_state), job.total, resume=resume)
+            result = _finish(job, folder, values, kept, *(found or (job.initial_state(), 0)))
+            if report:
+                from jcnn.report import write_report  # it brings Matplotlib
 
-                    write_report(result)
-                return result
-        except OSError as error:
-            if error.filename != str(folder):
-                raise
-            raise CheckpointError(f"cannot write to {folder}: {error.strerror}") from error
+                write_report(result)
+            return result
 
 
 class _Job(NamedTuple):
@@ -275,10 +267,7 @@ def _train(
     prepare = _resident_steps if job.placement == "resident" else _streamed_steps
     with prepare(job, ops, state, first) as (steps, steps_per_call):
         spent = spent._replace(compile_seconds=spent.compile_seconds + time.perf_counter() - began)
-        with (
-            noted_signals() if interruptible else nullcontext(lambda: None) as stop,
-            ProgressBar(job.console, job.recipe.epochs, job.total) as bar,
-        ):
+        with noted_signals() if interruptible else nullcontext(lambda: None) as stop:
             loop = Loop(
                 job.recipe,
                 job.per_epoch,
@@ -288,9 +277,9 @@ def _train(
                 keeper=keeper,
                 callbacks=job.callbacks,
                 stop=stop,
-                bar=bar,
                 spent=spent,
                 spelling=job.spelling,
+                console=job.console,
             )
             return loop.run(state, first)
 
@@ -337,7 +326,7 @@ def _streamed_steps(job: _Job, ops: Ops, state: State, first: int) -> Iterator[t
 def _named(network: Network, *, stored: bool) -> Any:
     """The layers as data; as text where nothing is stored and one of them could not be found again, as one of a notebook."""
     try:
-        return network_entry(network)
+        return to_data(network)
     except NetworkDataError:
         if stored:
             raise

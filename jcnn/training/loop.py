@@ -1,24 +1,29 @@
-"""The loop of a training run: some steps at a time, a record of each, and at the end of an epoch evaluation and checkpoint."""
+"""The loop of a training run: some steps at a time, a record of each, and at the end of an epoch evaluation and checkpoint.
+
+A person sees a bar meanwhile, on a terminal.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import jax
 import numpy as np
 
 from jcnn.data.stream import calls
 from jcnn.network import Params
-from jcnn.training.errors import TrainingError
+from jcnn.training.errors import Spelling, TrainingError
 from jcnn.training.evaluation import Evaluation
-from jcnn.training.hyperparameters import Recipe
 from jcnn.training.metrics import Record, Timing
-from jcnn.training.optimizers import schedule
-from jcnn.training.progress import ProgressBar
-from jcnn.training.run_folder import Keeper
+from jcnn.training.recipe import Recipe, schedule
+from jcnn.training.run_files import Keeper
 from jcnn.training.signals import Interrupted
 from jcnn.training.step import Progress, State
-from jcnn.training.wording import Spelling
+
+if TYPE_CHECKING:
+    from rich import progress
+    from rich.console import Console
 
 Callback = Callable[[int, Mapping[str, Any], State], object]
 
@@ -42,9 +47,9 @@ class Loop:
         keeper: takes records and states.
         callbacks: called after every record.
         stop: the number of the signal that asked to stop, or None.
-        bar: shows where the run is.
         spent: the time that earlier parts of the run took, and compiling for this one.
         spelling: how messages name an option.
+        console: where the bar is shown.
     """
 
     def __init__(
@@ -58,9 +63,9 @@ class Loop:
         keeper: Keeper,
         callbacks: Sequence[Callback],
         stop: Callable[[], int | None],
-        bar: ProgressBar,
         spent: Timing,
         spelling: Spelling,
+        console: "Console",
     ) -> None:
         """Starts the clock."""
         self._recipe = recipe
@@ -72,7 +77,7 @@ class Loop:
         self._keeper = keeper
         self._callbacks = callbacks
         self._stop = stop
-        self._bar = bar
+        self._bar = ProgressBar(console, recipe.epochs, self._total)
         self._spelling = spelling
         self._rate = None if recipe.own_optimizer else schedule(recipe, self._total)
         self._compile_seconds = spent.compile_seconds
@@ -86,6 +91,10 @@ class Loop:
             TrainingError: a loss or parameters that are not finite.
             Interrupted: a signal asked to stop, and the state is saved.
         """
+        with self._bar:
+            return self._run(state, first)
+
+    def _run(self, state: State, first: int) -> Outcome:
         evaluation = None
         for start, step in calls(first, self._total, self._per_epoch, self._steps_per_call):
             state, progress, record = self._train(state, start, step)
@@ -183,3 +192,52 @@ def _what_failed(progress: Progress) -> str:
     if np.isfinite(progress.failed_loss):
         return f"the loss, {progress.failed_loss:.4g}, is finite, but a parameter after the update of"
     return "the loss of"
+
+
+class ProgressBar:
+    """A bar with epoch, loss, accuracy, images/s and the time left; silent where the console is no terminal."""
+
+    def __init__(self, console: "Console", epochs: int, steps: int) -> None:
+        """Prepares a bar over `steps` steps in `epochs` epochs."""
+        self._epochs = epochs
+        self._shown = _bar(console, steps) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._shown:
+            self._shown[0].start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._shown:
+            self._shown[0].stop()
+
+    def update(self, step: int, epoch: float, loss: float, accuracy: float, images_per_second: float) -> None:
+        """Shows where the run is after `step` steps."""
+        if self._shown is None:
+            return
+        bar, task = self._shown
+        bar.update(
+            task,
+            completed=step,
+            epoch=f"{min(int(epoch) + 1, self._epochs)}/{self._epochs}",
+            loss=f"{loss:.4f}",
+            accuracy=f"{accuracy:.1%}",
+            speed=f"{images_per_second:,.0f}",
+        )
+
+
+def _bar(console: "Console", steps: int) -> "tuple[progress.Progress, progress.TaskID]":
+    # Imported when there is somebody to see it: it takes longer than all the rest that a start imports of ours.
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}  {task.fields[speed]} images/s"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+        expand=True,
+    )
+    return bar, bar.add_task("train", total=steps, epoch="–", loss="–", accuracy="–", speed="–")

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
-from jcnn.layers import Network
+from jcnn.layers import Network, Shape
 from jcnn.network import Params, init
+from jcnn.network_data import from_data
+from jcnn.presets import preset
 from jcnn.random_keys import key
 from jcnn.training import checkpoint
-from jcnn.training.checkpoint import Checkpoint, CheckpointError
+from jcnn.training.checkpoint import Checkpoint
 from jcnn.training.config import Config
-from jcnn.training.network_entry import stored_network
+from jcnn.training.errors import CheckpointError
 from jcnn.training.settings import fixed
 
 
@@ -57,3 +59,12 @@ def _restored(found: Checkpoint) -> Restored:
         except (ValueError, TypeError, OverflowError) as error:
             raise CheckpointError(f"{found.path} is refused: no network of this version: {error}") from error
         return Restored(network, checkpoint.restore(own, template), shape, names, dtype, found.path)
+
+
+def stored_network(entry: Any, input_shape: Shape, classes: int) -> Network:
+    """The network of a run's config: of a preset's name, or of layers as data.
+
+    Raises:
+        ValueError: no such preset, or layers that cannot be made from what is stored.
+    """
+    return preset(entry, input_shape, classes) if isinstance(entry, str) else from_data(entry)

@@ -13,14 +13,12 @@ from jaxtyping import Bool, Float, Int, Num
 
 from jcnn.compilation import compiler_options
 from jcnn.data.augment import warp
-from jcnn.data.batches import to_input
+from jcnn.data.batches import Batches, gathered, to_input
 from jcnn.layers import Network, Ops
 from jcnn.losses import softmax_cross_entropy
 from jcnn.network import Params, apply, init
 from jcnn.random_keys import key
-from jcnn.training.batch_source import Batches, gathered
-from jcnn.training.hyperparameters import Recipe
-from jcnn.training.optimizers import optimizer
+from jcnn.training.recipe import Recipe, optimizer
 
 
 class State(NamedTuple):

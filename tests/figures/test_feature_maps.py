@@ -8,8 +8,7 @@ import pytest
 
 import jcnn
 from jcnn.figures import DARK, feature_maps, to_svg
-from jcnn.figures.feature_maps import follow
-from jcnn.figures.words import about_journey
+from jcnn.figures.feature_maps import about_journey, follow
 
 NETWORK = (jcnn.Conv(3, 3), jcnn.Relu(), jcnn.MaxPool(2), jcnn.Flatten(), jcnn.Dense(5), jcnn.Relu(), jcnn.Dense(2))
 IMAGE = np.random.default_rng(0).integers(0, 256, (8, 8, 1), dtype=np.uint8)

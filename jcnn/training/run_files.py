@@ -1,4 +1,4 @@
-"""What a run keeps: in a folder its config, metrics and checkpoints, or nothing but the metrics in memory."""
+"""What a run keeps: in its folder config, metrics and checkpoints, or nothing but the metrics in memory."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +7,11 @@ from typing import Any, Protocol
 from jcnn.data.dataset import Dataset
 from jcnn.disk import write_atomically
 from jcnn.training import checkpoint, settings
-from jcnn.training.checkpoint import Checkpoint, CheckpointError, versions
+from jcnn.training.checkpoint import Checkpoint, versions
 from jcnn.training.config import NAME, differences, stored_values, to_text
-from jcnn.training.errors import TrainingError
+from jcnn.training.errors import CheckpointError, Spelling, TrainingError
 from jcnn.training.metrics import MetricsFile, Record
 from jcnn.training.step import State
-from jcnn.training.wording import Spelling
 
 
 class Keeper(Protocol):
@@ -59,7 +58,7 @@ class Memory:
         """None: there are no checkpoints."""
 
 
-class RunFolder:
+class RunFiles:
     """A run's folder, which is its own: `config.json`, `metrics.jsonl` and `checkpoints/`."""
 
     def __init__(
