@@ -100,7 +100,7 @@ def _panel(axes: Axes, records: Sequence[Mapping[str, Any]], name: str, factor: 
         values = factor * values
         if not np.isfinite(values).any():
             continue
-        marker = {"marker": "o", "markersize": 4.5} if split == "test" or len(values) <= 20 else {}
+        marker = {"marker": "o", "markersize": 4.5, "clip_on": False} if split == "test" or len(values) <= 20 else {}
         label = {"train": "training", "test": "test"}[split]
         if split == "train" and len(values) >= SMOOTH_FROM:
             axes.plot(epochs, values, color=colour, alpha=0.3, linewidth=0.8, label="training batch")

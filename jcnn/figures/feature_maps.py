@@ -56,7 +56,10 @@ def follow(network: Network, params: Params, image: UInt8[np.ndarray, "h w c"]) 
     outputs = [np.asarray(output[0]).astype(np.float64) for output in _activations(tuple(network), params, x)]
     steps = list(outputs_in_turn(trace(network, x.shape[1:])))
     stages = [
-        Stage(f"{step.place} · {shorten(repr(step.layer), 34)} · {times(values.shape)}", values)
+        # What a layer with branches holds has no room here; the table of layers lists it.
+        Stage(
+            f"{step.place} · {shorten(step.layer.name if step.parts else repr(step.layer), 34)} · {times(values.shape)}", values
+        )
         for step, values in zip(steps, outputs, strict=True)
         if not isinstance(step.layer, Flatten)
     ]

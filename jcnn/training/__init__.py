@@ -2,12 +2,11 @@
 
 from jcnn.training.checkpoint import Checkpoint
 from jcnn.training.config import Config, default_config, stored_config
-from jcnn.training.errors import CheckpointError, MetricsError, RunInUseError, TrainingError
+from jcnn.training.errors import CheckpointError, Interrupted, MetricsError, RunInUseError, TrainingError
 from jcnn.training.evaluation import Evaluation, evaluate, make_predict
 from jcnn.training.fitting import Result, fit
 from jcnn.training.recipe import Recipe
 from jcnn.training.restored import Restored, restore_run
-from jcnn.training.signals import Interrupted
 
 __all__ = [
     "Checkpoint",

@@ -8,6 +8,7 @@ noticed. Pickle is never read or written. Dtypes NumPy has no name for, such as 
 import hashlib
 import platform
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
@@ -19,7 +20,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jcnn.archive import archive_bytes, check_arrays, check_fields, is_count, is_named_texts, is_shape, is_texts, read_archive
+from jcnn.archive import (
+    DTYPES,
+    archive_bytes,
+    check_arrays,
+    check_fields,
+    is_count,
+    is_named_texts,
+    is_shape,
+    is_texts,
+    read_archive,
+)
 from jcnn.disk import write_atomically
 from jcnn.training.config import check_stored
 from jcnn.training.errors import CheckpointError
@@ -80,11 +91,9 @@ def save(
     Raises:
         CheckpointError: it cannot be written; names the file and, if there is one, the last good checkpoint.
     """
-    named: dict[str, np.ndarray] = {}
-    for name, leaf in _named_leaves(state):
-        if name in named:  # a key with a slash in it
-            raise CheckpointError(f"two parameters are both called {name}: expected names that differ")
-        named[name] = np.asarray(leaf)
+    if why := unstorable(state):
+        raise CheckpointError(why)
+    named = {name: np.asarray(leaf) for name, leaf in _named_leaves(state)}
     manifest = {
         "format": FORMAT,
         "step": step,
@@ -108,6 +117,21 @@ def save(
         with suppress(OSError):  # the new one is safe; what cannot be removed is only in the way
             old.unlink()
     return path
+
+
+def unstorable(state: Any) -> str:
+    """Why no checkpoint can hold a state, as text; empty when one can.
+
+    Args:
+        state: a pytree of arrays, or of their shapes and dtypes.
+    """
+    leaves = list(_named_leaves(state))
+    for name, leaf in leaves:
+        if leaf.dtype.name not in DTYPES:
+            return f"the state's {name} is {leaf.dtype.name}, which no checkpoint can hold: expected one of {', '.join(DTYPES)}"
+    # A key with a slash in it, or an empty one.
+    twice = [name for name, times in Counter(name for name, _ in leaves).items() if times > 1]
+    return f"two arrays of the state are both called {twice[0]} in a checkpoint: expected names that differ" if twice else ""
 
 
 def candidates(folder: Path) -> list[Path]:
@@ -203,6 +227,7 @@ def _check_manifest(manifest: Any) -> None:
     check_fields("the manifest", manifest, FIELDS)
     check_fields("data", manifest["data"], DATA_FIELDS)
     check_arrays(manifest["arrays"])
+    check_fields("data", {"dtype": "uint8", **manifest["data"]}, {"dtype": lambda value: isinstance(value, str)})
     if not is_named_texts(manifest.get("settings", {})):
         raise ValueError("the manifest: settings are no texts by name")
     check_stored(manifest["config"])

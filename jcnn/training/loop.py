@@ -1,11 +1,14 @@
 """The loop of a training run: some steps at a time, a record of each, and at the end of an epoch evaluation and checkpoint.
 
-A person sees a bar meanwhile, on a terminal.
+A person sees a bar meanwhile, on a terminal. SIGTERM and Ctrl-C are noted, and the loop stops where it can save.
 """
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import jax
@@ -13,12 +16,11 @@ import numpy as np
 
 from jcnn.data.stream import calls
 from jcnn.network import Params
-from jcnn.training.errors import Spelling, TrainingError
+from jcnn.training.errors import Interrupted, Spelling, TrainingError
 from jcnn.training.evaluation import Evaluation
 from jcnn.training.metrics import Record, Timing
 from jcnn.training.recipe import Recipe, schedule
 from jcnn.training.run_files import Keeper
-from jcnn.training.signals import Interrupted
 from jcnn.training.step import Progress, State
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Loop:
         evaluate: the parameters on the test images; None: there are none.
         keeper: takes records and states.
         callbacks: called after every record.
-        stop: the number of the signal that asked to stop, or None.
+        interruptible: whether SIGTERM and Ctrl-C end the run where its state is saved; they act as ever otherwise.
         spent: the time that earlier parts of the run took, and compiling for this one.
         spelling: how messages name an option.
         console: where the bar is shown.
@@ -62,7 +64,7 @@ class Loop:
         evaluate: Callable[[Params], Evaluation] | None,
         keeper: Keeper,
         callbacks: Sequence[Callback],
-        stop: Callable[[], int | None],
+        interruptible: bool,
         spent: Timing,
         spelling: Spelling,
         console: "Console",
@@ -76,7 +78,7 @@ class Loop:
         self._evaluate = evaluate
         self._keeper = keeper
         self._callbacks = callbacks
-        self._stop = stop
+        self._interruptible = interruptible
         self._bar = ProgressBar(console, recipe.epochs, self._total)
         self._spelling = spelling
         self._rate = None if recipe.own_optimizer else schedule(recipe, self._total)
@@ -91,10 +93,14 @@ class Loop:
             TrainingError: a loss or parameters that are not finite.
             Interrupted: a signal asked to stop, and the state is saved.
         """
-        with self._bar:
-            return self._run(state, first)
+        with noted_signals() if self._interruptible else nullcontext(lambda: None) as asked, self._bar:
+            outcome = self._run(state, first, asked)
+        if (number := asked()) is not None:  # in the last moment, when all was saved
+            resume = self._spelling("resume")
+            raise Interrupted(number, f"stopped after the last of {self._total} steps, all saved; {resume} gives the result")
+        return outcome
 
-    def _run(self, state: State, first: int) -> Outcome:
+    def _run(self, state: State, first: int, asked: Callable[[], int | None]) -> Outcome:
         evaluation = None
         for start, step in calls(first, self._total, self._per_epoch, self._steps_per_call):
             state, progress, record = self._train(state, start, step)
@@ -106,7 +112,7 @@ class Loop:
                 self._keeper.save(state, step)
             # Last, so that an exception of theirs finds on the disk what they were told.
             self._call_back(step, records, state)
-            if (number := self._stop()) is not None and step < self._total:
+            if (number := asked()) is not None and step < self._total:
                 self._interrupt(number, state, step)
         return Outcome(state, evaluation)
 
@@ -241,3 +247,29 @@ def _bar(console: "Console", steps: int) -> "tuple[progress.Progress, progress.T
         expand=True,
     )
     return bar, bar.add_task("train", total=steps, epoch="–", loss="–", accuracy="–", speed="–")
+
+
+@contextmanager
+def noted_signals() -> Iterator[Callable[[], int | None]]:
+    """While inside, SIGTERM and SIGINT only set what the yielded function returns: the signal's number, or None.
+
+    A second one of the same kind acts as ever. Outside the main thread, where Python allows no handlers, nothing is noted.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        received.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -12,6 +12,7 @@ import optax
 
 from jcnn import geometry
 from jcnn.network import Params
+from jcnn.training.errors import first_difference
 
 Schedule = Literal["cosine", "constant"]
 Dtype = Literal["float32", "bfloat16", "float16", "float64"]
@@ -23,31 +24,33 @@ class Recipe:
     """How to train; with the network, the images and the code's version it decides the result.
 
     `fit` checks it; `check` does so before.
+
+    Attributes:
+        epochs: How often every training image is seen.
+        batch_size: Images per step.
+        learning_rate: The largest step size, reached after the warm-up.
+        momentum: How much of the last direction is kept, Nesterov's way; 0 is plain SGD.
+        schedule: How the learning rate goes on after the warm-up: cosine (to zero at the end) or constant.
+        warmup: The part of all steps over which the learning rate first rises in a line, 0 to 1.
+        weight_decay: Pull of the weights towards zero, added to their gradients; biases are left alone.
+        augment: Show every image a little shifted, turned and resized, differently each time.
+        seed: Decides the first weights, the order of the images and the augmentation.
+        dtype: The numbers to compute in.
+        optimizer: How gradients become updates: sgd; adam or adamw, whose β₁ is the momentum and whose β₂ is 0.999; or any
+            Optax transformation, which then has a learning rate, momentum, schedule and weight decay of its own.
     """
 
     epochs: int = 100
-    """How often every training image is seen."""
     batch_size: int = 64
-    """Images per step."""
     learning_rate: float = 0.05
-    """The largest step size, reached after the warm-up."""
     momentum: float = 0.9
-    """How much of the last direction is kept, Nesterov's way; 0 is plain SGD."""
     schedule: Schedule = "cosine"
-    """How the learning rate goes on after the warm-up: cosine (to zero at the end) or constant."""
     warmup: float = 0.1
-    """The part of all steps over which the learning rate first rises in a line, 0 to 1."""
     weight_decay: float = 1e-3
-    """Pull of the weights towards zero, added to their gradients; biases are left alone."""
     augment: bool = True
-    """Show every image a little shifted, turned and resized, differently each time."""
     seed: int = 0
-    """Decides the first weights, the order of the images and the augmentation."""
     dtype: Dtype = "float32"
-    """The numbers to compute in."""
     optimizer: Optimizer | optax.GradientTransformation = "sgd"
-    """How gradients become updates: sgd; adam or adamw, whose β₁ is the momentum and whose β₂ is 0.999; or any Optax
-    transformation, which then has a learning rate, momentum, schedule and weight decay of its own."""
 
     @property
     def own_optimizer(self) -> bool:
@@ -85,6 +88,10 @@ class Recipe:
                         f"{name}={getattr(self, name)!r}: expected {default!r}, the default, since it has no effect on an "
                         f"optimizer of your own; give it to that one"
                     )
+        elif isinstance(self.optimizer, optax.MultiSteps):
+            raise ValueError(
+                "optimizer: an optax.MultiSteps is no transformation itself: give what its gradient_transformation() returns"
+            )
         elif not isinstance(self.optimizer, str) or self.optimizer not in get_args(Optimizer):
             expected = f"one of {', '.join(get_args(Optimizer))}, or an optax.GradientTransformation, such as optax.lion(1e-4)"
             raise ValueError(geometry.wrong("optimizer", self.optimizer, expected))
@@ -165,37 +172,44 @@ NAMED: dict[str, Callable[[Recipe, optax.Schedule], optax.GradientTransformation
 }
 
 
-def check_optimizer(transformation: optax.GradientTransformation, params: Params, *, stored: bool) -> None:
+def check_optimizer(transformation: optax.GradientTransformation, params: Params) -> None:
     """Refuses an optimiser that cannot be stepped with, before anything is compiled.
 
     Args:
         transformation: the optimiser.
         params: the parameters, or their shapes and dtypes.
-        stored: whether checkpoints have to hold its state.
 
     Raises:
-        ValueError: its `init` or `update` fails on such parameters, an update changes the structure of its state, or that is to
-            be stored and holds more than plain numbers.
+        ValueError: its `init` or `update` fails on such parameters, or an update changes the structure of its state.
     """
     try:
         before = jax.eval_shape(transformation.init, params)
         updates, after = jax.eval_shape(transformation.update, params, before, params)
     except Exception as error:  # whatever somebody else's code makes of it
-        raise ValueError(f"optimizer: it cannot be used with these parameters: {error}") from error
-    if _structure(before) != _structure(after):
-        raise ValueError(f"optimizer: its update makes the state {_structure(after)} of the state {_structure(before)}")
-    if _structure(updates) != _structure(params):
-        raise ValueError(f"optimizer: it makes the updates {_structure(updates)} for the parameters {_structure(params)}")
-    for leaf in jax.tree.leaves(before):
-        if stored and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            raise ValueError(f"optimizer: its state holds {leaf.dtype}, which no checkpoint can: expected plain numbers")
+        more = NEEDS_MORE if isinstance(error, TypeError) and "required keyword-only" in str(error) else ""
+        raise ValueError(f"optimizer: it cannot be used with these parameters: {error}{more}") from error
+    for what, found, expected in (("state", after, before), ("parameters", updates, params)):
+        if different := first_difference(_structure(found), _structure(expected), what):
+            place, here, there = different
+            raise ValueError(f"optimizer: its update makes {here} of {place}, which is {there}; expected the same kind")
 
 
-def described(transformation: optax.GradientTransformation, params: Params) -> dict[str, str]:
+NEEDS_MORE = (
+    "; a step has gradients, state and parameters alone, and neither the loss nor a way to compute it again, as a line search "
+    "needs it: give an optimizer such as optax.adam(1e-3), or write a loop of your own around jcnn.value_and_grad"
+)
+"""Why `optax.lbfgs` and the like cannot be used, and what to do."""
+
+
+def described(transformation: optax.GradientTransformation, params: Params) -> dict[str, Any]:
     """What can be stored of an optimiser that has no name: the structure of its state."""
     return {"optax": _structure(jax.eval_shape(transformation.init, params))}
 
 
-def _structure(state: Any) -> str:
-    leaves = ", ".join(f"{leaf.dtype.name}{list(leaf.shape)}" for leaf in jax.tree.leaves(state))
-    return f"{jax.tree.structure(state)} of {leaves or 'nothing'}"
+def _structure(state: Any) -> dict[str, str]:
+    """What every leaf is, by its path, such as `0/mu/1/w`; and for nodes without leaves the whole tree."""
+    leaves, tree = jax.tree_util.tree_flatten_with_path(state)
+    kinds = {
+        jax.tree_util.keystr(path, simple=True, separator="/"): f"{leaf.dtype.name}{list(leaf.shape)}" for path, leaf in leaves
+    }
+    return {**kinds, "tree": str(tree)}

@@ -19,11 +19,22 @@ from jcnn.training.settings import fixed
 
 
 class Restored(NamedTuple):
-    """A trained network and what it was trained on."""
+    """A trained network and what it was trained on.
+
+    Attributes:
+        network: its layers.
+        params: its parameters.
+        input_shape: of one image.
+        images_dtype: of the images: "uint8", which it saw as v/255, or that of floats, which it saw as they are.
+        class_names: in the order of its scores.
+        dtype: of the parameters.
+        path: the checkpoint.
+    """
 
     network: Network
     params: Params
     input_shape: tuple[int, ...]
+    images_dtype: str
     class_names: tuple[str, ...]
     dtype: str
     path: Path
@@ -41,7 +52,9 @@ def restore_run(run: Path, refused: Callable[[str], None]) -> Restored:
     """
     found = checkpoint.load_newest(run / "checkpoints", refused, _restored)
     if found is None:
-        raise CheckpointError(f"{run} holds no checkpoint: expected the folder of a run, as `jcnn train` leaves it")
+        raise CheckpointError(
+            f"{run} holds no checkpoint: expected the folder of a run, as `jcnn train`, or `jcnn.fit` with out, leaves it"
+        )
     return found
 
 
@@ -49,6 +62,7 @@ def _restored(found: Checkpoint) -> Restored:
     config, source = found.manifest["config"], found.manifest["data"]
     dtype, entry = config.get("dtype", Config.dtype), config.get("network", Config.network)
     shape, names = tuple(source["input_shape"]), tuple(source["class_names"])
+    images_dtype = source.get("dtype", "uint8")  # the first runs had no others
     own = found._replace(
         arrays={name.removeprefix("params/"): array for name, array in found.arrays.items() if name.startswith("params/")}
     )
@@ -58,7 +72,7 @@ def _restored(found: Checkpoint) -> Restored:
             template = jax.eval_shape(lambda: init(key(0), network, shape, dtype))
         except (ValueError, TypeError, OverflowError) as error:
             raise CheckpointError(f"{found.path} is refused: no network of this version: {error}") from error
-        return Restored(network, checkpoint.restore(own, template), shape, names, dtype, found.path)
+        return Restored(network, checkpoint.restore(own, template), shape, images_dtype, names, dtype, found.path)
 
 
 def stored_network(entry: Any, input_shape: Shape, classes: int) -> Network:

@@ -18,7 +18,6 @@ from rich.console import Console
 from jcnn import data
 from jcnn.commands.train import train as train_by_name
 from jcnn.data.dataset import DataError
-from jcnn.report import write_report
 from jcnn.training import (
     CheckpointError,
     Config,
@@ -31,6 +30,7 @@ from jcnn.training import (
     stored_config,
 )
 from jcnn.training.evaluation import Evaluation
+from jcnn.training.run_files import write_report
 
 CONFIG = Config(network="lecture", epochs=2, batch_size=128)
 train = partial(train_by_name, report=False)

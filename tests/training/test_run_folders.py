@@ -15,8 +15,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from jcnn import Dense, Recipe, fit
 from jcnn.commands.train import train
 from jcnn.training import CheckpointError, Config, RunInUseError
 from jcnn.training.run_folders import claimed, held
@@ -44,8 +46,15 @@ def test_a_second_owner_is_refused_by_name_and_process_at_once(tmp_path: Path) -
     with another_process(out) as process:
         said = rf"{out} is being trained already, by process {process.pid} on {re.escape(socket.gethostname())} {SINCE}:"
         for resume in (False, True):
-            with pytest.raises(RunInUseError, match=said):
+            with pytest.raises(RunInUseError, match=f"{said} wait for its end, or give another --out"):
                 train(config, out, resume=resume)
+        with pytest.raises(RunInUseError, match=f"{said} wait for its end, or give another out"):
+            fit(
+                (Dense(2),),
+                (np.ones((1, 1)), np.zeros(1, int)),
+                recipe=Recipe(batch_size=1, augment=False, dtype="float64"),
+                out=out,
+            )
         assert [path.name for path in out.iterdir()] == [".lock"]
         process.send_signal(signal.SIGKILL)
         process.wait()
