@@ -214,7 +214,10 @@ def same_dtype(**arrays: AnyArray | None) -> None:
     if len(set(dtypes.values())) > 1:
         first, *_ = dtypes
         listed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
-        raise TypeError(f"dtypes differ ({listed}): expected one for all; convert, e.g. with .astype({first}.dtype)")
+        fix = f"convert, e.g. with .astype({first}.dtype)"
+        if "float64" in dtypes.values() and jax.dtypes.canonicalize_dtype(np.float64) != np.float64:
+            fix = "call it under `with jax.enable_x64(True):`, without which JAX takes what is given in 32 bits, or convert"
+        raise TypeError(f"dtypes differ ({listed}): expected one for all; {fix}")
 
 
 def spatial_rank(name: str, x: Array) -> int:

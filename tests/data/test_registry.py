@@ -11,7 +11,7 @@ from jcnn import data
 from jcnn.data import Dataset, load
 from jcnn.data.dataset import fingerprint
 from jcnn.data.registry import SOURCES, Embedded, PublishedFiles, Source, Stock
-from jcnn.training import recipe
+from jcnn.training import default_config
 from tests.commands.running import folder, run
 
 __all__ = ["folder"]
@@ -41,7 +41,7 @@ def test_a_new_row_is_loaded_and_named_in_errors() -> None:
     assert load("stripes", "test").images.shape == (20, 8, 8, 1)
     assert load("stripes", image_size=12).images.shape == (40, 12, 12, 1)
     data.check("stripes")
-    assert recipe("stripes").epochs == 2
+    assert default_config("stripes").epochs == 2
     with pytest.raises(ValueError, match=r"expected one of digits, .*, stripes, or tfds:NAME .*did you mean stripes"):
         load("stripe")
 
