@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jcnn import conv, conv_transpose
-from jcnn.conv import filter_gradients, input_gradients
 from jcnn.conv.folded import conv_folded
-from jcnn.conv.lax import conv_lax, pad_beyond
+from jcnn.conv.lax import by_convolution, by_correlation, conv_lax, pad_beyond
+from jcnn.conv.phases import by_phases
 from jcnn.conv.ways import formulations
 from jcnn.definition import conv_definition
 from jcnn.window import Window, parse_window
@@ -124,9 +124,9 @@ def test_nor_in_the_transposed_convolution(geometry: Geometry, channels: tuple[i
 
 
 WAYS_BACK: dict[str, Function] = {
-    "by_convolution": input_gradients.by_convolution,
-    "by_convolution, folded": partial(input_gradients.by_convolution, formulation=conv_folded),
-    "by_phases": input_gradients.by_phases,
+    "by_convolution": by_convolution,
+    "by_convolution, folded": partial(by_convolution, formulation=conv_folded),
+    "by_phases": by_phases,
 }
 
 
@@ -141,7 +141,7 @@ def test_nor_on_any_way_back(way: str, geometry: Geometry) -> None:
     dy = jnp.ones((2, *window.output_shape(geometry.sizes), 3), "float32")
     back = partial(WAYS_BACK[way], window=window, groups=1, input_shape=geometry.sizes)
     assert_none_is_negative(back, dy, w, forward_mode=True)
-    assert_none_is_negative(partial(filter_gradients.by_correlation, window=window, groups=1), dy, x, forward_mode=True)
+    assert_none_is_negative(partial(by_correlation, window=window, groups=1), dy, x, forward_mode=True)
 
 
 @given(geometries())
