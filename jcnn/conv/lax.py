@@ -4,6 +4,10 @@ XLA's CPU backend reads outside the image where a convolution has a negative pad
 for the gradients from those of the forward pass, and these are negative as soon as an edge reaches beyond the filter, or a
 stride leaves pixels over at the end. So XLA pads only what leaves every derivative a padding of at least 0; what goes beyond is
 padded or cropped before, by an operation that knows negative amounts.
+
+XLA ends the process where it compiles a convolution whose image has fewer pixels than the filter taps, if along some axis two
+taps walk over pixels pulled apart by two without padding: it exchanges image and filter, and takes that axis for one of groups.
+No convolution here has such an axis, nor have those that JAX makes of it (`ends_xla`).
 """
 
 from collections.abc import Callable, Sequence
@@ -62,8 +66,8 @@ def by_convolution(
         return formulation(dy, back, by_one_pixel(window.size, window.dilation, edges), groups)
     apart = [(lo, hi, s - 1) for (lo, hi), s in zip(edges, window.stride, strict=True)]
     stretched = lax.pad(dy, dy.dtype.type(0), ((0, 0, 0), *apart, (0, 0, 0)))
-    if dy.ndim == 5:
-        # Held, or XLA's CPU backend joins padding and convolution over three axes, and for some sizes ends the process.
+    if any(ends_xla(*axis) for axis in zip(window.size, window.stride, window.dilation, edges, strict=True)):
+        # Held, or XLA joins padding and convolution.
         stretched = lax.optimization_barrier(stretched)
     return formulation(stretched, back, by_one_pixel(window.size, window.dilation), groups)
 
@@ -107,6 +111,8 @@ def pad_beyond(x: Num[Array, "n *s c"], window: Window) -> tuple[Num[Array, "n *
         before = min(lo, most)
         within = min(max(seen, 0), most)
         beyond = seen - within
+        if ends_xla(f, s, d, (spanned - 1 - before, spanned - 1 - within)):
+            before = 0
         # Within the limits hi as it is, rest and all: nothing changes for the usual geometry.
         after = within if beyond else hi
         # Pixels that a single tap leaps over go with those that are cropped, at no cost.
@@ -119,6 +125,11 @@ def pad_beyond(x: Num[Array, "n *s c"], window: Window) -> tuple[Num[Array, "n *
         x = lax.pad(x, x.dtype.type(0), ((0, 0, 0), *edges, (0, 0, 0)))
         x = lax.slice(x, (0,) * x.ndim, x.shape, (1, *steps, 1))
     return x, Window(window.size, tuple(strides), tuple(paddings), window.dilation)
+
+
+def ends_xla(f: int, stride: int, dilation: int, edges: tuple[int, int]) -> bool:
+    """Whether an axis of a gradient, F taps over outputs pulled apart by the stride and padded by `edges`, is one of those."""
+    return (f, stride, dilation, edges) == (2, 2, 1, (0, 0))
 
 
 def flip_and_swap(w: Num[Array, "*f c_group c_out"], groups: int) -> Num[Array, "*f o_group c_in"]:
