@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from jcnn.geometry import LIMIT, shown, wrong
 
@@ -171,13 +172,13 @@ def number(name: str, value: Any) -> float:
 
 
 def _is_scalar(value: Any) -> bool:
-    if not isinstance(value, jax.Array | np.ndarray) or isinstance(value, jax.core.Tracer) or _gone(value):
+    if not isinstance(value, jax.Array | np.ndarray) or isinstance(value, Tracer) or _gone(value):
         return False
     return value.ndim == 0 and value.dtype.name in FLOATS + INTEGERS
 
 
 def _gone(value: Any) -> bool:
-    return isinstance(value, jax.Array) and not isinstance(value, jax.core.Tracer) and value.is_deleted()
+    return isinstance(value, jax.Array) and not isinstance(value, Tracer) and value.is_deleted()
 
 
 def flag(name: str, value: Any) -> bool:
