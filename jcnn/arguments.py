@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
-from jcnn.geometry import LIMIT, is_traced, shown, wrong
+from jcnn.geometry import LIMIT, shown, wrong
 
 AnyArray = Array | np.ndarray
 """What every operation takes."""
@@ -171,13 +172,13 @@ def number(name: str, value: Any) -> float:
 
 
 def _is_scalar(value: Any) -> bool:
-    if not isinstance(value, jax.Array | np.ndarray) or is_traced(value) or _gone(value):
+    if not isinstance(value, jax.Array | np.ndarray) or isinstance(value, Tracer) or _gone(value):
         return False
     return value.ndim == 0 and value.dtype.name in FLOATS + INTEGERS
 
 
 def _gone(value: Any) -> bool:
-    return isinstance(value, jax.Array) and not is_traced(value) and value.is_deleted()
+    return isinstance(value, jax.Array) and not isinstance(value, Tracer) and value.is_deleted()
 
 
 def flag(name: str, value: Any) -> bool:
