@@ -37,13 +37,14 @@ def compiled(*static: str, once: bool = False) -> Callable[[Callable[P, T]], Cal
         anywhere: Any = jax.jit(function, static_argnames=static, inline=True)
         # Without this XLA's CPU backend removes barriers, and computes what they hold as often as it is read.
         on_cpu: Any = jax.jit(function, static_argnames=static, inline=True, compiler_options=BARRIERS)
-        quickly: Any = jax.jit(function, static_argnames=static, inline=True, compiler_options={**BARRIERS, **QUICKLY})
+        options = {**BARRIERS, **QUICKLY}
+        quickly: Any = jax.jit(function, static_argnames=static, inline=True, compiler_options=options) if once else None
 
         @wraps(function)
         def program(*args: P.args, **kwargs: P.kwargs) -> T:
             if not _is_computed_on_cpu(args):
                 return anywhere(*args, **kwargs)
-            if once:
+            if quickly is not None:
                 try:
                     return quickly(*args, **kwargs)
                 except jax.errors.JaxRuntimeError as error:
