@@ -176,15 +176,3 @@ def test_a_program_for_once_is_compiled_where_xla_knows_no_such_option(monkeypat
         return x * 2
 
     np.testing.assert_array_equal(doubled(jnp.arange(4.0)), 2 * np.arange(4.0))
-
-
-def test_a_program_for_once_keeps_its_own_errors() -> None:
-    def refuse(_: np.ndarray) -> np.ndarray:
-        raise ValueError("as it is")
-
-    @compiled(once=True)
-    def refused(x: Array) -> Array:
-        return jax.pure_callback(refuse, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
-
-    with pytest.raises(jax.errors.JaxRuntimeError, match="as it is"):
-        jax.block_until_ready(refused(jnp.arange(4.0)))
