@@ -123,6 +123,8 @@ def plan(
 def _shape(name: str, array: Any) -> jax.ShapeDtypeStruct:
     """The shape and dtype of an array, or of what stands for one."""
     if isinstance(array, tuple | list):
+        if not all(type(size) is int and 0 <= size <= geometry.LIMIT for size in array):
+            raise TypeError(geometry.wrong(name, array, f"a shape, whole numbers from 0 to {geometry.LIMIT}; or an array"))
         return jax.ShapeDtypeStruct(tuple(array), jnp.float32)
     if not isinstance(array, jax.ShapeDtypeStruct):
         array = arguments.numeric(name, array, integers=True)
