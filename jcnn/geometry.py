@@ -414,6 +414,10 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
     )
 
 
+DEEPEST = 64
+"""How deep layers may nest; what goes through them calls itself for every level."""
+
+
 class _Step(NamedTuple):
     """A layer as the receptive field goes through it: a walk, or several paths of steps."""
 
@@ -436,6 +440,8 @@ def _steps(name: str, layers: Iterable[Any], inside: str) -> tuple[_Step, ...]:
 
 
 def _step(name: str, layer: Any, place: str) -> _Step:
+    if place.count(".") >= 2 * DEEPEST:  # a layer and its path are two levels
+        raise GeometryError(f"{name.partition(']')[0]}]: layers nest more than {DEEPEST} deep")
     if _is_in_turn(layer):
         return _Step(place, Walk("layers in turn"), (_steps(name, layer, f"{place}."),))
     paths = getattr(layer, "paths", ())

@@ -8,12 +8,18 @@ import jax.monitoring
 import jax.numpy as jnp
 import numpy as np
 
+import jcnn
 from jcnn.compilation import compiled_folder, keep_compiled
 from tests.fuzz.calls import CALLS, MORE
 
-NO_OPERATIONS = {"output_size", "plan", "receptive_field", "summary", "count_parameters", "small", "lecture", "lenet5"}
-"""Public functions that compute nothing with arrays."""
-OPERATIONS = [name for name in CALLS if name.islower() and name not in NO_OPERATIONS]
+NO_OPERATIONS = {
+    *("output_size", "plan", "receptive_field", "summary", "count_parameters"),
+    *("small", "lecture", "lenet5"),
+    *("fit", "load", "save"),
+}
+"""Public functions that compute nothing with arrays, or are many operations and files."""
+PUBLIC = [name for name in jcnn.__all__ if name.islower() and callable(getattr(jcnn, name))]
+OPERATIONS = [name for name in PUBLIC if name not in NO_OPERATIONS]
 MORE_WAYS = [name for name in MORE if name.startswith(("conv", "max_pool", "avg_pool", "distributions"))]
 
 

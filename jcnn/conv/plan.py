@@ -120,9 +120,19 @@ def plan(
     return Plan(platform, call, **steps)
 
 
+_MOST_AXES = 32
+"""Of an array."""
+
+
 def _shape(name: str, array: Any) -> jax.ShapeDtypeStruct:
     """The shape and dtype of an array, or of what stands for one."""
     if isinstance(array, tuple | list):
+        if len(array) > _MOST_AXES or not all(type(size) is int and 0 <= size <= geometry.LIMIT for size in array):
+            raise TypeError(
+                geometry.wrong(
+                    name, array, f"a shape, up to {_MOST_AXES} whole numbers from 0 to {geometry.LIMIT}; or an array"
+                )
+            )
         return jax.ShapeDtypeStruct(tuple(array), jnp.float32)
     if not isinstance(array, jax.ShapeDtypeStruct):
         array = arguments.numeric(name, array, integers=True)

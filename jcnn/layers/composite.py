@@ -208,10 +208,12 @@ def checked(what: str, part: Any) -> Layer:
         part: a layer, or a tuple of layers and of such tuples.
 
     Raises:
-        NetworkError: it is, or has in it, something else.
+        NetworkError: it is, or has in it, something else, or nests too deep.
     """
     if isinstance(part, Layer):
         return part
+    if what.count(".") >= geometry.DEEPEST:
+        raise NetworkError(f"{what.partition('.')[0]}: tuples nest more than {geometry.DEEPEST} deep")
     if isinstance(part, tuple | list) and part:
         return Serial(tuple(checked(f"{what}.{number}", inner) for number, inner in enumerate(part, 1)))
     hint = f"; write {part.__name__}(…)" if isinstance(part, type) else ""

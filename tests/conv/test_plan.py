@@ -1,5 +1,7 @@
 """What `plan` says is what is taken."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -48,3 +50,13 @@ def test_errors_are_those_of_conv() -> None:
         jcnn.plan((2, 8, 8, 3), (3, 3, 3, 8), platform="npu")
     with pytest.raises(TypeError, match="x is a str"):
         jcnn.plan("x", (3, 3, 3, 8))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [((1, 1), (1, 1)), (1, "a", 2, 3), (1.5, 2, 3, 4), (1, 2**70, 3, 1), (-1, 3, 3, 1), (1,) * 10**6],
+    ids=lambda shape: str(shape)[:20],
+)
+def test_what_is_no_shape_is_refused_by_name(shape: Any) -> None:
+    with pytest.raises(TypeError, match=r"^x=.*: expected a shape"):
+        jcnn.plan(shape, (3, 3, 1, 1))

@@ -33,6 +33,7 @@ from jcnn import (
     receptive_field,
     value_and_grad,
 )
+from jcnn.geometry import DEEPEST, GeometryError
 from jcnn.layers import Context
 from jcnn.layers.composite import as_layer
 from jcnn.network import activations, outputs_in_turn, trace
@@ -333,3 +334,18 @@ def test_paths_that_look_to_different_sides_see_more_than_each() -> None:
     sides = [Conv(1, 3, padding=((2, 0),)), Conv(1, 3, padding=((0, 2),))]
     (field,) = receptive_field((Parallel(*sides),), (8,))
     assert field == ("Parallel", (5,), (1,), (-2,))
+
+
+@pytest.mark.parametrize("depth", [20, 200, 10**4])
+def test_tuples_nest_so_deep_and_no_deeper(depth: int) -> None:
+    inside: Any = jcnn.Relu()
+    for _ in range(depth):
+        inside = (inside,)
+    if depth <= DEEPEST:
+        assert jcnn.receptive_field((inside,))
+        assert jcnn.summary((inside,), (4, 4, 1))
+        return
+    with pytest.raises(NetworkError, match=f"layer 1: tuples nest more than {DEEPEST} deep"):
+        jcnn.init(jax.random.key(0), (inside,), (4, 4, 1))
+    with pytest.raises(GeometryError, match=r"layers\[0\]: layers nest more than"):
+        jcnn.receptive_field((inside,))
