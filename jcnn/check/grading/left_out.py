@@ -57,6 +57,15 @@ def declined_too_much(kind: Kind, outcomes: Sequence[Outcome]) -> str | None:
     )
 
 
+def unanswered(kind: Kind, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """The cases that a candidate owes: those never run, as its process had ended, and those it may not decline."""
+    return tuple(
+        case.name
+        for case, outcome in zip(kind.cases, outcomes, strict=True)
+        if outcome.lost or (outcome.declined and outcome.asked and must_take(kind, case))
+    )
+
+
 def without_other_ranks(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> list[Outcome]:
     """A candidate that raises wherever there is something of `LEFT_TO_OTHERS` is graded on the rest."""
     found: dict[str, list[int]] = {}
