@@ -23,8 +23,8 @@ class GradeAll:
     """Grade a folder of submissions: a Python file, or a folder, for each student; a score and a diagnosis for each.
 
     Several are graded at once, each in a process of its own; one that hangs or crashes costs the others nothing.
-    Exits with 0 if every submission is right (agrees, rounding or kink), with 1 if one has a bug; with --fail-under, with 1 if a
-    score lies below it, else with 0.
+    Exits with 0 if every submission is right (agrees, rounding or kink), with 1 if one has a bug; with --fail-under, with 1 if
+    a score lies below it, else with 0.
     """
 
     folder: tyro.conf.Positional[Path]

@@ -1,4 +1,4 @@
-"""A class on a page: scores, the commonest mistakes, and behind every name what is wrong; one HTML file that needs nothing else."""
+"""A class on a page: scores, the commonest mistakes, and behind every name what is wrong; one HTML file, complete in itself."""
 
 from collections.abc import Sequence
 from html import escape

@@ -1,7 +1,7 @@
 """The submissions in a folder: every Python file is one, and every folder within it.
 
-What a student hands in may be called, and be, anything: only ordinary files are read, and a link is not followed, as it may lead
-to another student's work or to the solution.
+What a student hands in may be called, and be, anything: only ordinary files are read, and a link is not followed, as it may
+lead to another student's work or to the solution.
 """
 
 import os
@@ -34,7 +34,7 @@ def find_submissions(folder: Path, functions: Sequence[str]) -> list[Submission]
     if not folder.is_dir():
         raise ValueError(f"{folder}: expected a folder with a Python file, or a folder, for each student")
     entries = sorted(_visible_entries(folder), key=lambda path: (path.name.casefold(), path.name))
-    found = [_submission(entry, functions) for entry in entries if entry.suffix == ".py" or _is_folder(entry)]
+    found = [_submission(entry, functions) for entry in entries if entry.suffix == ".py" or entry.is_dir()]
     if not found:
         raise ValueError(f"{folder}: nothing to grade, expected *.py, or a folder for each student")
     return found
@@ -44,31 +44,37 @@ def _submission(entry: Path, functions: Sequence[str]) -> Submission:
     name = visible(entry.name)
     if entry.is_symlink():
         return Submission(name, "", alone=True, problem="It is a link, which is not followed: hand in the file itself.")
-    if not _is_folder(entry):
+    if not entry.is_dir():
         return Submission(name, str(entry), alone=True, problem=_unreadable(entry))
+    file, problem = choose_file(entry, functions)
+    return Submission(name, str(file or ""), alone=False, problem=problem)
+
+
+def choose_file(folder: Path, functions: Sequence[str]) -> tuple[Path | None, str]:
+    """The file of a student's folder that counts, the only one or the only one that defines the functions; else why none does.
+
+    Args:
+        folder: what a student handed in.
+        functions: their names.
+    """
     try:
-        files = _python_files(entry)
+        files = _python_files(folder)
     except OSError as error:
-        return Submission(name, "", alone=False, problem=f"The folder cannot be read: {error.strerror}.")
+        return None, f"The folder cannot be read: {error.strerror}."
     fitting = files if len(files) == 1 else [file for file in files if _defines(file, functions)]
     if len(fitting) == 1:
-        return Submission(name, str(fitting[0]), alone=False, problem=_unreadable(fitting[0]))
+        problem = _unreadable(fitting[0])
+        return None if problem else fitting[0], problem
     wanted = " and ".join(functions)
     if not files:
-        problem = "The folder has no Python file."
-    elif not fitting:
-        problem = f"None of its {len(files)} Python files defines {wanted}: {_named(files, entry)}."
-    else:
-        problem = f"{len(fitting)} of its files define {wanted}, so which one counts is unknown: {_named(fitting, entry)}."
-    return Submission(name, "", alone=False, problem=problem)
+        return None, "There is no Python file."
+    if not fitting:
+        return None, f"None of the {len(files)} Python files defines {wanted}: {_named(files, folder)}."
+    return None, f"{len(fitting)} files define {wanted}, so which one counts is unknown: {_named(fitting, folder)}."
 
 
 def _visible_entries(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in _NOT_STUDENTS]
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir()
 
 
 def _python_files(folder: Path, depth: int = 0) -> list[Path]:
@@ -105,7 +111,8 @@ def _defines(path: Path, functions: Sequence[str]) -> bool:
         return False
     text = path.read_text("utf-8", errors="replace")
     names = (re.escape(function.partition(".")[0]) for function in functions)
-    return all(re.search(rf"^(def|class)\s+{name}\b|^{name}\s*[:=]|^from .* import .*\b{name}\b", text, re.M) for name in names)
+    defined = r"^(async def|def|class)\s+{0}\b|^{0}\s*[:=]|^from .* import .*\b{0}\b"
+    return all(re.search(defined.format(name), text, re.MULTILINE) for name in names)
 
 
 def _named(files: Sequence[Path], folder: Path) -> str:

@@ -172,7 +172,7 @@ def grade_all(
         done: called with every result as it comes.
 
     Raises:
-        ValueError: an unknown kind, another number of functions than of kinds, a limit that is no number above 0, no submission.
+        ValueError: an unknown kind, not one function for every kind, a limit that is no number above 0, no submission.
         OSError: the folder cannot be read.
     """
     for kind in kinds:

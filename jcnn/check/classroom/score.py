@@ -1,9 +1,9 @@
 """From the report on one submission to points: how many of the cases come out right, output by output.
 
 Every output has a part, the share of its right answers in the cases that everybody must take: the usual number of axes, stride
-and padding, if any, as one number. All other cases that the candidate takes (padding of its own for every side, dilation, groups,
-one or three spatial axes …) make the part "options". Outputs share 90 of 100 points, a bias gradient counting half as much as any
-other output, and options are worth 10. A part without cases does not count, and the others share its points.
+and padding, if any, as one number. All other cases that the candidate takes (padding of its own for every side, dilation,
+groups, one or three spatial axes …) make the part "options". Outputs share 90 of 100 points, a bias gradient counting half as
+much as any other output, and options are worth 10. A part without cases does not count, and the others share its points.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ OPTIONS = "options"
 
 OUTPUT_POINTS, OPTION_POINTS = 90.0, 10.0
 DOUBTFUL = 50.0
-"""The most that a submission gets whose fault is in no number: it starts processes, or imitates rounding. A person has to look."""
+"""The most for a submission whose fault shows in no case: it starts processes, or imitates rounding. A person has to look."""
 
 _WEIGHTS = {"db": 1}
 _OTHERWISE = 2

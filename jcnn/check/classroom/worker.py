@@ -1,7 +1,7 @@
 """One of the processes that grade a class side by side: a line of JSON in for every submission, a line of JSON out.
 
-It keeps what all submissions have in common, the cases and their right answers. Each submission runs in a further process of its
-own, as always; this one is there so that its grader's work is shared out, can be stopped, and is lost for that one alone.
+It keeps what all submissions have in common, the cases and their right answers. Each submission runs in a further process of
+its own, as always; this one is there so that its grader's work is shared out, can be stopped, and is lost for that one alone.
 """
 
 import json
@@ -124,7 +124,7 @@ def _own_copy(path: Path) -> Path:
     return own
 
 
-def _stop(number: int, frame: object) -> NoReturn:
+def _stop(number: int, _: object) -> NoReturn:
     raise SystemExit(128 + number)  # the candidate's process is ended on the way out
 
 
