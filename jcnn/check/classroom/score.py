@@ -6,12 +6,16 @@ groups, one or three spatial axes …) make the part "options". Outputs share 90
 much as any other output, and options are worth 10. A part without cases does not count, and the others share its points.
 """
 
+import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from jcnn.check.bounds import UNIT
 from jcnn.check.grading.left_out import must_take
+from jcnn.check.judge import judge
 from jcnn.check.operations import expected_of, kind_of
 from jcnn.check.report import Report
 
@@ -58,7 +62,7 @@ class Score(NamedTuple):
 def score_of(report: Report, kind: str) -> Score:
     """The score of a report of `grade` or `grade_file`.
 
-    An answer that is 0 everywhere is not counted: who returns zeros would have it for nothing.
+    An answer for which zeros would pass is not counted: who returns zeros would have it for nothing.
 
     Args:
         report: what was found.
@@ -70,7 +74,7 @@ def score_of(report: Report, kind: str) -> Score:
     points = _points(parts)
     if points == 100 or all(row.verdict != "bug" for row in report.rows):
         points = min(points, DOUBTFUL)
-    return Score(np.floor(10 * points) / 10, parts)
+    return Score(math.floor(10 * points) / 10, parts)
 
 
 def weights_of(leaves: Mapping[str, object] | tuple[str, ...]) -> dict[str, float]:
@@ -85,15 +89,27 @@ def _shares(report: Report, kind: str) -> dict[str, Share]:
     right: dict[str, int] = dict.fromkeys([*known.leaves, OPTIONS], 0)
     due = dict(right)
     found = {(row.case, row.leaf): row.verdict != "bug" for row in report.rows}
-    for case, expected in zip(known.cases, expected_of(known), strict=True):
-        for leaf, answer in zip(known.leaves, expected, strict=True):
-            asked = (case.name, leaf) in found
-            if not np.any(answer.value) or not (asked or case.name in report.unanswered):
+    for case in known.cases:
+        for leaf in known.leaves:
+            asked = (case.name, leaf) in found or case.name in report.unanswered
+            if not asked or (case.name, leaf) in _passed_by_zeros(kind):
                 continue
             part = leaf if must_take(known, case) else OPTIONS
             due[part] += 1
             right[part] += found.get((case.name, leaf), False)
     return {name: Share(right[name], due[name]) for name in due}
+
+
+@lru_cache
+def _passed_by_zeros(kind: str) -> frozenset[tuple[str, str]]:
+    """The cases and outputs that tell zeros from right answers in no precision."""
+    known = kind_of(kind)
+    return frozenset(
+        (case.name, leaf)
+        for case, expected in zip(known.cases, expected_of(known), strict=True)
+        for leaf, right in zip(known.leaves, expected, strict=True)
+        if judge(case.name, leaf, right, np.zeros_like(right.value), tuple(UNIT), whole=known.linear).row.verdict != "bug"
+    )
 
 
 def _points(parts: Mapping[str, Share]) -> float:

@@ -76,7 +76,7 @@ def summarise(report: Report, kind: str, shown: dict[str, str] | None = None) ->
     return Graded(
         kind=kind,
         verdict=report.verdict,
-        points=float(score.points),
+        points=score.points,
         parts={name: share.value for name, share in score.parts.items()},
         diagnosis=said(report.diagnosis),
         mistakes=tuple(map(said, mistakes_of(report))),
