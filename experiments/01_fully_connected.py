@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import jcnn
-from experiments.fitting import accuracy, fit
+from experiments.fitting import fit, read_right
 from experiments.material import FRAME, framed, photograph
 from experiments.topic import Check, Topic
 from jcnn.figures.style import SMALL, Theme, bare, diverging, new_figure, plain
@@ -94,11 +94,11 @@ def train(config: Experiment) -> tuple[Float[np.ndarray, "2 2 2 seeds"], Any, An
     zeros = ({}, {"w": np.zeros((FRAME**2, 10), np.float32), "b": np.zeros(10, np.float32)})
     for place, order, seed in np.ndindex(2, 2, config.seeds):
         (images, labels), (unseen, answers) = (arranged(split, seed, place, order) for split in ("train", "test"))
-        weights = fit(CONNECTED, images, labels, seed=seed, steps=config.steps, rate=0.2, params=zeros).params[1]
-        accuracies[0, place, order, seed] = np.mean(np.asarray(scores(unseen, **weights)).argmax(-1) == answers)
+        weights = fit(CONNECTED, images, labels, seed=seed, steps=config.steps, rate=0.2, params=zeros).params
+        accuracies[0, place, order, seed] = read_right(CONNECTED, weights, unseen, answers)
         filters = fit(CONVOLUTIONAL, images, labels, seed=seed, steps=config.steps, rate=0.03).params
-        accuracies[1, place, order, seed] = accuracy(CONVOLUTIONAL, filters, unseen, answers)
-        learned[place, order, seed] = jax.tree.map(np.asarray, weights)
+        accuracies[1, place, order, seed] = read_right(CONVOLUTIONAL, filters, unseen, answers)
+        learned[place, order, seed] = jax.tree.map(np.asarray, weights[1])
     return accuracies, learned[0, 0, 0], learned[0, 1, 0]
 
 

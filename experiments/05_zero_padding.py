@@ -92,10 +92,9 @@ def compare(config: Experiment, f: int) -> Float[np.ndarray, "seeds layers n n"]
         start = (image.shape[1] - config.pixels) // 2
         return image[:, start : start + config.pixels, start : start + config.pixels]
 
-    photo, shapes = as_input(photograph(), "float64")[None], [(f, f, c, 8) for c in [3] + [8] * (LAYERS - 1)]
-    seeds = map(np.random.default_rng, range(config.seeds))
-    stacks = [[random.normal(0, (2 / np.prod(shape[:3])) ** 0.5, shape) for shape in shapes] for random in seeds]
-    return np.stack([through(photo, stack) for stack in stacks])
+    photo, layers = as_input(photograph(), "float64"), (jcnn.Conv(8, f, bias=False), jcnn.Relu()) * LAYERS
+    drawn = [jcnn.init(jax.random.key(seed), layers, photo.shape, "float64") for seed in range(config.seeds)]
+    return np.stack([through(photo[None], [layer["w"] for layer in params if layer]) for params in drawn])
 
 
 def reach(difference: Float[np.ndarray, "n n"]) -> int:

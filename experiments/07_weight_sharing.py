@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import jcnn
-from experiments.fitting import accuracy, fit
+from experiments.fitting import fit, read_right
 from experiments.material import FRAME, framed
 from experiments.topic import Check, Topic
 from jcnn.figures.cells import draw_cells
@@ -137,7 +137,7 @@ def train(network: tuple[Layer, ...], n: int, config: Experiment, *, centred: bo
         chosen = np.resize(np.random.default_rng(seed).permutation(len(images))[:n], len(images))
         params = jcnn.init(jax.random.key(seed), network, images.shape[1:], "float32")
         fitted = fit(network, images[chosen], labels[chosen], seed=seed, steps=config.steps, rate=0.04, params=params)
-        accuracies.append(accuracy(network, fitted.params, *test))
+        accuracies.append(read_right(network, fitted.params, *test))
     return accuracies
 
 

@@ -23,6 +23,7 @@ from experiments.topic import Check, Topic
 from jcnn.figures import Theme, feature_maps
 from jcnn.layers import Network
 from jcnn.network import Params
+from jcnn.training.evaluation import accuracy
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,9 @@ def run(config: Experiment) -> Result:
     pairs = [(stage[config.image], other) for stage, other in zip(found, followed, strict=True)]
     apart = max(np.abs(stage - other).max() / np.abs(other).max() for stage, other in pairs)
     learned, start = (tuple(between_classes(stage, labels) for stage in one) for one in (found, before))
-    accuracy = float(np.mean(found[-1].argmax(-1) == labels))
     shapes = tuple(stage.shape[1:] for stage in found)
-    return Result(trained.network, trained.params, config.image, config.least_accuracy, accuracy, shapes, float(apart),
-                  learned, start)  # fmt: skip
+    return Result(trained.network, trained.params, config.image, config.least_accuracy, accuracy(found[-1], labels), shapes,
+                  float(apart), learned, start)  # fmt: skip
 
 
 def stages(params: Params, x: Float[Array, "n 8 8 1"]) -> tuple[Array, ...]:

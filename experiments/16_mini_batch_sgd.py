@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Int
@@ -19,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import jcnn
-from experiments.fitting import first_weights
+from experiments.fitting import descend
 from experiments.material import as_input, digits
 from experiments.topic import Check, Topic
 from jcnn.compilation import compiler_options
@@ -73,22 +74,20 @@ START = np.array([0, 3.5], "float32")
 
 
 @partial(jax.jit, compiler_options=compiler_options())
-def descend(params: Params, batches: Int[Array, "steps b"], rate: Float[Array, ""]) -> tuple[Params, Float[Array, " steps"]]:
+def trained(params: Params, batches: Int[Array, "steps b"], rate: Float[Array, ""]) -> tuple[Params, Float[Array, " steps"]]:
     """Mini-batch SGD: sample, forward, backward, update."""
     images, labels = jnp.asarray(as_input(digits().images)), jnp.asarray(digits().labels)
 
-    def step(params: Params, batch: Array) -> tuple[Params, Array]:
-        x, target = images[batch], labels[batch]
-        loss, gradient = jcnn.backprop(NETWORK, params, x, target)
-        return jax.tree.map(lambda p, g: p - rate * g, params, gradient), loss
+    def gradient(params: Params, batch: Array) -> tuple[Array, Params]:
+        return jcnn.backprop(NETWORK, params, images[batch], labels[batch])
 
-    return jax.lax.scan(step, params, batches)
+    return descend(gradient, params, batches, optax.sgd(rate))
 
 
 def run(config: Experiment) -> Result:
     """Trains all weights, draws batches, and trains along two directions only."""
     batches = [sampled(seed, config.steps, 32) for seed in range(config.seeds)]
-    runs = [[descend(drawn(seed), batch, np.float32(rate)) for seed, batch in enumerate(batches)] for rate in RATES]
+    runs = [[trained(drawn(seed), batch, np.float32(rate)) for seed, batch in enumerate(batches)] for rate in RATES]
     losses = np.array([[fallen for _, fallen in row] for row in runs])
     measured = [[deviation(drawn(seed), sampled(seed, config.draws, size)) for size in SIZES] for seed in range(config.seeds)]
     noise, bias = np.moveaxis(np.array(measured), -1, 0)
@@ -100,7 +99,7 @@ def run(config: Experiment) -> Result:
 
 def drawn(seed: int) -> Params:
     """First weights."""
-    return first_weights(NETWORK, np.random.default_rng(seed))
+    return jcnn.init(jax.random.key(seed), NETWORK, digits().input_shape)
 
 
 def sampled(seed: int, batches: int, size: int, among: int = len(digits().labels)) -> Int[np.ndarray, "batches size"]:
@@ -159,7 +158,7 @@ def plane(start: Float[np.ndarray, " weights"], directions: Float[np.ndarray, "2
         return directions @ ravel_pytree(gradient)[0]
 
     def walk(place: Any, batches: Any, rate: Any) -> Any:
-        return jax.lax.scan(lambda place, batch: (place - rate * slope(place, batch), place), place, batches)[1]
+        return descend(lambda place, batch: (place, slope(place, batch)), place, batches, optax.sgd(rate))[1]
 
     walked, batches = jax.jit(walk), sampled(0, 60, 32, among=512)
     paths = np.array([walked(START, batches, np.float32(rate)) for rate in RATES_IN_PLANE])

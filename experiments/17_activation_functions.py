@@ -9,7 +9,7 @@ end within 4 points of relu. So does tanh: in two stages there is no reason to e
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,13 +21,15 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import jcnn
-from experiments.fitting import descend, first_weights
+from experiments.fitting import descend
 from experiments.material import as_input, digits
 from experiments.topic import Check, Topic
 from jcnn.compilation import compiler_options
 from jcnn.figures.cells import draw_cells
 from jcnn.figures.style import SMALL, TEXT, Theme, new_figure, plain, sequential
 from jcnn.layers import Network
+from jcnn.layers.initial import normal_weights
+from jcnn.training.evaluation import accuracy
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Result(NamedTuple):
 
 NAMES = "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "maxout"
 LAYERS = jcnn.Sigmoid(), jcnn.Tanh(), jcnn.Relu(), jcnn.LeakyRelu(), jcnn.Elu(), jcnn.Gelu()
-VARIANCE = 1, 1, 2, 2, 2, 2, 1  # of the weights, times their number an output: twice where half of the signal is cut off
+GAINS = np.sqrt([1, 1, 2, 2, 2, 2, 1])  # weights of variance gain² / fan-in: twice where half of the signal is cut off
 RATES = 0.02, 0.1, 0.5, 2.0
 SHOWN = RATES.index(0.1)
 GRID = np.linspace(-6, 6, 240)  # without 0, where relu, leaky relu and maxout have a kink
@@ -78,6 +80,11 @@ class Chosen(jcnn.Layer):
     """One of `LAYERS` by its number, which may be known only when the program runs: one program trains all."""
 
     number: Any
+
+    @property
+    def gain(self) -> float:
+        """Of the weights before it."""
+        return float(GAINS[self.number])
 
     def forward(self, params: Any, x: Array, context: Any = None) -> tuple[Array, Array]:
         """The forward pass."""
@@ -143,9 +150,10 @@ def flowed(number: int, layers: int, seed: int) -> Float[np.ndarray, " layers"]:
     """|gradient| at the input of every one of many fully connected layers of 100 units, over that at the end."""
     rng, pieces = np.random.default_rng(seed), 2 if NAMES[number] == "maxout" else 1
     x = as_input(digits().images[:64]).reshape(64, 64) @ rng.normal(size=(64, 100)) / 4
-    w = rng.normal(size=(layers, 100, 100 * pieces)) * np.sqrt(VARIANCE[number] / 100)
-    arrays = (array.astype("float32") for array in (x, w, rng.normal(size=x.shape)))
-    return np.asarray(_flow(np.int32(number % 6), *arrays, maxout=pieces == 2))
+    shape = (layers, 100, 100 * pieces)
+    w = normal_weights(jax.random.key(seed), shape, fan_in=100, fan_out=100, gain=GAINS[number], dtype="float32")
+    dy = rng.normal(size=x.shape)
+    return np.asarray(_flow(np.int32(number % 6), x.astype("float32"), w, dy.astype("float32"), maxout=pieces == 2))
 
 
 def network(number: Any, pieces: int) -> Network:
@@ -153,6 +161,13 @@ def network(number: Any, pieces: int) -> Network:
     active = jcnn.Maxout(2) if pieces == 2 else Chosen(number)
     stages = [(jcnn.Conv(filters * pieces, 3, padding=1), active, jcnn.MaxPool(2)) for filters in (8, 16)]
     return (*stages[0], *stages[1], jcnn.Flatten(), jcnn.Dense(10))
+
+
+@cache
+def drawn(number: int, seed: int) -> Any:
+    """First weights for an activation."""
+    pieces = 2 if NAMES[number] == "maxout" else 1
+    return jcnn.init(jax.random.key(seed), network(number, pieces), digits().input_shape)
 
 
 @partial(jax.jit, static_argnames="pieces", compiler_options=compiler_options())
@@ -164,20 +179,19 @@ def _trained(number: Array, params: Any, batches: Array, rate: Array, pieces: in
 
     params, losses = descend(gradient, params, batches, optax.sgd(rate))
     scores = jcnn.apply(network(number, pieces), params, as_input(digits("test").images))
-    return scores.argmax(-1), jcnn.apply(network(number, pieces)[:4], params[:4], images), losses
+    return scores, jcnn.apply(network(number, pieces)[:4], params[:4], images), losses
 
 
 def trained_by(number: int, rate: float, seed: int, steps: int) -> tuple[float, float, np.ndarray]:
     """SGD on the digits: the accuracy on the test images, the part of the second stage's units that are dead, the losses."""
     rng, pieces = np.random.default_rng(seed), 2 if NAMES[number] == "maxout" else 1
     batches = rng.integers(0, len(digits().labels), (steps, 32))
-    params = first_weights(network(0, pieces), rng, VARIANCE[number])
-    classes, z, losses = _trained(np.int32(number % 6), params, batches, np.float32(rate), pieces=pieces)
-    accuracy = float(np.mean(np.asarray(classes) == digits("test").labels))
+    scores, z, losses = _trained(np.int32(number % 6), drawn(number, seed), batches, np.float32(rate), pieces=pieces)
+    read = accuracy(np.asarray(scores), digits("test").labels)
     if NAMES[number] not in {"relu", "leaky_relu"}:
-        return accuracy, np.nan, np.asarray(losses)
+        return read, np.nan, np.asarray(losses)
     slopes = np.asarray(functions(number)[1](jnp.ones_like(z), z))
-    return accuracy, float(np.mean((slopes == 0).all((0, 1, 2)))), np.asarray(losses)
+    return read, float(np.mean((slopes == 0).all((0, 1, 2)))), np.asarray(losses)
 
 
 def checks(result: Result) -> list[Check]:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 import jcnn
 from jcnn.compilation import compiler_options
 from jcnn.layers import Network
+from jcnn.training.evaluation import accuracy, make_predict
 from jcnn.training.step import State, fastest_ops, updated
 
 
@@ -62,47 +63,36 @@ def fit(
 
 
 def descend(
-    gradient: Callable[[Any, Any], tuple[Array, Any]], params: Any, batches: Any, transformation: optax.GradientTransformation
-) -> tuple[Any, Float[Array, " steps"]]:
+    gradient: Callable[[Any, Any], tuple[Any, Any]], params: Any, batches: Any, transformation: optax.GradientTransformation
+) -> tuple[Any, Any]:
     """One update a batch, by the house's own step.
 
     Args:
-        gradient: `gradient(params, batch)`: the loss and its gradient.
+        gradient: `gradient(params, batch)`: what is to be kept of the step, such as the loss, and the loss's gradient.
         params: where to start.
         batches: along the first axis, what `gradient` takes.
         transformation: from gradients to updates.
 
     Returns:
-        The last parameters, and the loss of every step before its update.
+        The last parameters, and what was kept of every step.
     """
 
-    def step(state: State, batch: Any) -> tuple[State, Array]:
-        loss, found = gradient(state.params, batch)
-        return updated(state, found, transformation), loss
+    def step(state: State, batch: Any) -> tuple[State, Any]:
+        kept, found = gradient(state.params, batch)
+        return updated(state, found, transformation), kept
 
-    state, losses = jax.lax.scan(step, State(params, transformation.init(params)), batches)
-    return state.params, losses
-
-
-def first_weights(network: Network, draw: np.random.Generator, variance: float = 2.0) -> Any:
-    """First weights for 8×8 digits, of variance / fan-in (2: He's rule), biases 0; by NumPy, which compiles nothing."""
-    shapes = jax.eval_shape(lambda: jcnn.init(jax.random.key(0), network, (8, 8, 1), jnp.float32))
-
-    def drawn(leaf: Any) -> Float[np.ndarray, "..."]:
-        scale = np.sqrt(variance / np.prod(leaf.shape[:-1])) if len(leaf.shape) > 1 else 0.0
-        return (scale * draw.normal(size=leaf.shape)).astype("float32")
-
-    return jax.tree.map(drawn, shapes)
+    state, kept = jax.lax.scan(step, State(params, transformation.init(params)), batches)
+    return state.params, kept
 
 
-def logits(network: Network, params: Any, images: Float[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n classes"]:
-    """What the network says of each image."""
-    return np.asarray(_apply(tuple(network), params, jnp.asarray(images)))
-
-
-def accuracy(network: Network, params: Any, images: Float[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"]) -> float:
+def read_right(network: Network, params: Any, images: Float[np.ndarray, "n h w c"], labels: Int[np.ndarray, " n"]) -> float:
     """The part of the images that the network classifies right, 0 to 1."""
-    return float(np.mean(logits(network, params, images).argmax(-1) == labels))
+    return accuracy(_predict(tuple(network))(params, images), labels)
+
+
+@cache
+def _predict(network: Network) -> Callable[[Any, np.ndarray], np.ndarray]:
+    return make_predict(network, "float32", fastest_ops())
 
 
 @cache
@@ -117,6 +107,3 @@ def _compiled(network: Network, steps: int, batch: int) -> Any:
         return descend(gradient, params, jax.random.split(key, steps), optax.sgd(rate, momentum=momentum))
 
     return jax.jit(run, compiler_options=compiler_options())
-
-
-_apply = jax.jit(jcnn.apply, static_argnums=0)

@@ -20,7 +20,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from rich.console import Console
 
-from jcnn.figures.page import picture, style_sheet
+from jcnn.figures.style import picture, style_sheet
 
 HERE = Path(__file__).parent
 RESULTS = Path("results")

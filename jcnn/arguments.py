@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
-from jcnn.geometry import LIMIT, is_traced, shown, wrong
+from jcnn.geometry import LIMIT, shown, wrong
 
 AnyArray = Array | np.ndarray
 """What every operation takes."""
@@ -171,13 +172,13 @@ def number(name: str, value: Any) -> float:
 
 
 def _is_scalar(value: Any) -> bool:
-    if not isinstance(value, jax.Array | np.ndarray) or is_traced(value) or _gone(value):
+    if not isinstance(value, jax.Array | np.ndarray) or isinstance(value, Tracer) or _gone(value):
         return False
     return value.ndim == 0 and value.dtype.name in FLOATS + INTEGERS
 
 
 def _gone(value: Any) -> bool:
-    return isinstance(value, jax.Array) and not is_traced(value) and value.is_deleted()
+    return isinstance(value, jax.Array) and not isinstance(value, Tracer) and value.is_deleted()
 
 
 def flag(name: str, value: Any) -> bool:
@@ -214,7 +215,10 @@ def same_dtype(**arrays: AnyArray | None) -> None:
     if len(set(dtypes.values())) > 1:
         first, *_ = dtypes
         listed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
-        raise TypeError(f"dtypes differ ({listed}): expected one for all; convert, e.g. with .astype({first}.dtype)")
+        fix = f"convert, e.g. with .astype({first}.dtype)"
+        if "float64" in dtypes.values() and jax.dtypes.canonicalize_dtype(np.float64) != np.float64:
+            fix = "call it under `with jax.enable_x64(True):`, without which JAX takes what is given in 32 bits, or convert"
+        raise TypeError(f"dtypes differ ({listed}): expected one for all; {fix}")
 
 
 def spatial_rank(name: str, x: Array) -> int:

@@ -4,7 +4,7 @@ import dis
 import signal
 from types import TracebackType
 
-from jcnn.training.signals import Interrupted
+from jcnn.training.errors import Interrupted
 
 SIGPIPE = 13
 """By its number, since Windows has no such signal."""

@@ -10,7 +10,7 @@ import jcnn
 from jcnn import presets
 from jcnn.endings import ERROR, INTERNAL, ending
 from jcnn.training import Config
-from jcnn.training.signals import Interrupted
+from jcnn.training.errors import Interrupted
 
 
 def within_jcnn(line: str) -> Callable[[], object]:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,8 +24,6 @@ from tests.fuzz.calls import CALLS
 from tests.program_counts import MORE_WAYS, OPERATIONS
 
 X = np.random.default_rng(0).normal(size=(2, 6, 6, 4))
-TWO = {"convolve": "jnp.flip turns the filter outside of it"}
-"""What takes two programs."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def counts() -> dict[str, list[int]]:
 
 @pytest.mark.parametrize("name", [*OPERATIONS, *MORE_WAYS])
 def test_a_first_call_compiles_one_program_and_a_second_none(name: str, counts: dict[str, list[int]]) -> None:
-    assert counts[name] == [2 if name in TWO else 1, 0]
+    assert counts[name] == [1, 0]
 
 
 def test_every_public_operation_is_among_them() -> None:
@@ -82,10 +81,12 @@ TRACED: dict[str, Callable[..., Any]] = {
 def test_under_jit_no_program_is_to_be_seen_within(name: str) -> None:
     operation = TRACED[name]
     ours = {"_leaky_relu", "_elu", "_maximum", "_mean", "_forward", "_apply"}
-    equations = jax.make_jaxpr(operation)(jnp.asarray(X)).eqns
+    # In what is compiled: newer versions of JAX inline only on the way there.
+    functions = set(re.findall(r"func\.func \w+ @(\w+)", jax.jit(operation).lower(jnp.asarray(X)).as_text()))
     with jax.disable_jit():
         plain = operation(jnp.asarray(X))
-    assert not ours & {equation.params.get("name") for equation in equations}
+    assert "main" in functions
+    assert not ours & functions
     np.testing.assert_allclose(jax.jit(operation)(jnp.asarray(X)), plain, rtol=1e-14)
     np.testing.assert_allclose(operation(jnp.asarray(X)), plain, rtol=1e-14)
     np.testing.assert_allclose(jax.vmap(operation)(jnp.asarray(X)[None])[0], plain, rtol=1e-14)

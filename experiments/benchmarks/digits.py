@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -24,7 +24,7 @@ from jcnn import Ops
 from jcnn.data import load
 from jcnn.presets import preset
 from jcnn.rules import Gradient
-from jcnn.training import Config, train
+from jcnn.training import Config, Recipe, fit
 from jcnn.training.checkpoint import versions
 from jcnn.training.step import initial_state, make_run_steps
 
@@ -65,7 +65,16 @@ def run(config: Benchmark) -> Measured:
 def _train(network: str, seed: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        result = train(replace(Config(), network=network, seed=seed), Path(folder) / "run", console=Console(quiet=True))
+        digits = load("digits")
+        result = fit(
+            preset(network, digits.input_shape, digits.classes),
+            digits,
+            load("digits", "test"),
+            recipe=Recipe(seed=seed),
+            out=folder,
+            report=False,
+            console=Console(quiet=True),
+        )
         wall = time.perf_counter() - started
     _, test = result.tested
     return {

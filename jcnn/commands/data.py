@@ -10,8 +10,8 @@ from rich.table import Table
 
 from jcnn import data
 from jcnn.commands.options import DataDir, Originals
-from jcnn.data.folders import data_folder
 from jcnn.data.inventory import inventory
+from jcnn.data.load import data_folder
 from jcnn.data.registry import SOURCES, names_in_words
 from jcnn.printing import plain
 from jcnn.summary import times

@@ -23,7 +23,7 @@ from jcnn.commands.summary import Summary
 from jcnn.commands.train import Train
 from jcnn.compilation import keep_compiled, keep_memory
 from jcnn.endings import USAGE, ending
-from jcnn.training import Config, recipe, stored_config
+from jcnn.training import Config, default_config, stored_config
 
 Command = Train | Data | Summary | Predict | Check | Grade | GradeAll | Explore | Doctor
 
@@ -81,7 +81,7 @@ def _run_command(arguments: list[str]) -> int:
     if isinstance(command, Train):
         # The defaults are those of the data, or of the stored run that is gone on with; what is given still counts.
         folder = command.folder() if command.resume else None
-        command = _parse(arguments, (folder and stored_config(folder)) or recipe(command.config.data))
+        command = _parse(arguments, (folder and stored_config(folder)) or default_config(command.config.data))
     return command.run(printing.console())
 
 

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from jcnn import printing
-from jcnn.commands.run_folders import newest
 from jcnn.data.pictures import PictureError, read_picture
 from jcnn.endings import ERROR
 from jcnn.printing import plain
 from jcnn.training import CheckpointError, make_predict, restore_run
 from jcnn.training.evaluation import probabilities
+from jcnn.training.run_folders import newest
 from jcnn.training.step import fastest_ops
 
 
@@ -43,9 +43,18 @@ class Predict:
         if not self.images:
             raise ValueError("no images given: expected at least one file")
         warnings = printing.console(stderr=True)
-        restored = restore_run(folder, lambda text: warnings.print(plain(f"warning: {text}"), soft_wrap=True))
+
+        def warn(text: str) -> None:
+            warnings.print(plain(f"warning: {text}"), soft_wrap=True)
+
+        restored = restore_run(folder, warn)
         if len(restored.input_shape) != 3:
             raise ValueError(f"{folder} was trained on inputs of shape {restored.input_shape}: expected images, (H, W, C)")
+        if restored.images_dtype != "uint8":
+            warn(
+                f"{folder} was trained on images of {restored.images_dtype}, taken as they were; image files are given to it "
+                f"as v/255, from 0 to 1: its answers hold only if its training images were scaled so"
+            )
         jax.config.update("jax_enable_x64", restored.dtype == "float64")
         table = Table(show_edge=False, pad_edge=False)
         for title in ("image", "class", "probability", "next", "note"):

@@ -1,17 +1,18 @@
-"""`jcnn train`: a network trained, and a report of it."""
+"""`jcnn train`: a network trained on a data set, both by name, and a report of it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jax
 import tyro
 from rich.console import Console
 
-from jcnn import data, presets
+from jcnn import data, presets, printing
 from jcnn.commands.options import DataDir, Originals
-from jcnn.commands.run_folders import RUNS, claimed, newest
+from jcnn.data import Dataset
 from jcnn.printing import plain
-from jcnn.training import Config, train
+from jcnn.training import Config, Result, fit
+from jcnn.training.errors import as_command
+from jcnn.training.run_folders import RUNS, claimed, held, newest
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,12 @@ class Train:
     originals: Originals = None
 
     def run(self, console: Console) -> int:
-        """Trains, then writes and names the report."""
-        from jcnn.report import write_report
-
+        """Trains, and says how well and where the report is."""
         self.check()
-        jax.config.update("jax_enable_x64", self.config.dtype == "float64")
-        with claimed(self.folder(), self.config) as out:
-            config = self.config
+        config = self.config
+        with claimed(self.folder(), f"{config.data}-{config.network}") as out:
             console.print(plain(f"training {config.network} on {config.data}, seed {config.seed}, in {out}"), soft_wrap=True)
             result = train(config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
-        report = write_report(result)
         _, test = result.tested
         console.print(
             f"[bold]{test.accuracy:.2%}[/] of {len(test.labels)} test images right ({test.errors} wrong), "
@@ -44,7 +41,7 @@ class Train:
             f"with {result.ops.gradient} gradients, after {result.compile_seconds:.1f} s of compiling",
             soft_wrap=True,
         )
-        console.print(plain(f"report: {report}"), soft_wrap=True)
+        console.print(plain(f"report: {out / 'report.html'}"), soft_wrap=True)
         return 0
 
     def check(self) -> None:
@@ -60,3 +57,66 @@ class Train:
     def folder(self) -> Path | None:
         """The folder that was asked for, or with --resume the newest run; None: a new one."""
         return self.out or (newest() if self.resume else None)
+
+
+def train(
+    config: Config,
+    out: Path,
+    *,
+    resume: bool = False,
+    data_dir: Path | None = None,
+    originals: Path | None = None,
+    report: bool = True,
+    console: Console | None = None,
+) -> Result:
+    """`fit` for a network and a data set by name.
+
+    Args:
+        config: what to train, on what, and the recipe.
+        out: the run's folder, as in `fit`.
+        resume: as in `fit`.
+        data_dir: where data sets lie, as in `jcnn.data.load`.
+        originals: a folder of original files, as in `jcnn.data.load`.
+        report: as in `fit`.
+        console: where progress and warnings are shown; None: the standard error.
+
+    Returns:
+        A `Result`.
+
+    Raises:
+        ValueError: a config that does not fit the data, or a network that does not fit the images.
+        DataError: images that cannot be had, none at all, or labels that are none of the classes.
+        TrainingError: as `fit`.
+        CheckpointError: as `fit`.
+        Interrupted: as `fit`.
+    """
+    config.check()
+    console = console or printing.console(stderr=True)
+
+    def tell(text: str) -> None:
+        console.print(plain(text), soft_wrap=True)
+
+    def load(split: str) -> Dataset:
+        return data.load(
+            config.data,
+            split,
+            data_dir=data_dir,
+            originals=originals,
+            image_size=config.image_size,
+            tell=tell,
+        ).checked()
+
+    # `fit` takes the folder itself; before, so that nobody waits for images only to be told that it is another's.
+    with held(out, lambda _: None, as_command):
+        images, test = load("train"), load("test")
+    return fit(
+        presets.preset(config.network, images.input_shape, images.classes),
+        images,
+        test,
+        recipe=config,
+        out=out,
+        resume=resume,
+        report=report,
+        console=console,
+        described_as={"data": config.data, "image_size": config.image_size, "network": config.network},
+    )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
 from jcnn.precision import sum_dtype
 from jcnn.window import Window
@@ -14,6 +13,8 @@ from jcnn.window import Window
 @dataclass(frozen=True)
 class Call:
     """All that is known of a convolution before its numbers are; hashable, hence static under `jit`.
+
+    What it says of itself in a method is where a way is valid, or taken.
 
     Attributes:
         window: the parsed window.
@@ -31,11 +32,6 @@ class Call:
     sizes: tuple[int, ...]
     dtype: str
 
-    @staticmethod
-    def of(x: Array, w: Array, window: Window, groups: int) -> "Call":
-        """The call with these arrays, which fit each other and the window."""
-        return Call(window, groups, x.shape[-1], w.shape[-1], tuple(x.shape[1:-1]), x.dtype.name)
-
     @property
     def outputs(self) -> tuple[int, ...]:
         """Spatial sizes of the output."""
@@ -46,17 +42,30 @@ class Call:
         """Number of filter positions."""
         return math.prod(self.window.size)
 
-    @property
+    def one_group(self) -> bool:
+        """All channels meet all filters."""
+        return self.groups == 1
+
     def depthwise(self) -> bool:
-        """Whether every group looks at one channel only."""
+        """Every group looks at one channel only."""
         return self.groups > 1 and self.c_in == self.groups
 
-    @property
+    def few_products(self) -> bool:
+        """No channels meet, or so few products make an output that their sum can be written out."""
+        return self.depthwise() or self.c_in * self.taps <= 32
+
     def moves_by_one(self) -> bool:
-        """Whether stride and dilation are 1."""
+        """Stride and dilation are 1."""
         return {*self.window.stride, *self.window.dilation} == {1}
 
-    @property
+    def strided(self) -> bool:
+        """Pixels are left out between positions, none between taps."""
+        return max(self.window.stride) > 1 and set(self.window.dilation) == {1}
+
+    def minimal(self) -> bool:
+        """Minimal filtering saves products: filters of several taps that move pixel by pixel, in float32 and without groups."""
+        return self.sums_in_float32() and self.moves_by_one() and self.one_group() and self.taps > 1
+
     def sums_in_float32(self) -> bool:
-        """Whether sums are taken in float32."""
+        """Sums are taken in float32."""
         return sum_dtype(jax.ShapeDtypeStruct((), self.dtype)) == jnp.float32  # pyright: ignore[reportArgumentType]

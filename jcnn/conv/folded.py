@@ -18,6 +18,7 @@ from jax import Array, lax
 from jaxtyping import Num
 
 from jcnn import geometry
+from jcnn.conv.im2col import by_patches
 from jcnn.conv.lax import conv_lax
 from jcnn.precision import wide
 from jcnn.window import Window
@@ -57,7 +58,7 @@ def filter_gradient_folded(
         x: the input that the convolution saw.
         window: its window.
         groups: 1.
-        form: the same gradient of any convolution, such as `filter_gradients.by_patches`.
+        form: the same gradient of any convolution, such as `by_patches`.
     """
     *first, f = window.size
     s, d = window.stride[-1], window.dilation[-1]
@@ -70,6 +71,13 @@ def filter_gradient_folded(
     ends = [(s * t, s * t + geometry.span(f, d)) for t in range(NEIGHBOURS)]
     taps = (lax.slice_in_dim(spread[..., t, :], start, end, d, axis=len(first)) for t, (start, end) in enumerate(ends))
     return reduce(jnp.add, taps)
+
+
+def by_folded_patches(
+    dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int
+) -> Num[Array, "*f c_in c_out"]:
+    """`by_patches` of folded pixels: fewer and longer pieces to copy."""
+    return filter_gradient_folded(dy, x, window, groups, by_patches)
 
 
 def _seen(window: Window) -> int:

@@ -1,4 +1,4 @@
-"""Convolution as one matrix product: every patch a row, every filter a column."""
+"""Convolution as one matrix product, every patch a row, every filter a column; the filters' gradient as another."""
 
 import math
 
@@ -30,3 +30,11 @@ def conv_im2col(
     rows = seen.reshape(*where, taps, groups, channels // groups).swapaxes(-2, -3).reshape(*where, taps * channels)
     columns = wide(w).reshape(math.prod(w.shape[:-1]), w.shape[-1])
     return mix(rows, columns, groups)
+
+
+def by_patches(
+    dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Window, groups: int
+) -> Num[Array, "*f c_in c_out"]:
+    """dw = patches(x)ᵀ @ dy, of one group: one product for all taps, at the price of an input copied once for every tap."""
+    rows = patches(wide(x), window).reshape(-1, math.prod(window.size) * x.shape[-1])
+    return jnp.matmul(rows.T, wide(dy).reshape(-1, dy.shape[-1])).reshape(*window.size, x.shape[-1] // groups, dy.shape[-1])

@@ -10,7 +10,6 @@ from jaxtyping import Num
 
 from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
-from jcnn.conv.backward import bias_gradient
 from jcnn.conv.call import Call
 from jcnn.conv.ways import WAYS, Formulation, Policy, compute, policy
 from jcnn.geometry import Padding, Rounding
@@ -75,20 +74,22 @@ def conv(
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", section 9.1; Dumoulin & Visin 2016, section 2.
     """
-    x, w, b, call = parse(x, w, b, stride, padding, dilation, groups, rounding)
-    gradient = geometry.choice("gradient", gradient, get_args(Gradient))
-    allowed = policy(formulation, gradient)
-    _check_formulation(formulation, call, len(x))
-    forward = partial(_forward, call, allowed)
-    back = partial(_backward, call, allowed)
-    return differentiable(forward, back, gradient)(x, w, b)
+    parsed = parse(x, w, b, stride, padding, dilation, groups, rounding)
+    return _computed(*parsed, formulation, gradient, flipped=False)
 
 
 def convolve(
     x: Num[AnyArray, "n *s c_in"],
     w: Num[AnyArray, "*f c_group c_out"],
     b: Num[AnyArray, " c_out"] | None = None,
-    **options: Any,
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: Padding = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    rounding: Rounding = "floor",
+    formulation: Formulation = "lax",
+    gradient: Gradient = "autodiff",
 ) -> Num[Array, "n *o c_out"]:
     """Convolution as mathematics defines it: `conv` with the filter flipped along every spatial axis.
 
@@ -100,7 +101,13 @@ def convolve(
         x: as in `conv`.
         w: as in `conv`.
         b: as in `conv`.
-        **options: the keyword arguments of `conv`.
+        stride: as in `conv`.
+        padding: as in `conv`.
+        dilation: as in `conv`.
+        groups: as in `conv`.
+        rounding: as in `conv`.
+        formulation: as in `conv`.
+        gradient: as in `conv`.
 
     Returns:
         As `conv`.
@@ -111,8 +118,8 @@ def convolve(
 
     Source: Goodfellow, Bengio & Courville 2016, "Deep Learning", equation 9.5.
     """
-    w = arguments.numeric("w", w, integers=True)
-    return conv(x, jnp.flip(w, tuple(range(w.ndim - 2))), b, **options)
+    parsed = parse(x, w, b, stride, padding, dilation, groups, rounding)
+    return _computed(*parsed, formulation, gradient, flipped=True)
 
 
 def conv_backward(
@@ -126,10 +133,17 @@ def conv_backward(
     groups: int = 1,
     rounding: Rounding = "floor",
 ) -> tuple[Num[Array, "n *s c_in"], Num[Array, "*f c_group c_out"], Num[Array, " c_out"]]:
-    """The gradients of `conv` by input, filters and bias, by hand; `jcnn.conv.backward` has the derivation.
+    """The gradients of `conv` by input, filters and bias, by hand.
 
-        dx = full convolution of dy, pulled apart by S, with the flipped filter
-        dw[k] = Σ_{n,o} x[n, S·o + D·k − P]ᵀ dy[n, o]        db = Σ_{n,o} dy[n, o]
+    With y[n, o] = Σ_k x[n, S·o + D·k − P] · w[k] + b and the output gradient dy = ∂L/∂y (n an example, o an output position,
+    k a tap; ᵀ swaps the channels):
+
+        db    = Σ_{n,o} dy[n, o]                              every output adds b once
+        dw[k] = Σ_{n,o} x[n, S·o + D·k − P]ᵀ dy[n, o]         w[k] meets exactly the pixels tap k sees
+        dx[i] = Σ_{k,o: S·o + D·k − P = i} dy[n, o] · w[k]ᵀ   all outputs that saw pixel i, through the tap that saw it
+
+    The last sum is a full convolution of dy, its entries pulled S pixels apart, with the flipped filter: substitute
+    j = S·o (zero where no output stands) and k → F − 1 − k. Pixels no window touched get 0.
 
     Args:
         dy: output gradient, the shape and dtype of `conv(x, w, …)`.
@@ -147,6 +161,9 @@ def conv_backward(
     Raises:
         TypeError: as `conv`.
         ValueError: as `conv`, or dy has another shape than the output.
+
+    Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", section 4; Goodfellow, Bengio &
+    Courville 2016, "Deep Learning", section 9.5.
     """
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "rounding": rounding}
     return conv_gradients(dy, x, w, formulation="lax", **options)
@@ -169,7 +186,7 @@ def conv_gradients(
     expected = (x.shape[0], *call.outputs, w.shape[-1])
     dy = arguments.output_gradient(dy, expected, x, "conv", options=f"w of shape {w.shape}, {call.window}")
     allowed = policy(formulation, "manual")
-    return _gradients(call, allowed, dy, x, w)
+    return _gradients(call, allowed, False, dy, x, w)
 
 
 def parse(
@@ -197,7 +214,7 @@ def parse(
     stride = geometry.per_axis("stride", stride, rank)
     window = parse_window(x.shape[1:-1], w.shape[:-2], stride=stride, padding=padding, dilation=dilation, rounding=rounding)
     geometry.countable("the output", (*window.output_shape(x.shape[1:-1]), w.shape[-1]), fix=" for each example, less padding")
-    return x, w, b, Call.of(x, w, window, groups)
+    return x, w, b, Call(window, groups, x.shape[-1], w.shape[-1], x.shape[1:-1], x.dtype.name)
 
 
 def check_filters(w: Array, rank: int, groups: int, given: str) -> int:
@@ -213,6 +230,24 @@ def check_filters(w: Array, rank: int, groups: int, given: str) -> int:
     return groups
 
 
+def _computed(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    call: Call,
+    formulation: Formulation,
+    gradient: Gradient,
+    flipped: bool,
+) -> Array:
+    """The convolution of what `parse` returns, with w flipped along every spatial axis where so `flipped`."""
+    gradient = geometry.choice("gradient", gradient, get_args(Gradient))
+    allowed = policy(formulation, gradient)
+    _check_formulation(formulation, call, len(x))
+    forward = partial(_forward, call, allowed, flipped)
+    back = partial(_backward, call, allowed, flipped)
+    return differentiable(forward, back, gradient)(x, w, b)
+
+
 def _check_formulation(formulation: str, call: Call, examples: int) -> None:
     """Checks that a formulation can be had, and that what it makes can be held."""
     for way in WAYS["forward"]:
@@ -220,10 +255,10 @@ def _check_formulation(formulation: str, call: Call, examples: int) -> None:
             way.check(call, examples)
 
 
-@compiled("call", "allowed")
-def _forward(call: Call, allowed: Policy, x: Array, w: Array, b: Array | None) -> Array:
+@compiled("call", "allowed", "flipped")
+def _forward(call: Call, allowed: Policy, flipped: bool, x: Array, w: Array, b: Array | None) -> Array:
     def forward(x: Array, w: Array, b: Array | None) -> Array:
-        y = compute("forward", call, allowed, x, w)
+        y = compute("forward", call, allowed, x, _flip(w) if flipped else w)
         if not allowed.forward:
             # Held, or XLA would take the sum anew inside of everything that uses it.
             y = lax.optimization_barrier(y)
@@ -232,15 +267,33 @@ def _forward(call: Call, allowed: Policy, x: Array, w: Array, b: Array | None) -
     return rounded_at_end(forward, x, w, b)
 
 
-def _backward(call: Call, allowed: Policy, dy: Array, x: Array, w: Array, b: Array | None) -> tuple[Array, Array, Array | None]:
+def _backward(
+    call: Call, allowed: Policy, flipped: bool, dy: Array, x: Array, w: Array, b: Array | None
+) -> tuple[Array, Array, Array | None]:
     """The gradients by what `conv` was given."""
-    dx, dw, db = _gradients(call, allowed, dy, x, w)
+    dx, dw, db = _gradients(call, allowed, flipped, dy, x, w)
     return dx, dw, None if b is None else db
 
 
-@compiled("call", "allowed")
-def _gradients(call: Call, allowed: Policy, dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+@compiled("call", "allowed", "flipped")
+def _gradients(call: Call, allowed: Policy, flipped: bool, dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     def gradients(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-        return compute("dx", call, allowed, dy, w), compute("dw", call, allowed, dy, x), bias_gradient(dy)
+        dx = compute("dx", call, allowed, dy, _flip(w) if flipped else w)
+        dw = compute("dw", call, allowed, dy, x)
+        return dx, _flip(dw) if flipped else dw, bias_gradient(dy)
 
     return rounded_at_end(gradients, dy, x, w)
+
+
+def _flip(w: Array) -> Array:
+    """w reversed along every spatial axis."""
+    return jnp.flip(w, tuple(range(w.ndim - 2)))
+
+
+def bias_gradient(dy: Num[Array, "n *o c_out"]) -> Num[Array, " c_out"]:
+    """db = Σ over examples, then over positions.
+
+    In two steps, since XLA's CPU backend makes a slow `reduce_window` of one sum over so many numbers.
+    """
+    per_position = lax.optimization_barrier(wide(dy).sum(0))
+    return per_position.sum(tuple(range(per_position.ndim - 1)))

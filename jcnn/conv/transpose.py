@@ -7,9 +7,8 @@ from jaxtyping import Num
 
 from jcnn import arguments, geometry
 from jcnn.arguments import AnyArray
-from jcnn.conv.backward import bias_gradient
 from jcnn.conv.call import Call
-from jcnn.conv.operation import check_filters, parse
+from jcnn.conv.operation import bias_gradient, check_filters, parse
 from jcnn.conv.ways import PLAIN, compute
 from jcnn.geometry import GeometryError, Padding
 from jcnn.precision import rounded_at_end, wide

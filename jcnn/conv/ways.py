@@ -18,14 +18,15 @@ import jax
 from jax import Array, lax
 
 from jcnn import geometry
-from jcnn.conv import filter_gradients, input_gradients, native
+from jcnn.conv import native
 from jcnn.conv.call import Call
 from jcnn.conv.fft import conv_fft
-from jcnn.conv.folded import conv_folded, fits
-from jcnn.conv.im2col import conv_im2col
-from jcnn.conv.lax import conv_lax
+from jcnn.conv.folded import by_folded_patches, conv_folded, fits
+from jcnn.conv.im2col import by_patches, conv_im2col
+from jcnn.conv.lax import by_convolution, by_correlation, conv_lax
+from jcnn.conv.phases import by_phases
 from jcnn.conv.scaled_images import conv_scaled_images
-from jcnn.conv.taps import conv_taps
+from jcnn.conv.taps import by_places, by_sums, by_taps, conv_taps
 from jcnn.conv.toeplitz import check_entries, conv_toeplitz
 from jcnn.conv.winograd import conv_winograd, filter_gradient_winograd
 
@@ -47,44 +48,19 @@ def never(_: Call) -> bool:
     return False
 
 
-def one_group(call: Call) -> bool:
-    """All channels meet all filters."""
-    return call.groups == 1
-
-
-def depthwise(call: Call) -> bool:
-    """Every group looks at one channel only."""
-    return call.depthwise
-
-
-def few_products(call: Call) -> bool:
-    """No channels meet, or so few products make an output that their sum can be written out."""
-    return call.depthwise or call.c_in * call.taps <= 32
-
-
-def strided(call: Call) -> bool:
-    """Pixels are left out between positions, none between taps."""
-    return max(call.window.stride) > 1 and set(call.window.dilation) == {1}
-
-
-def minimal(call: Call) -> bool:
-    """Minimal filtering saves products: filters of several taps that move pixel by pixel, in float32 and without groups."""
-    return call.sums_in_float32 and call.moves_by_one and call.groups == 1 and call.taps > 1
-
-
 def outputs_fold(call: Call) -> bool:
     """Pixels can be folded into channels, and outputs fill whole cells."""
-    return call.moves_by_one and call.groups == 1 and fits(call.outputs[-1])
+    return call.moves_by_one() and call.one_group() and fits(call.outputs[-1])
 
 
 def inputs_fold(call: Call) -> bool:
     """As `outputs_fold`, on the way back, which writes the input's gradient."""
-    return call.moves_by_one and call.groups == 1 and fits(call.sizes[-1])
+    return call.moves_by_one() and call.one_group() and fits(call.sizes[-1])
 
 
 def by_onednn(call: Call) -> bool:
     """oneDNN's kernels are installed and compute with such numbers."""
-    return call.sums_in_float32 and native.missing() is None
+    return call.sums_in_float32() and native.missing() is None
 
 
 @dataclass(frozen=True)
@@ -141,36 +117,36 @@ def _native(form: Callable[..., Array]) -> Way:
 
 def _back(form: Callable[..., Array]) -> Callable[..., Array]:
     """dx by a formulation of the convolution with the flipped filter."""
-    return partial(input_gradients.by_convolution, formulation=form)
+    return partial(by_convolution, formulation=form)
 
 
 WAYS: dict[Pass, tuple[Way, ...]] = {
     "forward": (
         Way("lax", conv_lax, formulation=True),
-        Way("taps", conv_taps, timed=depthwise, formulation=True, check=unrolls),
+        Way("taps", conv_taps, timed=Call.depthwise, formulation=True, check=unrolls),
         Way("im2col", conv_im2col, timed=never, formulation=True, check=_copies_patches),
         Way("toeplitz", conv_toeplitz, timed=never, formulation=True, check=_makes_matrix),
         Way("fft", conv_fft, timed=never, formulation=True),
-        Way("winograd", conv_winograd, minimal, for_speed=True, formulation=True),
-        Way("scaled_images", conv_scaled_images, one_group, timed=few_products),
-        Way("folded", conv_folded, outputs_fold, timed=minimal, for_speed=True),
+        Way("winograd", conv_winograd, Call.minimal, for_speed=True, formulation=True),
+        Way("scaled_images", conv_scaled_images, Call.one_group, timed=Call.few_products),
+        Way("folded", conv_folded, outputs_fold, timed=Call.minimal, for_speed=True),
         _native(native.conv_native),
     ),
     "dx": (
-        Way("by_convolution", input_gradients.by_convolution),
-        Way("by_phases", input_gradients.by_phases, strided, for_speed=True),
-        Way("by_places", input_gradients.by_places, timed=lambda call: call.depthwise or call.taps == 1),
-        Way("winograd", _back(conv_winograd), minimal, for_speed=True),
-        Way("folded", _back(conv_folded), inputs_fold, timed=minimal, for_speed=True),
+        Way("by_convolution", by_convolution),
+        Way("by_phases", by_phases, Call.strided, for_speed=True),
+        Way("by_places", by_places, timed=lambda call: call.depthwise() or call.taps == 1),
+        Way("winograd", _back(conv_winograd), Call.minimal, for_speed=True),
+        Way("folded", _back(conv_folded), inputs_fold, timed=Call.minimal, for_speed=True),
         _native(native.input_gradient),
     ),
     "dw": (
-        Way("by_taps", filter_gradients.by_taps),
-        Way("by_sums", filter_gradients.by_sums, depthwise),
-        Way("by_correlation", filter_gradients.by_correlation, one_group),
-        Way("by_patches", filter_gradients.by_patches, one_group),
-        Way("winograd", filter_gradient_winograd, minimal, for_speed=True),
-        Way("by_folded_patches", filter_gradients.by_folded_patches, outputs_fold, timed=minimal, for_speed=True),
+        Way("by_taps", by_taps),
+        Way("by_sums", by_sums, Call.depthwise),
+        Way("by_correlation", by_correlation, Call.one_group),
+        Way("by_patches", by_patches, Call.one_group),
+        Way("winograd", filter_gradient_winograd, Call.minimal, for_speed=True),
+        Way("by_folded_patches", by_folded_patches, outputs_fold, timed=Call.minimal, for_speed=True),
         _native(native.filter_gradient),
     ),
 }
@@ -202,7 +178,7 @@ def _wider_by_folding(call: Call, read: int, written: int) -> bool:
 
 
 def _few_channels(call: Call, most: int) -> bool:
-    return call.depthwise or min(call.c_in, call.c_out) <= most
+    return call.depthwise() or min(call.c_in, call.c_out) <= most
 
 
 _MEASURED = "experiments/benchmarks/choices.json"
@@ -222,7 +198,7 @@ PREFERENCES: dict[str, dict[Pass, tuple[Preference, ...]]] = {
                 ),
                 _ONEDNN,
             ),
-            Preference("taps", depthwise, f"no channels meet: scaled images, added; {_MEASURED}"),
+            Preference("taps", Call.depthwise, f"no channels meet: scaled images, added; {_MEASURED}"),
             Preference(
                 "scaled_images",
                 lambda call: call.c_in <= 3 and call.c_in * call.taps <= 32,
@@ -240,7 +216,7 @@ PREFERENCES: dict[str, dict[Pass, tuple[Preference, ...]]] = {
             ),
             Preference(
                 "by_places",
-                lambda call: call.depthwise and call.c_out == call.groups,
+                lambda call: call.depthwise() and call.c_out == call.groups,
                 f"no channels meet: scaled images, added where they were seen; {_MEASURED}",
             ),
             Preference(
@@ -254,7 +230,7 @@ PREFERENCES: dict[str, dict[Pass, tuple[Preference, ...]]] = {
         "dw": (
             Preference("winograd", _saves_by_winograd, _WINOGRAD),
             Preference("native", lambda call: _few_channels(call, 64), _ONEDNN),
-            Preference("by_sums", depthwise, f"no channels meet: nothing for a matrix product to do; {_MEASURED}"),
+            Preference("by_sums", Call.depthwise, f"no channels meet: nothing for a matrix product to do; {_MEASURED}"),
             Preference(
                 "by_taps",
                 lambda call: call.groups > 1 or call.taps == 1,

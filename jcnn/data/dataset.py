@@ -1,12 +1,22 @@
-"""What every set of images looks like to the rest of the house."""
+"""What every set of images looks like to the rest of the house, made of a pair of arrays too.
+
+And which images are for testing where nobody has said so.
+"""
 
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int, Num
+from jax.typing import ArrayLike
+from jaxtyping import Bool, Int, Num
 
+from jcnn import geometry
 from jcnn.data.memory_mapped import blocks
+
+SEED = 0
+FRACTION = 0.2
+"""Of the images that are held out for testing."""
 
 
 class DataError(Exception):
@@ -72,3 +82,105 @@ class Dataset(NamedTuple):
                 f"expected a class number from 0 to {self.classes - 1}, as there are {self.classes} classes"
             )
         return self
+
+
+def held_out(labels: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Which images are held out for testing: of every class a fifth, rounded.
+
+    Of a class, the first fifth of its images in the order of SHA-256("SEED:index"). So the split is stratified, and the same
+    everywhere, for ever, with any version of anything.
+    """
+    order = np.array(sorted(range(len(labels)), key=lambda index: hashlib.sha256(f"{SEED}:{index}".encode()).digest()), np.intp)
+    mask = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        of_class = order[labels[order] == label]
+        mask[of_class[: round(FRACTION * len(of_class))]] = True
+    return mask
+
+
+Examples = Dataset | tuple[ArrayLike, ArrayLike]
+"""A data set, or images (N, *S, C) and labels (N,)."""
+
+ARRAYS = "arrays"
+"""What a data set is called that was given as arrays."""
+
+
+def checked_examples(name: str, given: Any, dtype: str, *, identified: bool) -> Dataset:
+    """Images and labels as a data set; that of a pair of arrays has no class names yet: the network knows how many there are.
+
+    Args:
+        name: of the argument, "train" or "test".
+        given: a `Dataset`, or a pair of arrays.
+        dtype: of the parameters, which images that are no uint8 have to have.
+        identified: whether the fingerprint is needed.
+
+    Raises:
+        TypeError: neither, or arrays of another dtype.
+        ValueError: arrays of another shape, or images that are not finite.
+        DataError: no images, or labels of a `Dataset` that are none of its classes.
+    """
+    if isinstance(given, Dataset):
+        _check_images(name, given.images, dtype)
+        return given.checked()
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(geometry.wrong(name, given, "a jcnn.data.Dataset, or a pair of arrays (images, labels)"))
+    images, labels = (_array(f"{name}[{place}]", part) for place, part in enumerate(given))
+    _check_images(f"{name}[0]", images, dtype)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(f"{name}[1] has dtype {labels.dtype}: expected integers, the class number of every image")
+    if labels.shape != images.shape[:1]:
+        raise ValueError(f"{name}[1] has shape {labels.shape}: expected {images.shape[:1]}, one class number per image")
+    return Dataset(ARRAYS, name, images, labels, (), fingerprint(images, labels.astype(np.int32)) if identified else "")
+
+
+def checked_test(given: Any, train: Dataset, dtype: str) -> Dataset:
+    """The test images, checked against those that the network learns from.
+
+    Raises:
+        TypeError: as `checked_examples`; or train and test are of two dtypes.
+        ValueError: as `checked_examples`; or one image of them is of another shape, or their classes are others.
+        DataError: no images, or labels that are none of the classes.
+    """
+    test = checked_examples("test", given, dtype, identified=False)
+    if test.input_shape != train.input_shape:
+        raise ValueError(
+            f"test has images of shape {test.input_shape}: expected {train.input_shape}, the shape of those of train"
+        )
+    if test.images.dtype != train.images.dtype:
+        raise TypeError(f"test has images of {test.images.dtype}: expected {train.images.dtype}, the dtype of those of train")
+    if test.class_names and test.class_names != train.class_names:
+        found, expected = map(geometry.shown, (test.class_names, train.class_names))
+        raise ValueError(f"test has the classes {found}: expected {expected}, those of train")
+    return with_classes(test, train.class_names)
+
+
+def with_classes(examples: Dataset, names: tuple[str, ...]) -> Dataset:
+    """The same images, of these classes.
+
+    Raises:
+        DataError: no images, or labels that are none of the classes.
+    """
+    checked = examples._replace(class_names=names).checked()
+    return checked._replace(labels=checked.labels.astype(np.int32, copy=False))
+
+
+def _array(name: str, given: Any) -> np.ndarray:
+    try:
+        return np.asarray(given)
+    except Exception as error:  # ragged lists, traced values, and whatever else calls itself an array
+        raise TypeError(geometry.wrong(name, given, "an array")) from error
+
+
+def _check_images(name: str, images: np.ndarray, dtype: str) -> None:
+    if images.dtype not in (np.uint8, jnp.dtype(dtype)):
+        raise TypeError(
+            f"{name} has images of {images.dtype}: expected uint8, taken as v/255, or {dtype}, the recipe's dtype, "
+            "taken as they are; convert them, or give a Recipe of their dtype"
+        )
+    if images.ndim < 2:
+        raise ValueError(f"{name} has shape {images.shape}: expected images, (N, *S, C)")
+    if images.dtype == np.uint8:
+        return
+    wrong = sum(int((~np.isfinite(part)).sum()) for part in blocks(images))
+    if wrong:
+        raise ValueError(f"{name} has {wrong:,} values that are NaN or infinite: expected none")

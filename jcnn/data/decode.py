@@ -10,9 +10,8 @@ from jaxtyping import Int, UInt8
 from PIL import Image, UnidentifiedImageError
 from tensorflow_datasets.proto import tf_example_pb2
 
-from jcnn.data.dataset import DataError
+from jcnn.data.dataset import DataError, held_out
 from jcnn.data.features import image_and_label
-from jcnn.data.holdout import held_out
 from jcnn.data.pictures import fit
 from jcnn.data.prepare import Builder
 

@@ -12,8 +12,7 @@ from importlib import resources
 
 import numpy as np
 
-from jcnn.data.dataset import DataError, Dataset, fingerprint
-from jcnn.data.holdout import held_out
+from jcnn.data.dataset import DataError, Dataset, fingerprint, held_out
 
 ATTRIBUTION = (
     "Handwritten digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, "

@@ -89,7 +89,7 @@ class Source:
     Attributes:
         images: what they show, how many, of which size.
         address: where they are described.
-        licence: under which they may be used; what the publisher says.
+        licence: under which they may be used, as its authors or those who publish it say.
         reader: how they are read.
         epochs: how often the default recipe shows every training image.
         class_names: names of the classes where the reader's are to be replaced.
@@ -114,7 +114,7 @@ SOURCES: dict[str, Source] = {
     "mnist": Source(
         images="70,000 handwritten digits, 28×28, grey",
         address="http://yann.lecun.com/exdb/mnist/",
-        licence="none stated",
+        licence="none stated by its authors; Keras says CC BY-SA 3.0",
         reader=Idx("mnist.MNIST"),
     ),
     "fashion_mnist": Source(
@@ -122,13 +122,13 @@ SOURCES: dict[str, Source] = {
         address="https://github.com/zalandoresearch/fashion-mnist",
         licence="MIT",
         reader=Idx("mnist.FashionMNIST"),
-        # TensorFlow Datasets leaves the names out. Source: Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST", table 2.
+        # In small letters, as those of the other sets. Source: Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST", table 2.
         class_names=("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
     ),
     "cifar10": Source(
         images="60,000 photographs, 32×32, in colour",
         address="https://www.cs.toronto.edu/~kriz/cifar.html",
-        licence="none stated",
+        licence="none stated by its authors",
         reader=Cifar(
             "cifar.Cifar10",
             folder="cifar-10-batches-bin",
@@ -141,7 +141,7 @@ SOURCES: dict[str, Source] = {
     "cifar100": Source(
         images="60,000 photographs of 100 classes, 32×32, in colour",
         address="https://www.cs.toronto.edu/~kriz/cifar.html",
-        licence="none stated",
+        licence="none stated by its authors",
         reader=Cifar(
             "cifar.Cifar100",
             folder="cifar-100-binary",

@@ -89,6 +89,19 @@ def confusion_matrix(
     return figure
 
 
+def about_confusion(labels: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], class_names: Sequence[str]) -> str:
+    """Right answers, and the most frequent confusions."""
+    counts = count(labels, predicted, len(class_names))
+    text = f"Confusion matrix of {len(counts)} classes: {counts.trace():,} of {counts.sum():,} images on the diagonal"
+    pairs = confusions(counts, class_names)
+    return f"{text}; most often confused: {', '.join(pairs)}." if pairs else f"{text}."
+
+
+def confusions(counts: Int[np.ndarray, "classes classes"], class_names: Sequence[str]) -> list[str]:
+    """The most frequent confusions, each as words."""
+    return [f"{class_names[true]} taken for {class_names[taken]} ({n:,}×)" for true, taken, n in largest_confusions(counts)]
+
+
 def _layer(axes: Axes, counts: np.ndarray, hidden: np.ndarray, theme: Theme, colour: str) -> AxesImage:
     shown = np.ma.masked_array(counts, hidden)
     top = int((counts * ~hidden).max(initial=1))

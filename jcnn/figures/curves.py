@@ -73,6 +73,26 @@ def running_mean(values: Float[np.ndarray, " n"], width: int) -> Float[np.ndarra
     return np.where(there, sums[middle] / np.maximum(counts[middle], 1.0), np.nan)
 
 
+def about_curves(records: Sequence[Mapping[str, Any]]) -> str:
+    """Where each curve begins and ends."""
+    parts = []
+    for split, name in (("train", "training"), ("test", "test")):
+        for value in ("loss", "accuracy"):
+            epochs, values = series(records, split, value)
+            there = np.isfinite(values)
+            if there.any():
+                first, last = (_value(value, number) for number in values[there][[0, -1]])
+                parts.append(f"{name} {value} from {first} to {last} at epoch {epochs[there][-1]:.3g}")
+    broken = first_broken(records, "loss")
+    if broken is not None:
+        parts.append(f"the loss is not finite at epoch {broken:.3g}")
+    return "Learning curves: " + ("; ".join(parts) if parts else "nothing was recorded") + "."
+
+
+def _value(name: str, number: float) -> str:
+    return f"{100 * number:.1f} %" if name == "accuracy" else f"{number:.3g}"
+
+
 def _panel(axes: Axes, records: Sequence[Mapping[str, Any]], name: str, factor: float, theme: Theme) -> None:
     end = None
     for split, colour in (("train", theme.blue), ("test", theme.orange)):
@@ -80,7 +100,7 @@ def _panel(axes: Axes, records: Sequence[Mapping[str, Any]], name: str, factor: 
         values = factor * values
         if not np.isfinite(values).any():
             continue
-        marker = {"marker": "o", "markersize": 4.5} if split == "test" or len(values) <= 20 else {}
+        marker = {"marker": "o", "markersize": 4.5, "clip_on": False} if split == "test" or len(values) <= 20 else {}
         label = {"train": "training", "test": "test"}[split]
         if split == "train" and len(values) >= SMOOTH_FROM:
             axes.plot(epochs, values, color=colour, alpha=0.3, linewidth=0.8, label="training batch")

@@ -56,7 +56,10 @@ def follow(network: Network, params: Params, image: UInt8[np.ndarray, "h w c"]) 
     outputs = [np.asarray(output[0]).astype(np.float64) for output in _activations(tuple(network), params, x)]
     steps = list(outputs_in_turn(trace(network, x.shape[1:])))
     stages = [
-        Stage(f"{step.place} · {shorten(repr(step.layer), 34)} · {times(values.shape)}", values)
+        # What a layer with branches holds has no room here; the table of layers lists it.
+        Stage(
+            f"{step.place} · {shorten(step.layer.name if step.parts else repr(step.layer), 34)} · {times(values.shape)}", values
+        )
         for step, values in zip(steps, outputs, strict=True)
         if not isinstance(step.layer, Flatten)
     ]
@@ -123,6 +126,15 @@ class Column:
         """Axes in the same row, `up` inches above the row's bottom."""
         bottom = (self.bottom + up) / self.height
         return self.figure.add_axes((left / WIDTH, bottom, width / WIDTH, height / self.height))
+
+
+def about_journey(journey: Journey, true_class: str, class_names: Sequence[str]) -> str:
+    """The image's class, how many layers are shown, and what the network thinks it is."""
+    text = f"One test image of class {true_class} and what the layers make of it, {len(journey.stages)} of them shown"
+    if journey.probabilities is None:
+        return f"{text}."
+    best = int(journey.probabilities.argmax())
+    return f"{text}; the likeliest class is {class_names[best]} with {percent(float(journey.probabilities[best]))}."
 
 
 def _input(place: Column, image: UInt8[np.ndarray, "h w c"], theme: Theme) -> None:

@@ -97,6 +97,15 @@ def scale_bar(figure: Figure, norm: Normalize, theme: Theme, **where: Any) -> Co
     return bar
 
 
+def about_filters(found: FirstFilters) -> str:
+    """How many filters of what size, and the range of their weights."""
+    _, height, width = found.tiles.shape[:3]
+    kind = "in colour" if found.tiles.ndim == 4 else "blue for negative, orange for positive weights"
+    tiles = f", {MOST} tiles of {len(found.tiles)} shown" if len(found.tiles) > MOST else ""
+    size = f"{found.filters} filters of {height}×{width} pixels"
+    return f"{size} of layer {found.layer}{tiles}, {kind}; weights between −{found.scale:.2g} and +{found.scale:.2g}."
+
+
 def _colours(canvas: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 4"]:
     """Colours with an opacity: nothing where there is no number."""
     there = np.isfinite(canvas).all(axis=-1, keepdims=True)

@@ -80,3 +80,18 @@ def percent(probability: float) -> str:
     if not np.isfinite(probability):
         return "not a number"
     return "> 99.9 %" if probability >= 0.9995 else f"{100 * probability:.1f} %"
+
+
+def about_mistakes(
+    labels: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n classes"], class_names: Sequence[str], shown: int
+) -> str:
+    """How many mistakes there are, and the surest of them."""
+    total = int((probabilities.argmax(axis=1) != labels).sum())
+    if not total:
+        return f"No mistakes: all {len(labels):,} test images were recognised."
+    listed = [
+        f"{class_names[mistake.true]} taken for {class_names[mistake.predicted]} with {percent(mistake.probability)}"
+        for mistake in find_mistakes(labels, probabilities, shown)
+    ]
+    shown = min(total, shown)
+    return f"{shown} of {total:,} mistakes among {len(labels):,} test images, the most confident first: {'; '.join(listed)}."

@@ -10,14 +10,12 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from jcnn.data.dataset import Dataset
-from jcnn.figures import words
-from jcnn.figures.confusion import COUNTED, confusion_matrix, count
-from jcnn.figures.curves import learning_curves
-from jcnn.figures.feature_maps import feature_maps, follow
-from jcnn.figures.filters import find_first_filters, first_filters
-from jcnn.figures.mistakes import confident_mistakes
-from jcnn.figures.page import picture, style_sheet
-from jcnn.figures.style import DARK, LIGHT, Theme, by_defaults, to_svg
+from jcnn.figures.confusion import COUNTED, about_confusion, confusion_matrix, confusions, count
+from jcnn.figures.curves import about_curves, learning_curves
+from jcnn.figures.feature_maps import about_journey, feature_maps, follow
+from jcnn.figures.filters import about_filters, find_first_filters, first_filters
+from jcnn.figures.mistakes import about_mistakes, confident_mistakes
+from jcnn.figures.style import DARK, LIGHT, Theme, by_defaults, picture, style_sheet, to_svg
 from jcnn.layers import Network
 from jcnn.network import Params
 from jcnn.printing import visible
@@ -136,7 +134,7 @@ def _curves(run: Run) -> str:
         "How far the network is from the right answers (loss, above) and how often it is right (accuracy, below), "
         "on the images it learns from and on test images it never learns from."
     )
-    shown = _figure(lambda theme: learning_curves(run.records, theme=theme), words.about_curves(run.records), caption)
+    shown = _figure(lambda theme: learning_curves(run.records, theme=theme), about_curves(run.records), caption)
     return _section("Learning curves", shown)
 
 
@@ -147,11 +145,11 @@ def _confusion(run: Run) -> str:
         f"Each row holds the test images of one true class and shows{numbered} what the network took them for: "
         "right answers in blue on the diagonal, mistakes in orange."
     )
-    alt = words.about_confusion(run.test.labels, predicted, names)
+    alt = about_confusion(run.test.labels, predicted, names)
     shown = _figure(lambda theme: confusion_matrix(run.test.labels, predicted, names, theme=theme), alt, caption)
     # Where the cells carry no numbers, words name the ones that matter.
     counts = count(run.test.labels, predicted, len(names))
-    pairs = [] if len(names) <= COUNTED else words.confusions(counts, names)
+    pairs = [] if len(names) <= COUNTED else confusions(counts, names)
     listed = "".join(f"<li>{escape(pair)}</li>" for pair in pairs)
     return _section("Confusion matrix", shown + (f'\n<ul class="pairs">{listed}</ul>' if listed else ""))
 
@@ -162,7 +160,7 @@ def _mistakes(run: Run) -> str:
         "The test images the network got wrong while being surest: true class → its answer, "
         "and the probability it gave that answer."
     )
-    alt = words.about_mistakes(test.labels, run.probabilities, test.class_names, MISTAKES)
+    alt = about_mistakes(test.labels, run.probabilities, test.class_names, MISTAKES)
     if (run.probabilities.argmax(axis=1) == test.labels).all():
         return _section("Most confident mistakes", f"<p>{escape(alt)}</p>")
 
@@ -180,7 +178,7 @@ def _filters(run: Run) -> str:
         "What the first convolution layer looks for in a small patch of the image: each tile is one filter, "
         "each of its squares a weight, all tiles on one scale."
     )
-    shown = _figure(lambda theme: first_filters(run.network, run.params, theme=theme), words.about_filters(found), caption)
+    shown = _figure(lambda theme: first_filters(run.network, run.params, theme=theme), about_filters(found), caption)
     return _section("First filters", shown)
 
 
@@ -191,7 +189,7 @@ def _feature_maps(run: Run) -> str:
         "positive values in orange, negative ones in blue."
     )
     journey = follow(run.network, run.params, image)
-    alt = words.about_journey(journey, names[int(run.test.labels[0])], names)
+    alt = about_journey(journey, names[int(run.test.labels[0])], names)
     shown = _figure(lambda theme: feature_maps(run.network, run.params, image, names, theme=theme), alt, caption)
     return _section("One image through the network", shown)
 

@@ -1,11 +1,14 @@
-"""One look for every figure: two themes, one palette, and the way from a figure to bytes."""
+"""One look for every figure and page: two themes, one palette, one style sheet, and the way from a figure to bytes."""
 
 import base64
 import io
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from html import escape
+from importlib import resources
 from pathlib import Path
+from string import Template
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -194,6 +197,29 @@ def data_uri(image: bytes, form: str = "svg+xml") -> str:
     return f"data:image/{form};base64," + base64.b64encode(image).decode("ascii")
 
 
+def style_sheet() -> str:
+    """The style of a page, with the colours of the figures."""
+    template = Template(resources.files("jcnn.figures").joinpath("report.css").read_text("utf-8"))
+    return template.substitute({theme.name: _variables(theme) for theme in (LIGHT, DARK)})
+
+
+def picture(light: bytes, dark: bytes, size: tuple[int, int], alt: str, form: str = "svg+xml") -> str:
+    """HTML of a picture that follows the screen's theme, contained in the page.
+
+    Args:
+        light: the image for light screens.
+        dark: the image for dark screens.
+        size: width and height in CSS pixels.
+        alt: what it shows, in words.
+        form: "svg+xml", "png" or "gif".
+    """
+    width, height = size
+    return f"""<picture>
+<source media="(prefers-color-scheme: dark)" srcset="{data_uri(dark, form)}">
+<img src="{data_uri(light, form)}" width="{width}" height="{height}" alt="{escape(alt)}">
+</picture>"""
+
+
 def _save(figure: Figure, form: str, settings: dict[Any, Any], **options: Any) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings(), by_defaults(settings):
@@ -206,3 +232,7 @@ def _save(figure: Figure, form: str, settings: dict[Any, Any], **options: Any) -
 def _luminance(colour: Any) -> float:
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(colour)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _variables(theme: Theme) -> str:
+    return " ".join(f"--{name}: {getattr(theme, name)};" for name in ("paper", "ink", "muted", "rule", "blue", "orange"))

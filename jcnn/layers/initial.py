@@ -35,9 +35,11 @@ def normal_weights(
     """
     geometry.countable(name, shape)
     scale = math.sqrt(2 / (fan_in + fan_out)) if gain is None else gain / math.sqrt(fan_in)
+    # The same numbers as by the shape itself, and a program that XLA compiles in a third of the time: each number depends on
+    # its place among all, which it would have to work out of four indices.
+    drawn = jax.random.normal(key, (math.prod(shape),), dtype).reshape(shape)
     # Held, or a compiler would join the factor with those inside, and round otherwise.
-    drawn = jax.lax.optimization_barrier(jax.random.normal(key, shape, dtype))
-    return drawn * jnp.asarray(scale, dtype)
+    return jax.lax.optimization_barrier(drawn) * jnp.asarray(scale, dtype)
 
 
 def weights_and_bias(w: Array, *, bias: bool) -> dict[str, Array]:

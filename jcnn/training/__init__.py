@@ -1,14 +1,12 @@
 """Training: the compiled steps, the loop around them, and what it leaves on the disk."""
 
-from jcnn.training.checkpoint import Checkpoint, CheckpointError
-from jcnn.training.config import Config, recipe, stored_config
-from jcnn.training.errors import MetricsError, RunInUseError, TrainingError
+from jcnn.training.checkpoint import Checkpoint
+from jcnn.training.config import Config, default_config, stored_config
+from jcnn.training.errors import CheckpointError, Interrupted, MetricsError, RunInUseError, TrainingError
 from jcnn.training.evaluation import Evaluation, evaluate, make_predict
 from jcnn.training.fitting import Result, fit
-from jcnn.training.from_config import train
-from jcnn.training.hyperparameters import Recipe
+from jcnn.training.recipe import Recipe
 from jcnn.training.restored import Restored, restore_run
-from jcnn.training.signals import Interrupted
 
 __all__ = [
     "Checkpoint",
@@ -22,11 +20,10 @@ __all__ = [
     "Result",
     "RunInUseError",
     "TrainingError",
+    "default_config",
     "evaluate",
     "fit",
     "make_predict",
-    "recipe",
     "restore_run",
     "stored_config",
-    "train",
 ]

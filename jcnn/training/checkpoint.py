@@ -8,7 +8,8 @@ noticed. Pickle is never read or written. Dtypes NumPy has no name for, such as 
 import hashlib
 import platform
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -19,17 +20,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jcnn.archive import archive_bytes, read_archive
+from jcnn.archive import (
+    DTYPES,
+    archive_bytes,
+    check_arrays,
+    check_fields,
+    is_count,
+    is_named_texts,
+    is_shape,
+    is_texts,
+    read_archive,
+)
 from jcnn.disk import write_atomically
-from jcnn.training.archive import FORMAT, check_manifest
+from jcnn.training.config import check_stored
+from jcnn.training.errors import CheckpointError
+from jcnn.training.recipe import Recipe
 
 T = TypeVar("T")
 _NAME = re.compile(r"checkpoint-(\d{8,})-([0-9a-f]{16})\.npz")
 KEPT = 3
-
-
-class CheckpointError(Exception):
-    """A checkpoint that cannot be written, or must not be trusted; the message names the file and why."""
+FORMAT = 1
 
 
 class Checkpoint(NamedTuple):
@@ -81,11 +91,9 @@ def save(
     Raises:
         CheckpointError: it cannot be written; names the file and, if there is one, the last good checkpoint.
     """
-    named: dict[str, np.ndarray] = {}
-    for name, leaf in _named_leaves(state):
-        if name in named:  # a key with a slash in it
-            raise CheckpointError(f"two parameters are both called {name}: expected names that differ")
-        named[name] = np.asarray(leaf)
+    if why := unstorable(state):
+        raise CheckpointError(why)
+    named = {name: np.asarray(leaf) for name, leaf in _named_leaves(state)}
     manifest = {
         "format": FORMAT,
         "step": step,
@@ -109,6 +117,21 @@ def save(
         with suppress(OSError):  # the new one is safe; what cannot be removed is only in the way
             old.unlink()
     return path
+
+
+def unstorable(state: Any) -> str:
+    """Why no checkpoint can hold a state, as text; empty when one can.
+
+    Args:
+        state: a pytree of arrays, or of their shapes and dtypes.
+    """
+    leaves = list(_named_leaves(state))
+    for name, leaf in leaves:
+        if leaf.dtype.name not in DTYPES:
+            return f"the state's {name} is {leaf.dtype.name}, which no checkpoint can hold: expected one of {', '.join(DTYPES)}"
+    # A key with a slash in it, or an empty one.
+    twice = [name for name, times in Counter(name for name, _ in leaves).items() if times > 1]
+    return f"two arrays of the state are both called {twice[0]} in a checkpoint: expected names that differ" if twice else ""
 
 
 def candidates(folder: Path) -> list[Path]:
@@ -135,7 +158,7 @@ def load(path: Path) -> Checkpoint:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             whole = digest[:16] == matched[2]
-            manifest, arrays = read_archive(file, path.stat().st_size, check_manifest) if whole else ({}, {})
+            manifest, arrays = read_archive(file, path.stat().st_size, _check_manifest) if whole else ({}, {})
     except OSError as error:
         raise CheckpointError(f"{path} is refused: {error.strerror or error}") from error
     except Exception as error:  # whatever the readers of ZIP, NumPy and JSON make of bytes that somebody made up
@@ -197,3 +220,33 @@ def restore(checkpoint: Checkpoint, template: Any) -> Any:
 def _named_leaves(tree: Any) -> Iterator[tuple[str, Any]]:
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
         yield jax.tree_util.keystr(path, simple=True, separator="/"), leaf
+
+
+def _check_manifest(manifest: Any) -> None:
+    """Raises ValueError, KeyError or TypeError unless every field of a manifest is there and of its kind."""
+    check_fields("the manifest", manifest, FIELDS)
+    check_fields("data", manifest["data"], DATA_FIELDS)
+    check_arrays(manifest["arrays"])
+    check_fields("data", {"dtype": "uint8", **manifest["data"]}, {"dtype": lambda value: isinstance(value, str)})
+    if not is_named_texts(manifest.get("settings", {})):
+        raise ValueError("the manifest: settings are no texts by name")
+    check_stored(manifest["config"])
+    if (seed := manifest["config"].get("seed", Recipe.seed)) != manifest["seed"]:
+        raise ValueError(f"seed {manifest['seed']} beside a config of seed {seed}")
+
+
+FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "format": lambda value: value == FORMAT,
+    "step": is_count,
+    "seed": is_count,
+    "config": lambda value: isinstance(value, dict),
+    "data": lambda value: isinstance(value, dict),
+    "versions": is_named_texts,
+    "arrays": lambda value: isinstance(value, dict),
+}
+DATA_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "name": lambda value: isinstance(value, str),
+    "input_shape": lambda value: is_shape(value) and len(value) > 0,
+    "class_names": is_texts,
+    "fingerprint": lambda value: isinstance(value, str),
+}

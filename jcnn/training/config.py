@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 from typing_extensions import Doc
 
-from jcnn import presets
+from jcnn import geometry, presets
 from jcnn.data.registry import default_epochs, names_in_words
 from jcnn.disk import naming
-from jcnn.training.hyperparameters import Optimizer, Recipe, check_kinds
+from jcnn.training.errors import Spelling, as_command, first_difference
+from jcnn.training.recipe import Optimizer, Recipe, check_kinds
 
 NAME = "config.json"
-ADVICE = "to go on, put the file back as it was; for another recipe, start a run of its own with another --out"
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ LATER = {"optimizer": "sgd"}
 """Choices that the first runs did not have: stored only where they are not what those runs did."""
 
 
-def recipe(data: str) -> Config:
-    """The default recipe for a data set."""
+def default_config(data: str) -> Config:
+    """What `jcnn train` does with a data set unless it is told otherwise."""
     return Config(data=data, epochs=default_epochs(data))
 
 
@@ -68,10 +68,15 @@ def as_stored(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in LATER or value != LATER[name]}
 
 
+def choice(values: Mapping[str, Any], name: str) -> Any:
+    """One of the choices that a run's files hold, also where they leave it out; None where there is none."""
+    return values.get(name, LATER.get(name))
+
+
 def differences(asked: Mapping[str, Any], stored: Mapping[str, Any]) -> str:
-    """What two runs' choices disagree on, as text; empty when they agree."""
-    pairs = {name: tuple(one.get(name, LATER.get(name)) for one in (asked, stored)) for name in {**asked, **stored}}
-    return ", ".join(f"{name}={here!r} (stored: {there!r})" for name, (here, there) in pairs.items() if here != there)
+    """What two runs' choices disagree on, as text; empty when they agree. Of a choice in many parts, the first that differs."""
+    found = [first_difference(choice(asked, name), choice(stored, name), name) for name in {**asked, **stored}]
+    return ", ".join(f"{place}={here} (stored: {there})" for place, here, there in filter(None, found))
 
 
 def to_text(values: Mapping[str, Any]) -> str:
@@ -84,14 +89,16 @@ def check_stored(values: Any) -> None:
 
     A network that has no name is data in place of a word, and so is an optimiser.
     """
-    if not isinstance(values, dict):
-        raise TypeError(f"a {type(values).__name__}: expected choices by name")
-    words = {name: value for name, value in values.items() if not _is_data(name, value)}
+    words = {name: value for name, value in _choices(values).items() if not _is_data(name, value)}
     Config(**words).check()
 
 
-def stored_values(run: Path) -> dict[str, Any] | None:
+def stored_values(run: Path, spelling: Spelling) -> dict[str, Any] | None:
     """The choices that a run's folder was started with, by name; None where there are none.
+
+    Args:
+        run: the folder.
+        spelling: how messages name an option.
 
     Raises:
         ValueError: the file is not, byte for byte, what was written; or it was written by another version.
@@ -103,17 +110,25 @@ def stored_values(run: Path) -> dict[str, Any] | None:
             content = path.read_bytes()
     except FileNotFoundError:
         return None
+    out = spelling("out")
+    advice = f"to go on, put the file back as it was; for another recipe, start a run of its own with another {out}"
     try:
-        values = json.loads(content)
+        values = _choices(json.loads(content))
         digest = values.pop("digest", None)
         check_stored(values)
         _check_complete(values)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} is no config of this version: {error}; {ADVICE}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is no config of this version: {error}; {advice}") from error
     if digest is None:
-        raise ValueError(f"{path} has no digest: it was written by an older version, or by hand; {ADVICE}")
+        raise ValueError(f"{path} has no digest: it was written by an older version, or by hand; {advice}")
     if content != to_text(as_stored(values)).encode():
-        raise ValueError(f"{path} is not what was written, its digest does not fit: damaged, or edited by hand; {ADVICE}")
+        raise ValueError(f"{path} is not what was written, its digest does not fit: damaged, or edited by hand; {advice}")
+    return values
+
+
+def _choices(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise TypeError(f"it holds {geometry.shown(values)}, expected choices by name")
     return values
 
 
@@ -124,7 +139,7 @@ def stored_config(run: Path) -> Config | None:
         ValueError: as `stored_values`; or the run is one of `jcnn.fit`, with a network or optimiser that has no name.
         OSError: it cannot be read; names it.
     """
-    values = stored_values(run)
+    values = stored_values(run, as_command)
     if values is None:
         return None
     if own := [name for name, value in values.items() if _is_data(name, value)]:

@@ -66,8 +66,12 @@ def evaluate(predict: Callable[[np.ndarray], np.ndarray], dataset: Dataset) -> E
     """Loss, accuracy and probabilities over a whole set, means taken in float64."""
     logits = predict(dataset.images)
     loss = -_log_probabilities(logits)[np.arange(len(logits)), dataset.labels].mean()
-    accuracy = (logits.argmax(-1) == dataset.labels).mean()
-    return Evaluation(probabilities(logits), dataset.labels, float(loss), float(accuracy))
+    return Evaluation(probabilities(logits), dataset.labels, float(loss), accuracy(logits, dataset.labels))
+
+
+def accuracy(logits: Float[np.ndarray, "n classes"], labels: Int[np.ndarray, " n"]) -> float:
+    """The part of the images whose largest logit is that of their class, 0 to 1."""
+    return float((logits.argmax(-1) == labels).mean())
 
 
 def probabilities(logits: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:

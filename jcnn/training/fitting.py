@@ -1,44 +1,34 @@
 """`fit`: any network, any images, any optimiser, from the first weights to the result."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import jax
 
 from jcnn import geometry, printing
-from jcnn.data.dataset import Dataset
-from jcnn.data.stream import Placement, calls, free_memory, steps_per_chunk, stream
+from jcnn.data.dataset import Dataset, Examples, checked_examples, checked_test, with_classes
+from jcnn.data.stream import Placement, free_memory
 from jcnn.data.stream import placement as chosen_placement
 from jcnn.layers import Network, Ops
-from jcnn.network import Params
-from jcnn.network_data import NetworkDataError
-from jcnn.training import lock, settings
-from jcnn.training.batch_source import handed_in
-from jcnn.training.checkpoint import CheckpointError
+from jcnn.network import NetworkError, Params, trace
+from jcnn.network_data import NetworkDataError, to_data
+from jcnn.training import checkpoint, settings
 from jcnn.training.config import as_stored
+from jcnn.training.errors import Spelling, as_argument, as_command
 from jcnn.training.evaluation import Evaluation, evaluator
-from jcnn.training.examples import Examples, checked_examples, checked_network, checked_test
-from jcnn.training.hyperparameters import Recipe, recipe_values
 from jcnn.training.loop import Callback, Loop, Outcome
 from jcnn.training.metrics import Record, timing
-from jcnn.training.network_entry import network_entry
-from jcnn.training.optimizers import check_optimizer, described, optimizer
-from jcnn.training.progress import ProgressBar
-from jcnn.training.run_folder import Keeper, Memory, RunFolder
-from jcnn.training.signals import noted_signals
-from jcnn.training.step import Progress, State, fastest_ops, initial_params, initial_state, make_run_steps
-from jcnn.training.wording import Spelling, as_argument, as_command
+from jcnn.training.recipe import Recipe, check_optimizer, described, optimizer, recipe_values
+from jcnn.training.run_files import Keeper, Memory, RunFiles, write_report
+from jcnn.training.run_folders import held
+from jcnn.training.step import State, fastest_ops, initial_params, initial_state, resident_steps, streamed_steps
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 DEFAULT_RECIPE = Recipe()
-
-STEPS_PER_CALL = 20
-"""Steps that one call of the compiled program does, at most: a record of the metrics."""
 
 
 class Result(NamedTuple):
@@ -48,7 +38,7 @@ class Result(NamedTuple):
         out: its folder; None: nothing was written.
         config: all that decided it, by name, as plain values: data, network, and the recipe.
         network: its layers.
-        params: the final parameters.
+        params: the final parameters, in the recipe's dtype; use those in float64 under `with jax.enable_x64(True):`.
         records: the metrics of the whole run, also of the parts before it was resumed.
         evaluation: of the final parameters, on the test images; None: there were none.
         test: the test images; None: there were none.
@@ -107,7 +97,13 @@ def fit(
     many threads, also when the run was interrupted and resumed.
 
     Without `out` nothing touches the disk. With it the folder holds `config.json`, `metrics.jsonl`, `checkpoints/` (one at the
-    end of every epoch, the newest three kept) and at the end `report.html`; SIGTERM and Ctrl-C save before they end the run.
+    end of every epoch, the newest three kept) and at the end `report.html`. SIGTERM and Ctrl-C then end the run after the call
+    of at most 20 steps that is being done: its state is saved, and `Interrupted` is raised, also after the last step, whose
+    result `resume=True` gives. A second one of the same kind acts at once; so does every one without `out`, where nothing is
+    saved, and in a thread other than the main one, where Python allows no handlers.
+
+    The parameters have the recipe's dtype. Those in float64 can be used where JAX has 64 bits: `with jax.enable_x64(True):`
+    around `apply` and the like, or `jax.config.update("jax_enable_x64", True)` at the start; `fit` itself needs neither.
 
     Gradients are those of the operations, by hand where that was measured to be faster, joined by JAX: a layer's own `backward`
     is what `backprop` calls.
@@ -133,7 +129,8 @@ def fit(
             bit for bit.
         report: whether to write `report.html` into `out`.
         console: where progress and warnings are shown; None: the standard error.
-        described_as: what `config.json` says of "data", "image_size" and "network" in place of the data's name and the layers.
+        described_as: for `jcnn train`: what `config.json` says of "data", "image_size" and "network" in place of the data's
+            name and the layers; messages name options as the command spells them.
 
     Returns:
         A `Result`.
@@ -157,7 +154,7 @@ def fit(
     folder = None if out is None else Path(out)
     geometry.choice("placement", placement, ("auto", *get_args(Placement)))
     images = checked_examples("train", train, recipe.dtype, identified=folder is not None)
-    images = checked_network(network, images)
+    images = _checked_network(network, images)
     seen = None if test is None else checked_test(test, images, recipe.dtype)
     _check_fit(recipe, images)
     console = console or printing.console(stderr=True)
@@ -167,25 +164,24 @@ def fit(
     if chosen == "streamed":
         job.tell(f"the {images.images.nbytes / 1e6:,.1f} MB of training images are streamed")
     with settings.fixed(recipe.dtype):
-        named = _named(network, stored=folder is not None)
-        subject = {"data": images.name, "image_size": None, "network": named, **(described_as or {})}
-        values = as_stored({**subject, **job.recipe_values(stored=folder is not None)})
+        subject = described_as or {
+            "data": images.name,
+            "image_size": None,
+            "network": _described_network(network, stored=folder is not None),
+        }
+        values = as_stored({**subject, **job.recipe_values()})
         if folder is None:
             return _finish(job, None, values, Memory(), job.initial_state(), 0)
-        try:
-            with lock.held(folder, job.tell):
-                kept = RunFolder(folder, values, images, job.tell, job.spelling)
-                found = kept.open(jax.eval_shape(job.initial_state), job.total, resume=resume)
-                result = _finish(job, folder, values, kept, *(found or (job.initial_state(), 0)))
-                if report:
-                    from jcnn.report import write_report  # it brings Matplotlib
-
-                    write_report(result)
-                return result
-        except OSError as error:
-            if error.filename != str(folder):
-                raise
-            raise CheckpointError(f"cannot write to {folder}: {error.strerror}") from error
+        like = jax.eval_shape(job.initial_state)
+        if why := checkpoint.unstorable(like):
+            raise ValueError(f"{why}; only without out can it be trained")
+        with held(folder, job.tell, job.spelling):
+            kept = RunFiles(folder, values, images, job.tell, job.spelling)
+            found = kept.open(like, job.total, resume=resume)
+            result = _finish(job, folder, values, kept, *(found or (job.initial_state(), 0)))
+            if report:
+                write_report(result)
+            return result
 
 
 class _Job(NamedTuple):
@@ -214,18 +210,14 @@ class _Job(NamedTuple):
         """First weights, an optimiser without memory."""
         return initial_state(self.recipe, self.network, self.images.input_shape, self.total)
 
-    def recipe_values(self, *, stored: bool) -> dict[str, Any]:
-        """The recipe as plain values; an optimiser that has no name by the structure of its state, which is checked.
-
-        Args:
-            stored: whether checkpoints have to hold that state.
-        """
+    def recipe_values(self) -> dict[str, Any]:
+        """The recipe as plain values; an optimiser that has no name by the structure of its state, which is checked."""
         values = recipe_values(self.recipe)
         if not self.recipe.own_optimizer:
             return values
         params = jax.eval_shape(lambda: initial_params(self.recipe, self.network, self.images.input_shape))
         transformation = optimizer(self.recipe, self.total)
-        check_optimizer(transformation, params, stored=stored)
+        check_optimizer(transformation, params)
         return {**values, "optimizer": described(transformation, params)}
 
     def tell(self, text: str) -> None:
@@ -272,76 +264,43 @@ def _train(
     """Compiles the steps and does those from `first` on."""
     spent = timing(keeper.records)
     began = time.perf_counter()
-    prepare = _resident_steps if job.placement == "resident" else _streamed_steps
-    with prepare(job, ops, state, first) as (steps, steps_per_call):
+    prepare = resident_steps if job.placement == "resident" else streamed_steps
+    with prepare(job.recipe, job.network, job.images, ops, state, first) as (steps, steps_per_call):
         spent = spent._replace(compile_seconds=spent.compile_seconds + time.perf_counter() - began)
-        with (
-            noted_signals() if interruptible else nullcontext(lambda: None) as stop,
-            ProgressBar(job.console, job.recipe.epochs, job.total) as bar,
-        ):
-            loop = Loop(
-                job.recipe,
-                job.per_epoch,
-                steps=steps,
-                steps_per_call=steps_per_call,
-                evaluate=evaluate,
-                keeper=keeper,
-                callbacks=job.callbacks,
-                stop=stop,
-                bar=bar,
-                spent=spent,
-                spelling=job.spelling,
-            )
-            return loop.run(state, first)
+        loop = Loop(
+            job.recipe,
+            job.per_epoch,
+            steps=steps,
+            steps_per_call=steps_per_call,
+            evaluate=evaluate,
+            keeper=keeper,
+            callbacks=job.callbacks,
+            interruptible=interruptible,
+            spent=spent,
+            spelling=job.spelling,
+            console=job.console,
+        )
+        return loop.run(state, first)
 
 
-Steps = Callable[[State, int, int], tuple[State, Progress]]
-
-
-@contextmanager
-def _resident_steps(job: _Job, ops: Ops, state: State, first: int) -> Iterator[tuple[Steps, int]]:
-    """The steps over images that are all on the device, and how many are done in one call."""
-    pixels, labels = jax.device_put((job.images.images, job.images.labels))
-    run_steps = make_run_steps(job.recipe, job.network, len(job.images.images), ops)
-    compiled = run_steps.lower(state, pixels, labels, first, first).compile()
-
-    def steps(state: State, first: int, last: int) -> tuple[State, Progress]:
-        return compiled(state, pixels, labels, first, last)
-
-    yield steps, STEPS_PER_CALL
-
-
-@contextmanager
-def _streamed_steps(job: _Job, ops: Ops, state: State, first: int) -> Iterator[tuple[Steps, int]]:
-    """The steps over batches that the host gathers meanwhile, and how many are done in one call."""
-    images, labels, batch_size = job.images.images, job.images.labels, job.recipe.batch_size
-    most = steps_per_chunk(batch_size * images[0].nbytes, min(STEPS_PER_CALL, job.per_epoch))
-    room = (most, batch_size)
-    of_images = jax.ShapeDtypeStruct((*room, *job.images.input_shape), images.dtype)
-    of_labels = jax.ShapeDtypeStruct(room, labels.dtype)
-    run_steps = make_run_steps(job.recipe, job.network, len(images), ops, handed_in())
-    compiled = run_steps.lower(state, of_images, of_labels, first, first).compile()
-    ranges = calls(first, job.total, job.per_epoch, most)
-
-    with closing(stream(images, labels, ranges, seed=job.recipe.seed, batch_size=batch_size, most=most)) as chunks:
-
-        def steps(state: State, first: int, last: int) -> tuple[State, Progress]:
-            chunk = next(chunks)
-            done = compiled(state, chunk.images, chunk.labels, first, last)
-            # The chunk is overwritten when the next one is asked for.
-            return jax.block_until_ready(done)
-
-        yield steps, most
-
-
-def _named(network: Network, *, stored: bool) -> Any:
+def _described_network(network: Network, *, stored: bool) -> Any:
     """The layers as data; as text where nothing is stored and one of them could not be found again, as one of a notebook."""
     try:
-        return network_entry(network)
+        return to_data(network)
     except NetworkDataError:
         if stored:
             raise
         return str(tuple(network))
+
+
+def _checked_network(network: Network, images: Dataset) -> Dataset:
+    """The images, with as many classes as the network has outputs; refuses a network that does not fit them."""
+    output = trace(network, images.input_shape)[-1].output_shape
+    if len(output) != 1:
+        raise NetworkError(f"network ends in {output} for one image: expected (classes,), one score per class")
+    if images.class_names and output != (images.classes,):
+        raise NetworkError(f"network ends in {output[0]} scores: expected {images.classes}, the classes of {images.name}")
+    return with_classes(images, images.class_names or tuple(map(str, range(output[0]))))
 
 
 def _check_fit(recipe: Recipe, images: Dataset) -> None:

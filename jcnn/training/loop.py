@@ -1,24 +1,31 @@
-"""The loop of a training run: some steps at a time, a record of each, and at the end of an epoch evaluation and checkpoint."""
+"""The loop of a training run: some steps at a time, a record of each, and at the end of an epoch evaluation and checkpoint.
 
+A person sees a bar meanwhile, on a terminal. SIGTERM and Ctrl-C are noted, and the loop stops where it can save.
+"""
+
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import jax
 import numpy as np
 
 from jcnn.data.stream import calls
 from jcnn.network import Params
-from jcnn.training.errors import TrainingError
+from jcnn.training.errors import Interrupted, Spelling, TrainingError
 from jcnn.training.evaluation import Evaluation
-from jcnn.training.hyperparameters import Recipe
 from jcnn.training.metrics import Record, Timing
-from jcnn.training.optimizers import schedule
-from jcnn.training.progress import ProgressBar
-from jcnn.training.run_folder import Keeper
-from jcnn.training.signals import Interrupted
+from jcnn.training.recipe import Recipe, schedule
+from jcnn.training.run_files import Keeper
 from jcnn.training.step import Progress, State
-from jcnn.training.wording import Spelling
+
+if TYPE_CHECKING:
+    from rich import progress
+    from rich.console import Console
 
 Callback = Callable[[int, Mapping[str, Any], State], object]
 
@@ -41,10 +48,10 @@ class Loop:
         evaluate: the parameters on the test images; None: there are none.
         keeper: takes records and states.
         callbacks: called after every record.
-        stop: the number of the signal that asked to stop, or None.
-        bar: shows where the run is.
+        interruptible: whether SIGTERM and Ctrl-C end the run where its state is saved; they act as ever otherwise.
         spent: the time that earlier parts of the run took, and compiling for this one.
         spelling: how messages name an option.
+        console: where the bar is shown.
     """
 
     def __init__(
@@ -57,10 +64,10 @@ class Loop:
         evaluate: Callable[[Params], Evaluation] | None,
         keeper: Keeper,
         callbacks: Sequence[Callback],
-        stop: Callable[[], int | None],
-        bar: ProgressBar,
+        interruptible: bool,
         spent: Timing,
         spelling: Spelling,
+        console: "Console",
     ) -> None:
         """Starts the clock."""
         self._recipe = recipe
@@ -71,8 +78,8 @@ class Loop:
         self._evaluate = evaluate
         self._keeper = keeper
         self._callbacks = callbacks
-        self._stop = stop
-        self._bar = bar
+        self._interruptible = interruptible
+        self._bar = ProgressBar(console, recipe.epochs, self._total)
         self._spelling = spelling
         self._rate = None if recipe.own_optimizer else schedule(recipe, self._total)
         self._compile_seconds = spent.compile_seconds
@@ -86,6 +93,14 @@ class Loop:
             TrainingError: a loss or parameters that are not finite.
             Interrupted: a signal asked to stop, and the state is saved.
         """
+        with noted_signals() if self._interruptible else nullcontext(lambda: None) as asked, self._bar:
+            outcome = self._run(state, first, asked)
+        if (number := asked()) is not None:  # in the last moment, when all was saved
+            resume = self._spelling("resume")
+            raise Interrupted(number, f"stopped after the last of {self._total} steps, all saved; {resume} gives the result")
+        return outcome
+
+    def _run(self, state: State, first: int, asked: Callable[[], int | None]) -> Outcome:
         evaluation = None
         for start, step in calls(first, self._total, self._per_epoch, self._steps_per_call):
             state, progress, record = self._train(state, start, step)
@@ -97,7 +112,7 @@ class Loop:
                 self._keeper.save(state, step)
             # Last, so that an exception of theirs finds on the disk what they were told.
             self._call_back(step, records, state)
-            if (number := self._stop()) is not None and step < self._total:
+            if (number := asked()) is not None and step < self._total:
                 self._interrupt(number, state, step)
         return Outcome(state, evaluation)
 
@@ -183,3 +198,78 @@ def _what_failed(progress: Progress) -> str:
     if np.isfinite(progress.failed_loss):
         return f"the loss, {progress.failed_loss:.4g}, is finite, but a parameter after the update of"
     return "the loss of"
+
+
+class ProgressBar:
+    """A bar with epoch, loss, accuracy, images/s and the time left; silent where the console is no terminal."""
+
+    def __init__(self, console: "Console", epochs: int, steps: int) -> None:
+        """Prepares a bar over `steps` steps in `epochs` epochs."""
+        self._epochs = epochs
+        self._shown = _bar(console, steps) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._shown:
+            self._shown[0].start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._shown:
+            self._shown[0].stop()
+
+    def update(self, step: int, epoch: float, loss: float, accuracy: float, images_per_second: float) -> None:
+        """Shows where the run is after `step` steps."""
+        if self._shown is None:
+            return
+        bar, task = self._shown
+        bar.update(
+            task,
+            completed=step,
+            epoch=f"{min(int(epoch) + 1, self._epochs)}/{self._epochs}",
+            loss=f"{loss:.4f}",
+            accuracy=f"{accuracy:.1%}",
+            speed=f"{images_per_second:,.0f}",
+        )
+
+
+def _bar(console: "Console", steps: int) -> "tuple[progress.Progress, progress.TaskID]":
+    # Imported when there is somebody to see it: it takes longer than all the rest that a start imports of ours.
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}  {task.fields[speed]} images/s"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+        expand=True,
+    )
+    return bar, bar.add_task("train", total=steps, epoch="–", loss="–", accuracy="–", speed="–")
+
+
+@contextmanager
+def noted_signals() -> Iterator[Callable[[], int | None]]:
+    """While inside, SIGTERM and SIGINT only set what the yielded function returns: the signal's number, or None.
+
+    A second one of the same kind acts as ever. Outside the main thread, where Python allows no handlers, nothing is noted.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        received.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

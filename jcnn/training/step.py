@@ -1,6 +1,7 @@
 """Mini-batch SGD as the course states it, many steps in one compiled call: sample, forward, backward, update."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import reduce
 from typing import Any, NamedTuple, cast
 
@@ -13,14 +14,17 @@ from jaxtyping import Bool, Float, Int, Num
 
 from jcnn.compilation import compiler_options
 from jcnn.data.augment import warp
-from jcnn.data.batches import to_input
+from jcnn.data.batches import Batches, gathered, handed_in, to_input
+from jcnn.data.dataset import Dataset
+from jcnn.data.stream import calls, steps_per_chunk, stream
 from jcnn.layers import Network, Ops
 from jcnn.losses import softmax_cross_entropy
 from jcnn.network import Params, apply, init
 from jcnn.random_keys import key
-from jcnn.training.batch_source import Batches, gathered
-from jcnn.training.hyperparameters import Recipe
-from jcnn.training.optimizers import optimizer
+from jcnn.training.recipe import Recipe, optimizer
+
+STEPS_PER_CALL = 20
+"""Steps that one call of the compiled program does, at most: a record of the metrics."""
 
 
 class State(NamedTuple):
@@ -168,3 +172,48 @@ def make_run_steps(recipe: Recipe, network: Network, n: int, ops: Ops, batches: 
         return state, progress
 
     return jax.jit(run_steps, donate_argnums=0, compiler_options=compiler_options())
+
+
+Steps = Callable[[State, int, int], tuple[State, Progress]]
+"""`steps(state, first, last)`: does the steps first … last − 1."""
+
+
+@contextmanager
+def resident_steps(
+    recipe: Recipe, network: Network, train: Dataset, ops: Ops, state: State, first: int
+) -> Iterator[tuple[Steps, int]]:
+    """The compiled steps from `first` on over images that are all on the device, and how many of them one call does."""
+    images, labels = jax.device_put((train.images, train.labels))
+    run_steps = make_run_steps(recipe, network, len(train.images), ops)
+    compiled = run_steps.lower(state, images, labels, first, first).compile()
+
+    def steps(state: State, first: int, last: int) -> tuple[State, Progress]:
+        return compiled(state, images, labels, first, last)
+
+    yield steps, STEPS_PER_CALL
+
+
+@contextmanager
+def streamed_steps(
+    recipe: Recipe, network: Network, train: Dataset, ops: Ops, state: State, first: int
+) -> Iterator[tuple[Steps, int]]:
+    """The compiled steps from `first` on over batches that the host gathers meanwhile, and how many of them one call does."""
+    images, labels, batch_size = train.images, train.labels, recipe.batch_size
+    per_epoch = len(images) // batch_size
+    most = steps_per_chunk(batch_size * images[0].nbytes, min(STEPS_PER_CALL, per_epoch))
+    room = (most, batch_size)
+    of_images = jax.ShapeDtypeStruct((*room, *train.input_shape), images.dtype)
+    of_labels = jax.ShapeDtypeStruct(room, labels.dtype)
+    run_steps = make_run_steps(recipe, network, len(images), ops, handed_in())
+    compiled = run_steps.lower(state, of_images, of_labels, first, first).compile()
+    ranges = calls(first, per_epoch * recipe.epochs, per_epoch, most)
+
+    with closing(stream(images, labels, ranges, seed=recipe.seed, batch_size=batch_size, most=most)) as chunks:
+
+        def steps(state: State, first: int, last: int) -> tuple[State, Progress]:
+            chunk = next(chunks)
+            done = compiled(state, chunk.images, chunk.labels, first, last)
+            # The chunk is overwritten when the next one is asked for.
+            return jax.block_until_ready(done)
+
+        yield steps, most

@@ -4,10 +4,11 @@ import itertools
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from jcnn import endings
+from jcnn import Dense, Flatten, Recipe, endings, fit
 from jcnn.data import load
 from tests.commands.running import folder, run
 
@@ -49,3 +50,15 @@ def test_predict_goes_on_past_files_that_cannot_be_read(
     assert ["first of 3" in row for row in rows] == [name == "moving.gif" for name in good]
     assert run("predict", "--run", "run", "missing.png") == endings.ERROR
     assert capsys.readouterr().out == ""
+
+
+def test_a_run_on_floats_says_how_pictures_are_given_to_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, labels = np.random.default_rng(0).random((8, 8, 8, 1), np.float32), np.arange(8) % 2
+    recipe = Recipe(epochs=1, batch_size=8, augment=False)
+    fit((Flatten(), Dense(2)), (images, labels), recipe=recipe, out=folder / "run", report=False)
+    Image.new("L", (8, 8), 7).save(folder / "a.png")
+    capsys.readouterr()
+    assert run("predict", "--run", "run", "a.png") == 0
+    said = capsys.readouterr()
+    assert "a.png" in said.out
+    assert said.err.startswith("warning: run was trained on images of float32, taken as they were; image files are given to it")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jcnn.conv import filter_gradients
 from jcnn.conv.folded import conv_folded, filter_gradient_folded, fits
+from jcnn.conv.im2col import by_patches
 from jcnn.conv.lax import conv_lax
+from jcnn.conv.taps import by_taps
 from jcnn.geometry import GeometryError
 from jcnn.window import Window, parse_window
 from tests.references import normal
@@ -34,9 +35,9 @@ GEOMETRIES = [
 
 @partial(jax.jit, static_argnums=(3,))
 def _both(x: jax.Array, w: jax.Array, dy: jax.Array, window: Window) -> tuple[Any, Any]:
-    form = filter_gradients.by_patches
+    form = by_patches
     mine = conv_folded(x, w, window, 1), filter_gradient_folded(dy, x, window, 1, form)
-    return mine, (conv_lax(x, w, window, 1), filter_gradients.by_taps(dy, x, window, 1))
+    return mine, (conv_lax(x, w, window, 1), by_taps(dy, x, window, 1))
 
 
 @pytest.mark.parametrize(("sizes", "taps", "options"), GEOMETRIES, ids=str)
@@ -52,9 +53,9 @@ def test_the_same_output_and_filter_gradient(sizes: tuple[int, ...], taps: tuple
 def test_bfloat16_is_summed_in_float32() -> None:
     window = parse_window((6, 8), (3, 3), padding=1)
     x, dy = (jnp.asarray(normal(4, 6, 8, channels), jnp.bfloat16) for channels in (2, 3))
-    found = filter_gradient_folded(dy, x, window, 1, filter_gradients.by_patches)
+    found = filter_gradient_folded(dy, x, window, 1, by_patches)
     assert found.dtype == jnp.float32
-    exact = filter_gradients.by_taps(dy.astype(jnp.float64), x.astype(jnp.float64), window, 1)
+    exact = by_taps(dy.astype(jnp.float64), x.astype(jnp.float64), window, 1)
     # 4·6·8 roundings in float32 of products near 1; one in bfloat16 would be a hundred times as large.
     error = np.abs(np.asarray(found, np.float64) - np.asarray(exact))
     assert error.max() <= 1e-4

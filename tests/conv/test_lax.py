@@ -1,5 +1,7 @@
 """No convolution of ours has a negative padding, which XLA's CPU backend does not stand, however often it is differentiated."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -12,9 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jcnn import conv, conv_transpose
-from jcnn.conv import filter_gradients, input_gradients
 from jcnn.conv.folded import conv_folded
-from jcnn.conv.lax import conv_lax, pad_beyond
+from jcnn.conv.lax import by_convolution, by_correlation, conv_lax, pad_beyond
+from jcnn.conv.phases import by_phases
 from jcnn.conv.ways import formulations
 from jcnn.definition import conv_definition
 from jcnn.window import Window, parse_window
@@ -124,9 +126,9 @@ def test_nor_in_the_transposed_convolution(geometry: Geometry, channels: tuple[i
 
 
 WAYS_BACK: dict[str, Function] = {
-    "by_convolution": input_gradients.by_convolution,
-    "by_convolution, folded": partial(input_gradients.by_convolution, formulation=conv_folded),
-    "by_phases": input_gradients.by_phases,
+    "by_convolution": by_convolution,
+    "by_convolution, folded": partial(by_convolution, formulation=conv_folded),
+    "by_phases": by_phases,
 }
 
 
@@ -141,7 +143,7 @@ def test_nor_on_any_way_back(way: str, geometry: Geometry) -> None:
     dy = jnp.ones((2, *window.output_shape(geometry.sizes), 3), "float32")
     back = partial(WAYS_BACK[way], window=window, groups=1, input_shape=geometry.sizes)
     assert_none_is_negative(back, dy, w, forward_mode=True)
-    assert_none_is_negative(partial(filter_gradients.by_correlation, window=window, groups=1), dy, x, forward_mode=True)
+    assert_none_is_negative(partial(by_correlation, window=window, groups=1), dy, x, forward_mode=True)
 
 
 @given(geometries())
@@ -177,3 +179,28 @@ def test_padding_within_the_filter_is_left_to_xla(sizes: tuple[int, ...], taps: 
 def test_a_window_with_negative_padding_is_refused() -> None:
     with pytest.raises(ValueError, match="padding"):
         conv_lax(jnp.ones((1, 5, 1)), jnp.ones((1, 1, 1)), Window((1,), (1,), ((-1, 2),), (1,)), 1)
+
+
+ENDING = {
+    "by hand, two axes": ("back", (4, 1), (2, 5), (2, 1), ((1, 1), (2, 2))),
+    "by hand, three axes": ("back", (4, 4, 1), (2, 3, 2), (2, 2, 2), ((1, 2), (0, 2), (0, 1))),
+    "by JAX": ("derived", (4, 4, 1), (2, 3, 2), (2, 2, 2), ((1, 2), (0, 2), (0, 1))),
+    "by JAX, padded beyond the filter": ("derived", (2, 3, 1), (3, 2, 2), (1, 2, 2), ((0, 2), (1, 2), (2, 1))),
+}
+"""Geometries whose gradients, padding and convolution joined, XLA ends the process over under a plain `jax.jit`."""
+COMPILE = """
+import sys, jax, jax.numpy as jnp, jcnn
+for name, (how, sizes, taps, stride, padding) in eval(sys.argv[1]).items():
+    print(name, flush=True)
+    x, w = jnp.ones((1, *sizes, 1), "float32"), jnp.ones((*taps, 1, 1), "float32")
+    conv = lambda x, w: jcnn.conv(x, w, stride=stride, padding=padding)
+    dy = jnp.ones(jax.eval_shape(conv, x, w).shape, "float32")
+    back = lambda dy, x, w: jcnn.conv_backward(dy, x, w, stride=stride, padding=padding)
+    derived = lambda dy, x, w: jax.vjp(conv, x, w)[1](dy)
+    jax.jit({"back": back, "derived": derived}[how]).lower(dy, x, w).compile()
+"""
+
+
+def test_no_gradient_ends_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", COMPILE, repr(ENDING)], capture_output=True, text=True, check=False)
+    assert (done.stdout.splitlines(), done.returncode) == ([*ENDING], 0), done.stderr[-2000:]

@@ -12,9 +12,9 @@ import jcnn
 from experiments.benchmarks import shapes
 from experiments.benchmarks.cases import Convolution
 from experiments.benchmarks.choices import CHOICES, PLAIN, call_of, ways
-from jcnn.conv import filter_gradients
 from jcnn.conv import native as native_module
 from jcnn.conv.call import Call
+from jcnn.conv.taps import by_taps
 from jcnn.conv.ways import AUTO, OTHERS, PREFERENCES, WAYS, Formulation, Pass, Policy, choose, formulations, run
 from jcnn.conv.winograd import default_tile, filter_gradient_winograd, winograd_bound
 from jcnn.window import parse_window
@@ -145,7 +145,7 @@ def test_every_way_gives_the_same_gradients(
     window = parse_window(sizes, taps, **options)
     x, w = jnp.asarray(normal(batch, *sizes, c_in)), jnp.asarray(normal(*taps, c_in // groups, c_out))
     dy = jnp.asarray(normal(batch, *window.output_shape(sizes), c_out))
-    call = Call.of(x, w, window, groups)
+    call = Call(window, groups, c_in, c_out, sizes, "float64")
 
     @jax.jit  # one program, where each operation of each form would be one
     def everything(x: jax.Array, w: jax.Array, dy: jax.Array) -> tuple[Any, dict[str, jax.Array], dict[str, jax.Array]]:
@@ -174,7 +174,7 @@ def test_the_filter_gradient_by_minimal_filtering_keeps_to_its_bound(
     x, dy = normal(3, *sizes, 4).astype(dtype), normal(3, *outputs, 6).astype(dtype)
     found = filter_gradient_winograd(jnp.asarray(dy), jnp.asarray(x), window, groups)
     assert found.dtype == dtype
-    exact = filter_gradients.by_taps(jnp.asarray(dy, jnp.float64), jnp.asarray(x, jnp.float64), window, groups)
+    exact = by_taps(jnp.asarray(dy, jnp.float64), jnp.asarray(x, jnp.float64), window, groups)
     tile = default_tile(taps, outputs)
     tiles = np.prod([-(-o // m) for o, m in zip(outputs, tile, strict=True)])
     axes = tuple(range(1, len(sizes) + 1))

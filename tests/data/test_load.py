@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from jcnn.data import DataError, load
-from jcnn.data.folders import data_folder
+from jcnn.data.load import data_folder
 from jcnn.data.registry import SOURCES
 from tests.data import small_sets
 from tests.data.small_sets import Gratings, grating, idx_files, small_mnist, write_originals

@@ -10,8 +10,8 @@ import pytest
 from jcnn import data
 from jcnn.data import Dataset, load
 from jcnn.data.dataset import fingerprint
-from jcnn.data.registry import SOURCES, Embedded, Source, Stock
-from jcnn.training import recipe
+from jcnn.data.registry import SOURCES, Embedded, PublishedFiles, Source, Stock
+from jcnn.training import default_config
 from tests.commands.running import folder, run
 
 __all__ = ["folder"]
@@ -41,7 +41,7 @@ def test_a_new_row_is_loaded_and_named_in_errors() -> None:
     assert load("stripes", "test").images.shape == (20, 8, 8, 1)
     assert load("stripes", image_size=12).images.shape == (40, 12, 12, 1)
     data.check("stripes")
-    assert recipe("stripes").epochs == 2
+    assert default_config("stripes").epochs == 2
     with pytest.raises(ValueError, match=r"expected one of digits, .*, stripes, or tfds:NAME .*did you mean stripes"):
         load("stripe")
 
@@ -66,6 +66,14 @@ def test_a_row_of_tensorflow_datasets_goes_by_its_bare_name(monkeypatch: pytest.
     assert found.images.shape == (90, 12, 12, 1)
     assert found.class_names == ("a", "b", "c")
     assert found.class_names != tests.data.small_sets.LABELS
+
+
+@pytest.mark.parametrize("source", [pytest.param(source, id=name) for name, source in SOURCES.items()])
+def test_a_row_says_where_the_images_are_described_and_how_they_may_be_used(source: Source, tmp_path: Path) -> None:
+    assert source.address.startswith("http")
+    assert source.licence
+    if isinstance(source.reader, PublishedFiles):
+        assert source.address == source.reader.stock_builder()(data_dir=tmp_path).info.homepage
 
 
 HELP = """

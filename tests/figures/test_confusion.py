@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from jcnn.figures import confusion_matrix, to_svg
-from jcnn.figures.confusion import count, largest_confusions
-from jcnn.figures.words import about_confusion
+from jcnn.figures.confusion import about_confusion, count, largest_confusions
 
 
 def drawn(axes, classes):

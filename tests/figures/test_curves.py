@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from jcnn.figures import learning_curves, to_svg
-from jcnn.figures.curves import SMOOTH_FROM, running_mean, series
-from jcnn.figures.words import about_curves
+from jcnn.figures.curves import SMOOTH_FROM, about_curves, running_mean, series
 
 NAN = float("nan")
 

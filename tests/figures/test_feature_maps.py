@@ -8,8 +8,7 @@ import pytest
 
 import jcnn
 from jcnn.figures import DARK, feature_maps, to_svg
-from jcnn.figures.feature_maps import follow
-from jcnn.figures.words import about_journey
+from jcnn.figures.feature_maps import about_journey, follow
 
 NETWORK = (jcnn.Conv(3, 3), jcnn.Relu(), jcnn.MaxPool(2), jcnn.Flatten(), jcnn.Dense(5), jcnn.Relu(), jcnn.Dense(2))
 IMAGE = np.random.default_rng(0).integers(0, 256, (8, 8, 1), dtype=np.uint8)
@@ -91,7 +90,7 @@ def test_nested_layers_have_the_panel_of_what_they_make_together():
     params = jcnn.init(jax.random.key(0), network, (8, 8, 1))
     shown = titles(feature_maps(network, params, IMAGE, ["no", "yes"]))
     assert [title.split(" · ")[0] for title in shown] == ["input", "1.1", "1.2", "2", "3.1", "class probabilities (softmax)"]
-    assert shown[3].startswith("2 · Residual((Conv(3, 3, padding=1)")
+    assert shown[3].startswith("2 · Residual · 8×8×3")
     journey = follow(network, params, IMAGE)
     x = jnp.asarray(IMAGE[None], jnp.float32) / 255
     np.testing.assert_allclose(journey.stages[2].values, np.asarray(jcnn.apply(network[:2], params[:2], x)[0]), rtol=1e-5)

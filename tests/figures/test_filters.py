@@ -7,8 +7,7 @@ import pytest
 
 import jcnn
 from jcnn.figures import DARK, first_filters, to_svg
-from jcnn.figures.filters import find_first_filters
-from jcnn.figures.words import about_filters
+from jcnn.figures.filters import about_filters, find_first_filters
 
 
 def network_and_params(network, shape, dtype=jnp.float32):

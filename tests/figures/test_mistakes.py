@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from jcnn.figures import confident_mistakes, to_svg
-from jcnn.figures.mistakes import find_mistakes, percent
-from jcnn.figures.words import about_mistakes
+from jcnn.figures.mistakes import about_mistakes, find_mistakes, percent
 
 LABELS = np.array([0, 1, 2, 0, 1])
 PROBABILITIES = np.array([[0.1, 0.6, 0.3], [0.2, 0.7, 0.1], [0.9, 0.05, 0.05], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1]])

@@ -72,7 +72,7 @@ def test_a_network_with_it_trains_is_stopped_and_goes_on(tmp_path: Path) -> None
 
 def test_names_that_would_be_one_in_a_checkpoint(tmp_path: Path) -> None:
     state: Any = {"params": {"a": {"b": jnp.ones(2)}, "a/b": jnp.zeros(2)}}
-    with pytest.raises(CheckpointError, match="two parameters are both called params/a/b"):
+    with pytest.raises(CheckpointError, match="two arrays of the state are both called params/a/b"):
         checkpoint.save(tmp_path, state, step=1, seed=0, config={"epochs": 2, "seed": 0}, data=DATA)
     assert list(tmp_path.iterdir()) == []
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from jcnn.training import Config, lock
+from jcnn.training import Config
 from jcnn.training.config import to_text
+from jcnn.training.run_folders import held
 from tests.commands.running import folder, run
 
 __all__ = ["folder"]
@@ -35,7 +36,7 @@ def test_the_newest_run_is_not_gone_on_with_while_it_is_trained(folder: Path, ca
         (folder / "runs" / name).mkdir(parents=True)
         (folder / "runs" / name / "config.json").write_text(to_text(Config().to_json()), "utf-8")
         os.utime(folder / "runs" / name / "config.json", (number, number))
-    with lock.held(folder / "runs/newer", pytest.fail):
+    with held(folder / "runs/newer", pytest.fail):
         assert run("train", "--resume") == 1
     warned = capsys.readouterr().err
     assert warned.startswith(f"jcnn: runs/newer is being trained already, by process {os.getpid()} on ")

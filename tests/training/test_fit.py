@@ -1,10 +1,11 @@
 """`fit`: anybody's network, arrays and optimiser; what it leaves, what it tells, and what it refuses."""
 
+import inspect
 import json
 import signal
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -21,7 +22,7 @@ import jcnn
 from jcnn import AvgPool, Conv, Dense, Flatten, Recipe, Relu, Tanh, fit, value_and_grad
 from jcnn.data.batches import epoch_order
 from jcnn.data.dataset import DataError, Dataset
-from jcnn.training import CheckpointError, Result, TrainingError, checkpoint, fitting, stored_config
+from jcnn.training import CheckpointError, Interrupted, Result, TrainingError, checkpoint, fitting, stored_config
 from jcnn.training.step import State, initial_params
 
 RANDOM = np.random.default_rng(0)
@@ -100,6 +101,7 @@ OWN = {
     "clipped, with a schedule": lambda: optax.chain(
         optax.clip_by_global_norm(0.5), optax.rmsprop(optax.linear_schedule(0.1, 0.0, 12), momentum=0.5)
     ),
+    "every third step": lambda: optax.MultiSteps(optax.adam(1e-2), 3).gradient_transformation(),
     "of extra arguments": lambda: optax.with_extra_args_support(optax.sgd(0.1)),
 }
 
@@ -112,7 +114,8 @@ def test_any_optax_transformation_is_stepped_as_in_a_loop_by_hand(name: str) -> 
         updates, memory = own.update(gradients, memory, params)
         return optax.apply_updates(params, updates), memory
 
-    expected = trained_by(RECIPE, update, own.init(initial_params(RECIPE, NETWORK, (4, 4, 1))))
+    with jax.numpy_dtype_promotion("standard"):  # as `fit` has it for other people's code
+        expected = trained_by(RECIPE, update, own.init(initial_params(RECIPE, NETWORK, (4, 4, 1))))
     result = quick(replace(RECIPE, optimizer=own))
     # Optax's schedules are float32, and one compiled rounds otherwise than one that is not.
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6), result.params, expected)
@@ -176,6 +179,7 @@ def test_without_test_images_nothing_is_evaluated(tmp_path: Path) -> None:
     assert "Learning curves" in page
     assert "Confusion matrix" not in page
     assert "its layers are listed above" in page
+    assert '<th scope="row">optimizer</th><td>sgd</td>' in page
     assert checkpoint.candidates(tmp_path / "run/checkpoints")
 
 
@@ -291,8 +295,10 @@ def test_another_recipe_is_refused(change: dict[str, Any], message: str, tmp_pat
         quick(replace(RECIPE, **change), out=tmp_path, resume=True)
     with pytest.raises(TrainingError, match="add resume=True to go on with it, or give another out"):
         quick(out=tmp_path)
-    with pytest.raises(TrainingError, match=r"another config: network="):
+    with pytest.raises(TrainingError, match=r"config: network/layers/0=\{'Flatten': \{\}\} \(stored: \{'Conv': .*\); use"):
         quick(network=(Flatten(), Dense(4)), out=tmp_path, resume=True)
+    with pytest.raises(TrainingError, match=r"config: network/layers/3/Dense/units=5 \(stored: 4\); use"):
+        quick(network=(*NETWORK[:3], Dense(5)), out=tmp_path, resume=True)
     with pytest.raises(CheckpointError, match="the images of arrays are not those"):
         quick(train=(IMAGES[::-1], LABELS), out=tmp_path, resume=True)
 
@@ -300,8 +306,12 @@ def test_another_recipe_is_refused(change: dict[str, Any], message: str, tmp_pat
 def test_an_optimizer_of_another_structure_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Enough):
         quick(replace(RECIPE, optimizer=optax.sgd(0.1)), out=tmp_path, callbacks=[stop_at(4)])
-    with pytest.raises(TrainingError, match=r"another config: optimizer="):
+    with pytest.raises(TrainingError, match=r"config: optimizer/optax/0/trace/0/b='float64\[3\]' \(stored: nothing\); use"):
         quick(replace(RECIPE, optimizer=optax.sgd(0.1, momentum=0.9)), out=tmp_path, resume=True)
+    with pytest.raises(
+        TrainingError, match=r"config: optimizer/optax/tree='PyTreeDef.{,80}…? \(stored: 'PyTreeDef.{,80}…?\); use"
+    ):
+        quick(replace(RECIPE, optimizer=optax.chain(optax.sgd(0.1))), out=tmp_path, resume=True)
     with pytest.raises(ValueError, match=r"is of a run of jcnn\.fit, whose network has no name: go on with it by jcnn\.fit"):
         stored_config(tmp_path)
 
@@ -352,7 +362,21 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "an optimizer that needs the loss": (
         {"recipe": replace(RECIPE, optimizer=optax.contrib.reduce_on_plateau())}, ValueError, "^optimizer: it cannot be used",
     ),
-    "an optimizer that grows": ({"recipe": replace(RECIPE, optimizer=GROWING)}, ValueError, "^optimizer: its update"),
+    "an optimizer that grows": (
+        {"recipe": replace(RECIPE, optimizer=GROWING)},
+        ValueError,
+        r"^optimizer: its update makes 'float64\[2\]' of state/1, which is nothing; expected the same kind$",
+    ),
+    "a line search": (
+        {"recipe": replace(RECIPE, optimizer=optax.lbfgs())},
+        ValueError,
+        r"^optimizer: it cannot .* 'value_fn'; a step has .* as a line search needs it: give an .* loop of your own around ",
+    ),
+    "steps of many batches": (
+        {"recipe": replace(RECIPE, optimizer=optax.MultiSteps(optax.adam(1e-3), 3))},
+        ValueError,
+        r"^optimizer: an optax\.MultiSteps is no transformation itself: give what its gradient_transformation\(\) returns$",
+    ),
     "batches that are too large": ({"recipe": replace(RECIPE, batch_size=22)}, ValueError, "^batch_size=22: .* the 21 "),
     "augmented vectors": (
         {"recipe": replace(RECIPE, augment=True), "train": (HALVES[:, 0], LABELS), "network": (Flatten(), Dense(4))},
@@ -397,7 +421,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 def test_what_does_not_fit_is_refused_by_name_before_anything_is_compiled_or_written(
     how: dict[str, Any], error: type[Exception], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for compiling in ("make_run_steps", "initial_state", "evaluator"):
+    for compiling in ("resident_steps", "initial_state", "evaluator"):
         monkeypatch.setattr(fitting, compiling, lambda *_: pytest.fail("something is compiled"))
     out = {} if "resume" in how else {"out": tmp_path / "run"}
     with pytest.raises(error, match=message):
@@ -405,7 +429,84 @@ def test_what_does_not_fit_is_refused_by_name_before_anything_is_compiled_or_wri
     assert not (tmp_path / "run").exists()
 
 
-def test_noise_of_random_keys_cannot_be_stored(tmp_path: Path) -> None:
-    keyed = transformation(lambda: jax.random.key(0), lambda state: state)
-    with pytest.raises(ValueError, match="optimizer: its state holds key<fry>, which no checkpoint can"):
-        quick(replace(RECIPE, optimizer=keyed), out=tmp_path)
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        pytest.param(lambda: {"noise": jax.random.key(0)}, "the state's optimizer/noise is key<fry>, which no", id="keys"),
+        pytest.param(
+            lambda: [jnp.zeros(2), jnp.zeros(3, jnp.float8_e4m3fn)],
+            r"the state's optimizer/1 is float8_e4m3fn, which no checkpoint can hold: expected one of bool, .*, float64; only ",
+            id="float8",
+        ),
+        pytest.param(
+            lambda: {"a": {"b": jnp.zeros(2)}, "a/b": jnp.zeros(3)},
+            "two arrays of the state are both called optimizer/a/b in a checkpoint: expected names that differ; only without",
+            id="names with slashes",
+        ),
+    ],
+)
+def test_an_optimizer_that_no_file_can_hold_is_trained_where_there_is_none(
+    state: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPE, epochs=1, optimizer=transformation(state, lambda state: state))
+    quick(recipe)
+    monkeypatch.setattr(fitting, "resident_steps", lambda *_: pytest.fail("something is compiled"))
+    with pytest.raises(ValueError, match=f"^{message}"):
+        quick(recipe, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"), [("checkpoints", Path.touch), ("report.html", Path.mkdir)], ids=["checkpoints", "report"]
+)
+def test_what_is_in_the_way_is_found_before_anything_is_compiled(
+    name: str, spoil: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(tmp_path / name)
+    monkeypatch.setattr(fitting, "resident_steps", lambda *_: pytest.fail("something is compiled"))
+    for resume in (False, True):
+        with pytest.raises(CheckpointError, match=rf"^{tmp_path / name} is in the way: .* or give another out$"):
+            quick(out=tmp_path, resume=resume)
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == [name]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        pytest.param(8, "^stopped at step 8 of 12, state saved; resume=True goes on from there$", id="on the way"),
+        pytest.param(12, "^stopped after the last of 12 steps, all saved; resume=True gives the result$", id="at the end"),
+    ],
+)
+def test_a_signal_ends_the_run_whenever_it_comes(number: signal.Signals, step: int, message: str, tmp_path: Path) -> None:
+    handler = signal.getsignal(number)
+
+    def ask(now: int, *_: object) -> None:
+        if now == step:
+            signal.raise_signal(number)
+
+    with pytest.raises(Interrupted, match=message) as stopped:
+        quick(out=tmp_path, callbacks=[ask])
+    assert stopped.value.number == number
+    assert signal.getsignal(number) == handler
+    assert checkpoint.load(checkpoint.candidates(tmp_path / "checkpoints")[0]).step == step
+    assert_same_bits(quick(out=tmp_path, resume=True).params, quick().params)
+
+
+def test_parameters_of_64_bits_say_where_they_can_be_used() -> None:
+    with jax.enable_x64(False):
+        params = quick().params
+        x = IMAGES.astype(np.float32)
+        said = r"x float32, params.* float64.* under `with jax\.enable_x64\(True\):`"
+        with pytest.raises(TypeError, match=said):
+            jcnn.apply(NETWORK, params, x)
+        with pytest.raises(TypeError, match=said):
+            value_and_grad(NETWORK, params, x, LABELS)
+        with jax.enable_x64(True):
+            assert jcnn.apply(NETWORK, params, IMAGES / 255).dtype == np.float64
+
+
+def test_every_choice_of_a_recipe_is_said_in_its_help() -> None:
+    said = inspect.getdoc(Recipe) or ""
+    for field in fields(Recipe):
+        assert f"    {field.name}: " in said

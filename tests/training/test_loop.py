@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ import pytest
 from rich.console import Console
 
 from jcnn import data
+from jcnn.commands.train import train as train_by_name
 from jcnn.data.dataset import DataError
-from jcnn.report import write_report
 from jcnn.training import (
     CheckpointError,
     Config,
@@ -27,17 +28,18 @@ from jcnn.training import (
     fitting,
     restore_run,
     stored_config,
-    train,
 )
 from jcnn.training.evaluation import Evaluation
+from jcnn.training.run_files import write_report
 
 CONFIG = Config(network="lecture", epochs=2, batch_size=128)
+train = partial(train_by_name, report=False)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
-    write_report(train(CONFIG, out))
+    train_by_name(CONFIG, out)
     return out
 
 

@@ -9,7 +9,7 @@ import pytest
 import jcnn
 from jcnn.training import fitting
 from jcnn.training.fitting import Result
-from jcnn.training.hyperparameters import Recipe
+from jcnn.training.recipe import Recipe
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (150, 8, 8, 1), np.uint8)

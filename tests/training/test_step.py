@@ -10,10 +10,9 @@ import pytest
 
 from jcnn import Conv, Dense, Flatten, MaxPool, Ops, Relu, value_and_grad
 from jcnn.data import load
-from jcnn.data.batches import batch_indices, epoch_order, to_input
-from jcnn.training.batch_source import handed_in
+from jcnn.data.batches import batch_indices, epoch_order, handed_in, to_input
 from jcnn.training.config import Config
-from jcnn.training.optimizers import schedule
+from jcnn.training.recipe import schedule
 from jcnn.training.step import State, initial_state, make_run_steps
 
 NETWORK = (Conv(4, 3), Relu(), MaxPool(2), Flatten(), Dense(10))

@@ -15,12 +15,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from jcnn.training import Config, RunInUseError, lock, train
+from jcnn import Dense, Recipe, fit
+from jcnn.commands.train import train
+from jcnn.training import CheckpointError, Config, RunInUseError
+from jcnn.training.run_folders import claimed, held
 
-HOLD = "import sys; from pathlib import Path; from jcnn.training import lock\n"
-HOLD += "with lock.held(Path(sys.argv[1]), print): print('held', flush=True); sys.stdin.read()"
+HOLD = "import sys; from pathlib import Path; from jcnn.training.run_folders import held\n"
+HOLD += "with held(Path(sys.argv[1]), print): print('held', flush=True); sys.stdin.read()"
 SINCE = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d"
 
 
@@ -42,12 +46,19 @@ def test_a_second_owner_is_refused_by_name_and_process_at_once(tmp_path: Path) -
     with another_process(out) as process:
         said = rf"{out} is being trained already, by process {process.pid} on {re.escape(socket.gethostname())} {SINCE}:"
         for resume in (False, True):
-            with pytest.raises(RunInUseError, match=said):
+            with pytest.raises(RunInUseError, match=f"{said} wait for its end, or give another --out"):
                 train(config, out, resume=resume)
+        with pytest.raises(RunInUseError, match=f"{said} wait for its end, or give another out"):
+            fit(
+                (Dense(2),),
+                (np.ones((1, 1)), np.zeros(1, int)),
+                recipe=Recipe(batch_size=1, augment=False, dtype="float64"),
+                out=out,
+            )
         assert [path.name for path in out.iterdir()] == [".lock"]
         process.send_signal(signal.SIGKILL)
         process.wait()
-    with lock.held(out, pytest.fail):
+    with held(out, pytest.fail):
         assert str(os.getpid()) in (out / ".lock").read_text("utf-8")
 
 
@@ -56,12 +67,12 @@ def test_two_threads_of_a_process(tmp_path: Path) -> None:
 
     def hold() -> None:
         try:
-            with lock.held(tmp_path, pytest.fail):
+            with held(tmp_path, pytest.fail):
                 pass
         except RunInUseError as error:
             refused.append(str(error))
 
-    with lock.held(tmp_path, pytest.fail):
+    with held(tmp_path, pytest.fail):
         thread = threading.Thread(target=hold)
         thread.start()
         thread.join()
@@ -86,7 +97,7 @@ def test_one_of_many_wins_at_every_moment(tmp_path: Path) -> None:
     def come_and_go() -> None:
         for _ in range(300):
             try:
-                with lock.held(out, pytest.fail):
+                with held(out, pytest.fail):
                     if inside.acquire(blocking=False):
                         rounds[0] += 1
                         time.sleep(0)
@@ -119,7 +130,7 @@ def test_a_folder_removed_while_it_is_looked_at_is_made_again(tmp_path: Path, mo
         return looked(path)
 
     monkeypatch.setattr(Path, "is_dir", removed_before)
-    with lock.held(out, pytest.fail):
+    with held(out, pytest.fail):
         assert (out / ".lock").is_file()
     assert Path.is_dir is looked
 
@@ -127,14 +138,13 @@ def test_a_folder_removed_while_it_is_looked_at_is_made_again(tmp_path: Path, mo
 def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
     out = tmp_path / "run"
     out.write_text("a file")
-    with pytest.raises(FileExistsError) as told, lock.held(out, pytest.fail):
+    with pytest.raises(CheckpointError, match=f"^cannot write to {out}: File exists$"), held(out, pytest.fail):
         pass
-    assert told.value.filename == str(out)
 
 
 def test_a_link_to_nowhere_in_place_of_the_lock_is_named(tmp_path: Path) -> None:
     (tmp_path / ".lock").symlink_to("nowhere/else")
-    with pytest.raises(FileNotFoundError) as told, lock.held(tmp_path, pytest.fail):
+    with pytest.raises(FileNotFoundError) as told, held(tmp_path, pytest.fail):
         pass
     assert told.value.filename == str(tmp_path / ".lock")
 
@@ -147,8 +157,27 @@ def test_where_the_file_system_knows_no_locks_it_is_told(tmp_path: Path, monkeyp
     told: list[str] = []
     with ExitStack() as stack:
         for _ in range(2):
-            stack.enter_context(lock.held(tmp_path, told.append))
+            stack.enter_context(held(tmp_path, told.append))
     assert (
         told
         == [f"the file system of {tmp_path} knows no locks (No locks available): nothing keeps another training from it"] * 2
     )
+
+
+def test_folders_are_taken_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    together, taken = threading.Barrier(16), []
+
+    def take() -> None:
+        together.wait()
+        for _ in range(5):
+            with claimed(None, "digits-small") as folder:
+                taken.append(folder)
+                (folder / "config.json").touch()
+
+    threads = [threading.Thread(target=take) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, taken)) == [f"runs/digits-small-{number:03d}" for number in range(1, 81)]

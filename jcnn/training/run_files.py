@@ -1,18 +1,26 @@
-"""What a run keeps: in a folder its config, metrics and checkpoints, or nothing but the metrics in memory."""
+"""What a run leaves in its folder: config, metrics, checkpoints and its report; or nothing but the metrics in memory."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from jcnn.data.dataset import Dataset
 from jcnn.disk import write_atomically
 from jcnn.training import checkpoint, settings
-from jcnn.training.checkpoint import Checkpoint, CheckpointError, versions
-from jcnn.training.config import NAME, differences, stored_values, to_text
-from jcnn.training.errors import TrainingError
+from jcnn.training.checkpoint import Checkpoint, versions
+from jcnn.training.config import NAME, choice, differences, stored_values, to_text
+from jcnn.training.errors import CheckpointError, Spelling, TrainingError
+from jcnn.training.evaluation import Evaluation
 from jcnn.training.metrics import MetricsFile, Record
 from jcnn.training.step import State
-from jcnn.training.wording import Spelling
+
+if TYPE_CHECKING:
+    from jcnn.training.fitting import Result
+
+
+REPORT = "report.html"
 
 
 class Keeper(Protocol):
@@ -59,7 +67,7 @@ class Memory:
         """None: there are no checkpoints."""
 
 
-class RunFolder:
+class RunFiles:
     """A run's folder, which is its own: `config.json`, `metrics.jsonl` and `checkpoints/`."""
 
     def __init__(
@@ -113,6 +121,7 @@ class RunFolder:
             TrainingError: the folder holds another run, or one that nobody asked to go on with.
             CheckpointError: there are checkpoints, and none can be used.
         """
+        self._check_places()
         found = self._newest(template, total) if resume else self._unused()
         if not found and self._began:
             listed = ", ".join(f"{name}={value}" for name, value in self._began.items())
@@ -131,13 +140,25 @@ class RunFolder:
             raise RuntimeError(f"{self._out} has not been opened")
         return self._metrics
 
+    def _check_places(self) -> None:
+        """Refuses what stands in the way of something that is only written later."""
+        report = self._out / REPORT
+        for path, in_the_way, expected in (
+            (self._checkpoints, self._checkpoints.exists() and not self._checkpoints.is_dir(), "a folder, or nothing yet"),
+            (report, report.is_dir(), "a file, or nothing yet"),
+        ):
+            if in_the_way:
+                raise CheckpointError(
+                    f"{path} is in the way: expected {expected}; move it, or give another {self._spelling('out')}"
+                )
+
     def _unused(self) -> None:
         if (self._out / NAME).exists():
             resume, out = map(self._spelling, ("resume", "out"))
             raise TrainingError(f"{self._out} holds a run already: add {resume} to go on with it, or give another {out}")
 
     def _newest(self, template: State, total: int) -> tuple[State, int] | None:
-        before = stored_values(self._out)
+        before = stored_values(self._out, self._spelling)
         if before and (text := differences(self._values, before)):
             raise TrainingError(
                 f"{self._out} was started with another config: {text}; use the stored values, "
@@ -173,6 +194,66 @@ def _identity(images: Dataset) -> dict[str, Any]:
     return {
         "name": images.name,
         "input_shape": images.input_shape,
+        "dtype": images.images.dtype.name,
         "class_names": images.class_names,
         "fingerprint": images.fingerprint,
+    }
+
+
+def write_report(result: "Result") -> Path:
+    """Writes `report.html` into the run's folder and returns its path.
+
+    Raises:
+        ValueError: the run has no folder.
+        OSError: it cannot be written.
+    """
+    from jcnn.figures.report import Run, render  # they bring Matplotlib
+
+    if result.out is None:
+        raise ValueError("result has no out: expected that of a run with a folder, where its report belongs")
+    config, untested = result.config, result.train._replace(images=result.train.images[:0], labels=result.train.labels[:0])
+    test = untested if result.test is None else result.test
+    run = Run(
+        title=f"{_word(config['network'], 'a network')} on {config['data']}",
+        config={
+            name: _word(value, WITHOUT_NAME.get(name, ""))
+            for name, value in {**config, "optimizer": choice(config, "optimizer")}.items()
+        },
+        environment={**versions(), **settings.machine(), **settings.found()},
+        numbers={
+            **_tested(result.evaluation),
+            "training time": f"{result.seconds:.1f} s",
+            "compile time": f"{result.compile_seconds:.1f} s",
+            "training speed": f"{result.images_per_second:,.0f} images/s",
+            "gradients": f"{result.ops.gradient}, {result.ops.formulation} convolutions",
+        },
+        network=result.network,
+        params=result.params,
+        records=result.records,
+        test=test,
+        probabilities=np.zeros((0, test.classes)) if result.evaluation is None else result.evaluation.probabilities,
+        attribution=test.attribution,
+    )
+    with settings.fixed(config["dtype"]):
+        page = render(run)
+    path = result.out / REPORT
+    write_atomically(path, page.encode())
+    return path
+
+
+WITHOUT_NAME = {"network": "its layers are listed above", "optimizer": "an Optax transformation that has no name here"}
+"""What stands for a choice that is no word and no number."""
+
+
+def _word(value: Any, otherwise: str) -> Any:
+    return otherwise if isinstance(value, dict) else value
+
+
+def _tested(found: Evaluation | None) -> dict[str, str]:
+    if found is None:
+        return {}
+    return {
+        "test accuracy": f"{found.accuracy:.2%}",
+        "test errors": f"{found.errors} of {len(found.labels)}",
+        "test loss": f"{found.loss:.4f}",
     }

@@ -5,7 +5,8 @@ import json
 import pytest
 
 import jcnn
-from jcnn.training.network_entry import network_entry, stored_network
+from jcnn.network_data import to_data
+from jcnn.training.restored import stored_network
 from tests.own_layers import Held
 
 
@@ -15,7 +16,7 @@ def test_a_name_is_a_preset() -> None:
 
 def test_data_is_the_network_whatever_the_images_are() -> None:
     network = (jcnn.Conv(2, 3), Held((jcnn.Relu(), None)), jcnn.Flatten(), jcnn.Dense(3))
-    assert stored_network(json.loads(json.dumps(network_entry(network))), (28, 28, 1), 10) == network
+    assert stored_network(json.loads(json.dumps(to_data(network))), (28, 28, 1), 10) == network
 
 
 @pytest.mark.parametrize("entry", ["lenet6", None, 3, {}, [], {"layers": [{"os:system": {}}]}], ids=repr)
