@@ -37,7 +37,7 @@ td, details p { overflow-wrap: anywhere; }
 <body>
 <main>
 <header>
-<p class="kicker">Submissions graded by jcnn</p>
+<p class="kicker">$kinds, graded by jcnn</p>
 <h1>$title</h1>
 $numbers
 </header>
@@ -87,7 +87,11 @@ def render_class(report: ClassReport, title: str) -> str:
     with by_defaults():
         sections = [_mistakes(report), _scores(report), _details(report)]
     return PAGE.substitute(
-        title=escape(visible(title)), style=style_sheet(), numbers=_numbers(report), sections="\n".join(sections)
+        title=escape(visible(title)),
+        kinds=escape(", ".join(report.kinds)),
+        style=style_sheet(),
+        numbers=_numbers(report),
+        sections="\n".join(sections),
     )
 
 
@@ -97,7 +101,6 @@ def _numbers(report: ClassReport) -> str:
         "right": f"{right} of {len(report.results)}",
         "median score": f"{report.median:g}",
         "lowest score": f"{min(result.points for result in report.results):g}",
-        "graded as": ", ".join(report.kinds),
     }
     cells = [
         f"<div{_class('headline', name == 'right')}><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
@@ -153,7 +156,10 @@ def _function(graded: Graded, *, named: bool) -> str:
     if graded.picture:
         parts.append(f"<pre>{escape(graded.picture)}</pre>")
     if graded.left_out:
-        parts.append(f"<p>Left out: {_text('; '.join(graded.left_out))}</p>")
+        reasons = _text("; ".join(graded.left_out))
+        parts.append(f"<details><summary>Cases it does not take</summary><p>{reasons}</p></details>")
+    if graded.mistakes:
+        parts.append(f"<p>Counted as: {_text('; '.join(graded.mistakes))}</p>")
     if graded.printed:
         parts.append(f"<p>It printed {_text(graded.printed)}</p>")
     return "\n".join(parts)

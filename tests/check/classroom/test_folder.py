@@ -31,9 +31,7 @@ def test_files_and_folders_in_the_order_of_their_names(tmp_path: Path) -> None:
         pytest.param({"a.py": CODE}, "a.py", "", id="the only one"),
         pytest.param({"a.py": "g = 1\n", "deep/b.py": CODE}, "deep/b.py", "", id="the one that defines it"),
         pytest.param({"a.py": "f = print\n", "b.py": "# def f(x)\n"}, "a.py", "", id="assigned"),
-        pytest.param(
-            {"a.py": CODE, "b.py": CODE}, None, "2 files define f, so which one counts is unknown: a.py, b.py", id="two"
-        ),
+        pytest.param({"a.py": CODE, "b.py": CODE}, None, "2 files define f, so which one counts is unknown: a.py", id="two"),
         pytest.param({"a.py": "", "b.py": " def f"}, None, "None of the 2 Python files defines f: a.py, b.py", id="none"),
         pytest.param({"a.txt": CODE}, None, "There is no Python file.", id="nothing"),
     ],
