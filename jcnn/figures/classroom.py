@@ -9,8 +9,20 @@ from matplotlib.ticker import MaxNLocator
 
 from jcnn.check.classroom.grade_all import ClassReport
 from jcnn.check.classroom.submission import Graded, Result
-from jcnn.figures.page import picture, style_sheet
-from jcnn.figures.style import DARK, LIGHT, SMALL, Theme, by_defaults, new_figure, plain, shorten, statement, to_svg
+from jcnn.figures.style import (
+    DARK,
+    LIGHT,
+    SMALL,
+    Theme,
+    by_defaults,
+    new_figure,
+    picture,
+    plain,
+    shorten,
+    statement,
+    style_sheet,
+    to_svg,
+)
 from jcnn.printing import visible
 
 SHOWN = 10
@@ -91,7 +103,8 @@ def render_class(report: ClassReport, title: str) -> str:
         kinds=escape(", ".join(report.kinds)),
         style=style_sheet(),
         numbers=_numbers(report),
-        sections="\n".join(sections),
+        sections="
+".join(sections),
     )
 
 
