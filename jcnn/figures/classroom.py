@@ -103,8 +103,7 @@ def render_class(report: ClassReport, title: str) -> str:
         kinds=escape(", ".join(report.kinds)),
         style=style_sheet(),
         numbers=_numbers(report),
-        sections="
-".join(sections),
+        sections="\n".join(sections),
     )
 
 
