@@ -11,10 +11,14 @@ from jcnn.check.classroom.grade_all import ClassReport, harmless
 from jcnn.check.classroom.submission import Graded, Result
 from jcnn.figures.classroom import class_mistakes
 from tests.commands.running import run
+from tests.draws import DEFAULT, DRAWS
 
 RIGHT = "import numpy as np\n\ndef relu_backward(dy, x):\n    return dy * (x > 0)\n"
 WRONG = RIGHT.replace("(x > 0)", "(dy > 0)")
 NASTY = "=cmd|' \"<script>alert(1)<b>.py"
+
+DEEP = DRAWS > DEFAULT
+JOBS = "2" if DEEP else "1"
 
 CLASS = {
     "ada.py": (100, "agrees", ""),
@@ -26,7 +30,7 @@ CLASS = {
     "numpy.py": (100, "agrees", ""),
     "random.py": (100, "agrees", ""),
     "prints.py": (100, "agrees", ""),
-    "slow.py": (0, "bug", "takes too long"),
+    **({"slow.py": (0, "bug", "takes too long")} if DEEP else {}),
     "syntax.py": (0, "bug", "cannot be imported"),
     "typo.py": (0, "bug", "the function is missing"),
     "uses random.py": (100, "agrees", ""),
@@ -43,7 +47,7 @@ CODE = {
     "numpy.py": RIGHT,
     "random.py": RIGHT,
     "prints.py": RIGHT.replace("    return", "    print('=' * 100_000)\n    return"),
-    "slow.py": RIGHT.replace("    return", "    import time; time.sleep(0.9)\n    return"),
+    **({"slow.py": RIGHT.replace("    return", "    import time; time.sleep(0.9)\n    return")} if DEEP else {}),
     "syntax.py": "def relu_backward(:",
     "typo.py": "def rleu_backward(dy, x): return dy",
     "uses random.py": "import random\nassert random.random() < 1\n" + RIGHT,
@@ -59,7 +63,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
         (place / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (place / "in" / name).write_text(text)
     files = [f"--{form}={place / f'out.{form}'}" for form in ("csv", "json", "html")]
-    code = run("grade-all", str(place / "in"), "--as", "relu_backward", "--jobs", "2", "--timeout", "1", "--limit", "6", *files)
+    code = run(
+        "grade-all", str(place / "in"), "--as", "relu_backward", "--jobs", JOBS, "--timeout", "1", "--limit", "6", *files
+    )
     return place, code
 
 
@@ -77,6 +83,7 @@ def test_each_gets_what_it_deserves_whatever_the_others_do(made: tuple[Path, int
     assert list((place / "in").rglob("__pycache__")) == []
 
 
+@pytest.mark.skipif(not DEEP, reason="in make test-deep")
 def test_the_limit_of_a_submission_is_told(made: tuple[Path, int]) -> None:
     found = json.loads((made[0] / "out.json").read_text())["submissions"]
     (slow,) = (each for each in found if each["submission"] == "slow.py")

@@ -23,6 +23,7 @@ LIMIT = 120.0
 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN = 15
+_LONGEST = 100  # a rule may be a long sentence; the files have all of it
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class ClassReport:
                 Text(result.submission),
                 Text(f"{result.points:g}", style=COLOURS[result.verdict]),
                 *("" if share is None else f"{share:.0%}" for share in shares),
-                Text("; ".join(named)),
+                Text("; ".join(_short(name) for name in named)),
             )
         parts: list[Any] = [table]
         if mistakes := self.mistakes():
@@ -130,13 +131,17 @@ class ClassReport:
             common.add_column("how many", justify="right")
             common.add_column("mistake", overflow="fold")
             for name, names in mistakes[:_SHOWN]:
-                common.add_row(str(len(names)), Text(name))
+                common.add_row(str(len(names)), Text(_short(name)))
             parts += ["", common]
         return Group(*parts, "", Text(self.summary(), style="bold"))
 
     def __str__(self) -> str:
         """As plain text."""
         return as_text(self)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def harmless(text: str) -> str:

@@ -51,8 +51,8 @@ class Graded(NamedTuple):
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "Graded":
         """From its fields as JSON gives them."""
-        lists = ("mistakes", "examples", "left_out")
-        return cls(**{name: tuple(value) if name in lists else value for name, value in fields.items()})
+        lists = {name: tuple(fields[name]) for name in ("mistakes", "examples", "left_out")}
+        return cls(**{**fields, **lists})
 
 
 class Result(NamedTuple):

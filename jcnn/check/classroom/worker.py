@@ -6,6 +6,7 @@ its own, as always; this one is there so that its grader's work is shared out, c
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -96,7 +97,6 @@ _BEHAVIOUR = {
     "sends more than it was asked for": "answers unasked",
     "ends its process": "ends the process",
     "is ended by": "crashes",
-    "It raises": "raises an exception",
     "has shape": "wrong shape",
     "It returns": "wrong number of outputs",
     "NaN or infinite": "NaN or infinite",
@@ -113,6 +113,8 @@ def mistakes_of(report: Report) -> tuple[str, ...]:
     named = tuple(dict.fromkeys([*report.mistakes, *rules]))
     if named:
         return named
+    if raised := re.search(r"It raises (\w{1,40})", diagnosis):
+        return (f"raises {raised[1]}",)
     return (next((name for words, name in _BEHAVIOUR.items() if words in diagnosis), _UNNAMED),)
 
 
