@@ -23,6 +23,7 @@ JOBS = "2" if DEEP else "1"
 CLASS = {
     "ada.py": (100, "agrees", ""),
     "crash.py": (None, "bug", "crashes"),
+    "crashes in every third call.py": (None, "bug", "crashes"),
     "exit.py": (0, "bug", "cannot be imported"),
     "forks.py": (50, "bug", "starts processes"),
     "hang.py": (0, "bug", "takes too long"),
@@ -40,6 +41,8 @@ CLASS = {
 CODE = {
     "ada.py": RIGHT,
     "crash.py": RIGHT.replace("    return", "    import os; os.abort()\n    return"),
+    "crashes in every third call.py": "calls = []\n"
+    + RIGHT.replace("    return", "    import os; calls.append(1); len(calls) == 3 and os.abort()\n    return"),
     "exit.py": "import os\nos._exit(0)\n",
     "forks.py": RIGHT.replace("    return", "    import os; os.fork()\n    return"),
     "hang.py": RIGHT.replace("    return", "    while True: pass\n    return"),
@@ -79,6 +82,8 @@ def test_each_gets_what_it_deserves_whatever_the_others_do(made: tuple[Path, int
         assert got[name]["verdict"] == verdict, name
         assert score is None or got[name]["score"] == score, name
         assert "; ".join(got[name]["functions"][0]["mistakes"]) == mistake, name
+    # Its process is started three times: six cases are answered, three crash, and those never run count as wrong as well.
+    assert 0 < got["crashes in every third call.py"]["score"] < 60
     assert found == sorted(found, key=lambda each: (-each["score"], each["submission"].casefold()))
     assert list((place / "in").rglob("__pycache__")) == []
 

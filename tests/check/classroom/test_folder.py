@@ -54,6 +54,7 @@ def test_what_is_no_ordinary_file_is_never_read(tmp_path: Path) -> None:
     write(room, "large.py", text="#" * (LARGEST + 1))
     (room / "inside").mkdir()
     (room / "inside" / "link.py").symlink_to(tmp_path / "solution" / "key.py")
+    (room / "inside" / "folder").symlink_to(tmp_path / "solution")
     problems = {each.name: each.problem for each in find_submissions(room, ["f"])}
     assert problems.pop("good.py") == ""
     assert problems.keys() == {"link.py", "folder", "nowhere.py", "pipe.py", "large.py", "inside"}

@@ -9,6 +9,7 @@ import pytest
 from jcnn.check import grade
 from jcnn.check.classroom.score import DOUBTFUL, Share, score_of, weights_of
 from jcnn.check.formulas import dense_backward
+from jcnn.check.grading.left_out import must_take
 from jcnn.check.operations import kind_of
 from jcnn.check.report import Report, Row
 
@@ -69,6 +70,13 @@ def test_weights() -> None:
 def rows(kind: str, verdict: Any, cases: int | None = None) -> tuple[Row, ...]:
     known = kind_of(kind)
     return tuple(Row(case.name, verdict, leaf, 0, 0, 0, 0) for case in known.cases[:cases] for leaf in known.leaves)
+
+
+def test_options_are_what_not_everybody_must_take() -> None:
+    known = kind_of("avg_pool_backward")
+    found = tuple(Row(case.name, "agrees" if must_take(known, case) else "bug", "dx", 0, 0, 0, 0) for case in known.cases)
+    score = score_of(Report("f", "bug", "No option works.", None, found), "avg_pool_backward")
+    assert (score.parts["dx"].value, score.parts["options"].value, score.points) == (1, 0, 90)
 
 
 def test_a_fault_that_shows_in_no_case_is_for_a_person_to_judge() -> None:
