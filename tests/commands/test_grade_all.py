@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -66,9 +67,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
         (place / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (place / "in" / name).write_text(text)
     files = [f"--{form}={place / f'out.{form}'}" for form in ("csv", "json", "html")]
-    code = run(
-        "grade-all", str(place / "in"), "--as", "relu_backward", "--jobs", JOBS, "--timeout", "1", "--limit", "6", *files
-    )
+    limits = ["--jobs", JOBS, "--timeout", "1", "--limit", "6"]
+    (place / "temporary").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(place / "temporary"))
+        code = run("grade-all", str(place / "in"), "--as", "relu_backward", *limits, *files)
     return place, code
 
 
@@ -86,6 +89,7 @@ def test_each_gets_what_it_deserves_whatever_the_others_do(made: tuple[Path, int
     assert 0 < got["crashes in every third call.py"]["score"] < 60
     assert found == sorted(found, key=lambda each: (-each["score"], each["submission"].casefold()))
     assert list((place / "in").rglob("__pycache__")) == []
+    assert list((place / "temporary").iterdir()) == []
 
 
 @pytest.mark.skipif(not DEEP, reason="in make test-deep")

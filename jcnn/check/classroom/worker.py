@@ -42,7 +42,7 @@ def _answer(request: dict[str, Any]) -> list[dict[str, Any]]:
             expected_of(kind_of(kind))
         return []
     # Away from the files of others, and whatever it writes is gone with the folder.
-    with tempfile.TemporaryDirectory(prefix="jcnn-class-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(dir=request["room"], ignore_cleanup_errors=True) as folder:
         os.chdir(folder)
         try:
             return [

@@ -5,6 +5,7 @@ import os
 import selectors
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -55,7 +56,9 @@ def grade_submissions(
             done(results[number])
         else:
             waiting.append(number)
-    workers = [_Worker(task) for _ in range(min(jobs, len(waiting)))]
+    # Here, and not in the workers, which may be killed: nothing is left behind.
+    room = tempfile.TemporaryDirectory(prefix="jcnn-class-", ignore_cleanup_errors=True)
+    workers = [_Worker(task, room.name) for _ in range(min(jobs, len(waiting)))]
     try:
         while waiting or any(worker.number is not None for worker in workers):
             for worker in workers:
@@ -71,6 +74,7 @@ def grade_submissions(
     finally:
         for worker in workers:
             worker.stop()
+        room.cleanup()
     return [results[number] for number in range(len(submissions))]
 
 
@@ -86,8 +90,8 @@ def failed(submission: Submission, task: Task, why: str, mistake: str) -> Result
 class _Worker:
     """A process of `worker.py` and the pipe to it; started anew when it ends."""
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, room: str) -> None:
+        self.task, self.room = task, room
         self.number: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -118,6 +122,7 @@ class _Worker:
             {
                 **submission._asdict(),
                 "path": str(Path(submission.path).resolve()),
+                "room": self.room,
                 "kinds": self.task.kinds,
                 "functions": self.task.functions,
                 "options": self.task.options,
