@@ -36,7 +36,7 @@ test-newest:
 
 # What the suite only samples, at length: every formulation against the definition and no false alarm of the checker over 2,000
 # drawn geometries each, bad input of every kind for every public name, mutants, forged answers, twenty trainings at once.
-DEEP := conv check/selfcheck/test_matrix.py check/test_mistakes.py check/grading/test_roundoff.py check/grading/test_free_passes.py \
+DEEP := commands/test_grade_all.py check/classroom conv check/selfcheck/test_matrix.py check/test_mistakes.py check/grading/test_roundoff.py check/grading/test_free_passes.py \
   experiments/test_mutation.py fuzz test_precision.py training/test_simultaneous.py
 test-deep: $(READY)
 	JCNN_DRAWS=2000 $(BIN)/pytest -n auto $(addprefix tests/,$(DEEP)) $(ARGS)

@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import settings
 
-DRAWS = int(os.environ.get("JCNN_DRAWS", "40"))
+DEFAULT = 40
+DRAWS = int(os.environ.get("JCNN_DRAWS", DEFAULT))
 
 
 def draws(parts: int = 1) -> Callable[[Any], Any]:

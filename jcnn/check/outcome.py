@@ -39,6 +39,7 @@ class Outcome(NamedTuple):
         raised: the call ended in an exception, or not at all.
         crashed: it took the process with it, or had to be stopped.
         asked: the candidate was given the case; False where its signature has no place for it.
+        lost: it was never run, as the candidate's process had ended.
     """
 
     leaves: tuple[Array | None, ...] = ()
@@ -48,6 +49,7 @@ class Outcome(NamedTuple):
     raised: bool = False
     crashed: bool = False
     asked: bool = True
+    lost: bool = False
 
 
 def call(candidate: Callable[..., Any], kind: "Kind", case: "Case") -> Outcome:

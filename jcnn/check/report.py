@@ -112,6 +112,7 @@ class Report:
             the diagnosis then says so, also where the candidate agrees with what is right.
         printed: what the candidate printed, in short, where that was kept apart.
         findings: of `grade`: how its formula differs from the right one, as it was read off.
+        unanswered: cases that count as wrong although there are no numbers: not run, or declined against the rules.
     """
 
     subject: str
@@ -126,6 +127,7 @@ class Report:
     autodiff: Literal["right", "wrong"] | None = None
     printed: str = ""
     findings: tuple[Finding, ...] = ()
+    unanswered: tuple[str, ...] = ()
 
     @property
     def kinks(self) -> int:

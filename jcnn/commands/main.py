@@ -17,6 +17,7 @@ from jcnn.commands.data import Data
 from jcnn.commands.doctor import Doctor
 from jcnn.commands.explore import Explore
 from jcnn.commands.grade import Grade
+from jcnn.commands.grade_all import GradeAll
 from jcnn.commands.predict import Predict
 from jcnn.commands.summary import Summary
 from jcnn.commands.train import Train
@@ -24,7 +25,7 @@ from jcnn.compilation import keep_compiled, keep_memory
 from jcnn.endings import USAGE, ending
 from jcnn.training import Config, default_config, stored_config
 
-Command = Train | Data | Summary | Predict | Check | Grade | Explore | Doctor
+Command = Train | Data | Summary | Predict | Check | Grade | GradeAll | Explore | Doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,6 +93,7 @@ def _parse(arguments: Sequence[str] | None, train_defaults: Config) -> Command:
         | Annotated[Predict, tyro.conf.subcommand("predict")]
         | Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Grade, tyro.conf.subcommand("grade")]
+        | Annotated[GradeAll, tyro.conf.subcommand("grade-all")]
         | Annotated[Explore, tyro.conf.subcommand("explore")]
         | Annotated[Doctor, tyro.conf.subcommand("doctor")]
     )

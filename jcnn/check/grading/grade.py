@@ -14,7 +14,7 @@ from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, run
-from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, without_forms_not_taken
+from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, kind_of
@@ -173,7 +173,7 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
     if faults:
         more = [report.diagnosis] if report.verdict == "bug" and report.diagnosis else []
         report = replace(report, verdict="bug", diagnosis=" ".join(faults + more))
-    return replace(report, printed=made.printed)
+    return replace(report, printed=made.printed, unanswered=unanswered(kind, outcomes))
 
 
 def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Outcome) -> _Graded:

@@ -129,7 +129,7 @@ def run(place: Place, kind: Kind, limits: Limits, asked: Asked, probe: Probe) ->
         candidate.stop()
     if candidate.forked and fault is None:
         fault = "It forks, and both processes go on."
-    not_run = Outcome(declined="not run", asked=False)
+    not_run = Outcome(declined="not run", asked=False, lost=True)
     outcomes += [not_run] * (len(kind.cases) - len(outcomes))
     return Run(tuple(outcomes), fault, candidate.printed(), findings)
 
@@ -168,7 +168,7 @@ class _Candidate:
         self._asked += 1
         try:
             if self._process is None and self._started == _STARTS:
-                return Outcome(declined=f"not run, as its process had ended {_STARTS} times", asked=False)
+                return Outcome(declined=f"not run, as its process had ended {_STARTS} times", asked=False, lost=True)
             process = self._process or self.start()
             request = request_of(number, case, self.kind)
             header, leaves = process.exchange(request, self.limits.timeout, len(self.kind.leaves))

@@ -58,6 +58,15 @@ def declined_too_much(kind: Kind, outcomes: Sequence[Outcome]) -> str | None:
     )
 
 
+def unanswered(kind: Kind, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """The cases that a candidate owes: those never run, as its process had ended, and those it may not decline."""
+    return tuple(
+        case.name
+        for case, outcome in zip(kind.cases, outcomes, strict=True)
+        if outcome.lost or (outcome.declined and outcome.asked and must_take(kind, case))
+    )
+
+
 def forms_of(case: Case) -> set[str]:
     """What a case has that a candidate need not know: of `LEFT_TO_OTHERS`, and sizes that are not given as one number."""
     found = set(case.features.intersection(LEFT_TO_OTHERS))

@@ -1,0 +1,2 @@
+# My sketches; the solution is in solution.py.
+print("hello")
