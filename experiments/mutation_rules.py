@@ -25,8 +25,12 @@ from experiments.mutation.student import RESTRICTIONS, Student
 from jcnn.check.cases import Case
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome, call
+from jcnn.check.probing.collect import read_terms
 from jcnn.check.probing.explain import Explanation, explain_candidate
+from jcnn.check.probing.geometries import Geometry
 from jcnn.check.probing.jacobians import OVERFLOWN, FormulaRule, agree, output_of
+from jcnn.check.probing.plans import PLANS
+from jcnn.check.probing.rules import Rule
 from jcnn.check.probing.textbook import FORMS
 
 _SHARE = 40
@@ -57,7 +61,7 @@ class Stated(NamedTuple):
 class Experiment:
     """Which mutants, and how a rule is tried."""
 
-    kinds: tuple[str, ...] = tuple(FORMS)
+    kinds: tuple[str, ...] = (*PLANS, *FORMS)
     """Operations, as `grade` takes them."""
     draws: int = 60
     """Drawn calls in which a rule is held against the mutant."""
@@ -107,7 +111,12 @@ def state(student: Student, mutants: Sequence[Mutant], draws: int) -> Iterator[S
             continue
         answer = _answering(student, function)
         explained = explain_candidate(kind.name, answer)
-        problems = [outcome.problem for case in kind.cases if (outcome := answer(case)).problem and not outcome.raised]
+        outcomes = [answer(case) for case in kind.cases]
+        problems = [outcome.problem for outcome in outcomes if outcome.problem and not outcome.raised]
+        raised = [outcome.problem for outcome in outcomes if outcome.raised]
+        if not explained and raised and kind.name in PLANS:
+            # Where it gives no wrong numbers in any call by which it is probed, what it raises is what is said.
+            problems += raised
         holds = rule_holds(student, answer, explained, draws)
         rules = tuple(explanation.finding.rule for explanation in explained)
         yield Stated(student.name, kind.name, mutant, problems[0] if problems else None, rules, holds)
@@ -127,6 +136,8 @@ def rule_holds(
     student: Student, answer: Callable[[Case], Outcome], explained: Sequence[Explanation], draws: int
 ) -> bool | None:
     """Whether the rules give what the mutant gives in calls that are drawn; None where there is no rule to evaluate."""
+    if student.kind in PLANS:
+        return terms_follow(student, answer, explained, max(draws // 8, 4))
     formulas = [one.rule for one in explained if isinstance(one.rule, FormulaRule)]
     if not formulas:
         return None
@@ -150,6 +161,43 @@ def rule_holds(
         elif got.shape != predicted.shape or not agree(got, predicted, case, loosely=True).all():
             return False
     return True
+
+
+def terms_follow(
+    student: Student, answer: Callable[[Case], Outcome], explained: Sequence[Explanation], calls: int
+) -> bool | None:
+    """Whether the rules give the terms that the mutant adds in geometries that are drawn; None where none can be evaluated."""
+    stated = [one for one in explained if isinstance(one.rule, Rule)]
+    if not stated:
+        return None
+    geometries = [_drawn(np.random.default_rng(number)) for number in range(calls)]
+    for plan in PLANS[student.kind]:
+        found = read_terms(student.kind, answer, plan, seconds=60, geometries=geometries)
+        for leaf, several in found.terms.items():
+            mine = [one.rule for one in explained if one.plan is plan and one.finding.leaf == leaf]
+            rules = [rule for rule in mine if isinstance(rule, Rule)]
+            if mine and not rules:
+                continue
+            for terms in several:
+                predicted = rules[0].coefficients(terms) if rules else terms.right
+                if predicted is None or not np.allclose(predicted, terms.got, rtol=1e-9, atol=1e-12):
+                    return False
+    return True
+
+
+def _drawn(rng: np.random.Generator) -> Geometry:
+    """A small geometry with whole strides and paddings, of which none was seen before."""
+    while True:
+        height, width, high, wide, stride, padding, examples, inputs, outputs = map(
+            int, rng.integers((3, 3, 1, 1, 1, 0, 1, 1, 1), (9, 9, 5, 5, 4, 3, 3, 3, 3))
+        )
+        geometry = Geometry(height, width, (high, wide), stride, padding, examples, inputs, outputs)
+        small = geometry.rows * geometry.columns * examples * outputs <= _MOST_CALLS
+        if geometry.rows > 0 and geometry.columns > 0 and small:
+            return geometry
+
+
+_MOST_CALLS = 40
 
 
 HEADER = ("operation", "wrong mutants", "said", "rule", "rule holds", "part")

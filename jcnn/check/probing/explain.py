@@ -33,10 +33,12 @@ class Explanation(NamedTuple):
     Attributes:
         finding: in words.
         rule: from which its terms, or its numbers, follow; None where it is of another shape, or nothing follows.
+        plan: how the output was probed, where it is a sum of products.
     """
 
     finding: Finding
     rule: Rule | FormulaRule | None = None
+    plan: Plan | None = None
 
 
 def find_differences(kind: str, answer: Answer) -> tuple[Finding, ...]:
@@ -56,7 +58,8 @@ def explain_candidate(kind: str, answer: Answer) -> list[Explanation]:
     """The same, with the rules: by the products it adds, or by its formula where that is no sum of products."""
     if kind in FORMS:
         return [Explanation(finding, rule) for finding, rule in explain_formula(kind, answer)]
-    return [explanation for plan in PLANS.get(kind, ()) for explanation in explain_outputs(kind, answer, plan)]
+    plans = PLANS.get(kind, ())
+    return [one._replace(plan=plan) for plan in plans for one in explain_outputs(kind, answer, plan)]
 
 
 def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:
