@@ -1,14 +1,15 @@
 """`jcnn grade`: a verdict on a function of somebody's own."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
 
 from jcnn.check.grading.grade import grade_file
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT
-from jcnn.printing import print_result
+from jcnn.check.grading.signatures import expected_signature
+from jcnn.printing import plain, print_result
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,17 @@ class Grade:
     Exits with 0 for agrees, rounding and kink, with 1 for a bug.
     """
 
-    function: tyro.conf.Positional[str]
+    function: tyro.conf.Positional[str] = ""
     """package.module:function (the current folder counts) or path/to/file.py:function."""
     kind: Annotated[str, tyro.conf.arg(name="as")]
     """The operation it should be, such as conv_backward."""
+    layout: Literal["NHWC", "NCHW"] | None = None
+    """Where the channels are: NHWC, or NCHW with filters (C_out, C_in, FH, FW); by default as the style has them."""
+    style: Literal["jcnn", "cs231n", "torch"] = "jcnn"
+    """How it is written: as jcnn's own; as conv_forward_naive(x, w, b, conv_param) and conv_backward_naive(dout, cache) of
+    Stanford's course; as a subclass of torch.autograd.Function. The last two are NCHW by default."""
+    signature: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print what is expected of such a function, and grade nothing."""
     timeout: float = TIMEOUT
     """Seconds for each case; importing the function may take three times as long."""
     memory: float = MEMORY
@@ -32,6 +40,11 @@ class Grade:
 
     def run(self, console: Console) -> int:
         """Prints the report."""
-        report = grade_file(self.function, self.kind, timeout=self.timeout, memory=self.memory)
+        if self.signature:
+            console.print(plain(expected_signature(self.kind, self.layout, self.style)), soft_wrap=True)
+            return 0
+        report = grade_file(
+            self.function, self.kind, layout=self.layout, style=self.style, timeout=self.timeout, memory=self.memory
+        )
         print_result(console, report, as_json=self.json)
         return 1 if report.verdict == "bug" else 0

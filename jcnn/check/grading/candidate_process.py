@@ -38,7 +38,7 @@ def pack(header: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> bytes:
 
 def main() -> None:
     """Loads the candidate, calls it once for every request, and ends with the requests."""
-    outcome = _load_outcome()
+    outcome = _load("outcome", Path(__file__).parent.with_name("outcome.py"))
     requests, answers = _take_channel()
     owner = os.getpid()
     start = _receive(requests)
@@ -58,8 +58,13 @@ def main() -> None:
             left = left[os.write(answers, left) :]
 
     sys.argv[:] = [start[0]["module"]]
+    styles = _load("styles", Path(__file__).with_name("styles.py"))
     try:
-        candidate = _function(start[0]["module"], start[0]["function"])
+        found, beside = _function(start[0]["module"], start[0]["function"])
+        candidate = styles.adapt(found, beside, start[0]["kind"], start[0]["layout"], start[0]["style"])
+    except styles.StyleError as error:
+        send(-1, {"failed": f"is not as expected: {error}"})
+        return
     except _NoFunctionError as error:
         send(-1, {"failed": str(error)})
         return
@@ -87,9 +92,9 @@ def main() -> None:
     time.sleep(_LAST_SECONDS)
 
 
-def _load_outcome() -> ModuleType:
-    """`outcome.py`, without the package around it, whose import takes JAX."""
-    spec = importlib.util.spec_from_file_location("jcnn_check_outcome", Path(__file__).parent.with_name("outcome.py"))
+def _load(name: str, path: Path) -> ModuleType:
+    """A file of jcnn's, without the package around it, whose import takes JAX."""
+    spec = importlib.util.spec_from_file_location(f"jcnn_check_{name}", path)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 (for the type checker)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -179,8 +184,8 @@ class _NoFunctionError(Exception):
     """The module has no such function."""
 
 
-def _function(place: str, name: str) -> Callable[..., Any]:
-    """The function of that name in a module or file."""
+def _function(place: str, name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The function of that name in a module or file, and all that is there."""
     module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place, [Path.cwd()])
     found: Any = module
     for part in name.split("."):
@@ -189,7 +194,7 @@ def _function(place: str, name: str) -> Callable[..., Any]:
         functions = sorted(key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
         near = difflib.get_close_matches(name, functions) or functions[:8]
         raise _NoFunctionError(f"has no function {name}: expected one it has, such as {', '.join(near) or '(none)'}")
-    return found
+    return found, vars(module)
 
 
 def _from_name(name: str, folders: Iterable[Path]) -> Any:

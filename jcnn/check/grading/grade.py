@@ -1,5 +1,6 @@
 """Grading a candidate: the adversarial cases, a verdict, and what is wrong in a sentence."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ from jcnn.check import bounds
 from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
-from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, run
+from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, Written, run
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.roundoff import Output, unlike_rounding
+from jcnn.check.grading.styles import StyleError, adapt, forwards_of
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, kind_of
 from jcnn.check.outcome import Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
@@ -38,7 +40,7 @@ class _Graded(NamedTuple):
     precision: str
 
 
-def grade(candidate: Callable[..., Any], kind: str) -> Report:
+def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None, style: str = "jcnn") -> Report:
     """Grades a function by adversarial cases: strides that leave a rest, asymmetric padding, ties, groups, zeros and more.
 
     The candidate gets NumPy float64 arrays and returns arrays of NumPy, JAX or PyTorch. Cases with keyword arguments that its
@@ -54,6 +56,10 @@ def grade(candidate: Callable[..., Any], kind: str) -> Report:
     Args:
         candidate: a function with the signature of the operation.
         kind: the operation, such as `"conv"`, `"conv_backward"`, `"max_pool"`; one of `jcnn.check.KINDS`.
+        layout: `"NHWC"` or `"NCHW"`, images (N, C, H, W) and filters (C_out, C_in, FH, FW); None: the usual one of the style.
+            Indices in the report are those of NHWC.
+        style: `"jcnn"`; `"cs231n"`, functions of (x, w, b, conv_param) and (dout, cache), in NCHW; or `"torch"`, a subclass of
+            `torch.autograd.Function`, in NCHW.
 
     Returns:
         The report. `"agrees"`: within float64 rounding of the reference in every case. `"rounding"`: within what float32,
@@ -68,6 +74,12 @@ def grade(candidate: Callable[..., Any], kind: str) -> Report:
     known = kind_of(kind)
     if not callable(candidate):
         raise TypeError(f"candidate is a {type(candidate).__name__}: expected a function with the signature of {kind}")
+    Written(layout, style).check()
+    name = name_of(candidate)
+    try:
+        candidate = adapt(candidate, _beside(candidate), kind, layout, style)
+    except StyleError as error:
+        return Report(f"{name} as {kind}", "bug", f"It is not as expected: {error}.", None)
     # What is right is known before the candidate runs, which may change whatever it finds.
     expected = expected_of(known)
     signature = signature_of(candidate)
@@ -81,10 +93,23 @@ def grade(candidate: Callable[..., Any], kind: str) -> Report:
 
         outcomes = tuple(_asked(known, expected, asked))
         findings = _probed(known, expected, outcomes, asked)
-    return _report(known, expected, Run(outcomes, findings=findings), name_of(candidate))
+    return _report(known, expected, Run(outcomes, findings=findings), name)
 
 
-def grade_file(place: str, kind: str, *, timeout: float = TIMEOUT, memory: float = MEMORY) -> Report:
+def _beside(candidate: Callable[..., Any]) -> dict[str, Any]:
+    """What a candidate's module defines."""
+    return vars(sys.modules.get(getattr(candidate, "__module__", "") or "", sys))
+
+
+def grade_file(
+    place: str,
+    kind: str,
+    *,
+    layout: str | None = None,
+    style: str = "jcnn",
+    timeout: float = TIMEOUT,
+    memory: float = MEMORY,
+) -> Report:
     """Grades a function in a file as `grade` does, in a process of its own, from which nothing but arrays comes back.
 
     Whatever the candidate does there, this process goes on, and finds the verdict from the arrays: an exit, a crash, a signal,
@@ -95,6 +120,8 @@ def grade_file(place: str, kind: str, *, timeout: float = TIMEOUT, memory: float
     Args:
         place: `package.module:function` (the current folder counts) or `path/to/file.py:function`.
         kind: as in `grade`.
+        layout: as in `grade`.
+        style: as in `grade`.
         timeout: seconds for each case; importing may take three times as long.
         memory: GiB that the candidate may use, where the system counts them (Linux does).
 
@@ -108,10 +135,31 @@ def grade_file(place: str, kind: str, *, timeout: float = TIMEOUT, memory: float
     known = kind_of(kind)
     limits = Limits(timeout, memory)
     limits.check()
+    written = Written(layout, style)
+    written.check()
     found = Place.parse(place)
     expected = expected_of(known)
-    made = run(found, known, limits, partial(_asked, known, expected), partial(_probed, known, expected))
-    return _report(known, expected, made, cleaned(found.function))
+    made = run(found, known, limits, written, partial(_asked, known, expected), partial(_probed, known, expected))
+    report = _report(known, expected, made, cleaned(found.function))
+    return _with_the_forward(report, found, known, limits, written) if report.verdict == "bug" else report
+
+
+def _with_the_forward(report: Report, place: Place, kind: Kind, limits: Limits, written: Written) -> Report:
+    """Says so where a backward works with the cache of a forward that is wrong itself."""
+    base = kind.name.removesuffix("_backward")
+    for name in forwards_of(kind.name, written.style):
+        forward = kind_of(base)
+        expected = expected_of(forward)
+        made = run(place._replace(function=name), forward, limits, written, partial(_asked, forward, expected), lambda *_: ())
+        if made.outcomes and not made.fault:
+            found = _report(forward, expected, made, name)
+            if found.verdict == "bug":
+                said = (
+                    f"{name}, whose cache it works with, is wrong: {found.diagnosis} As for the gradients: {report.diagnosis}"
+                )
+                return replace(report, diagnosis=said)
+            return report
+    return report
 
 
 def _asked(kind: Kind, expected: list[tuple[Expected, ...]], answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:

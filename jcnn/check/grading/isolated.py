@@ -20,10 +20,11 @@ from jcnn.check.cases import Case
 from jcnn.check.grading.candidate_channel import Output, Process
 from jcnn.check.grading.candidate_process import pack
 from jcnn.check.grading.messages import EndError, outcome_of, request_of, signature_of
+from jcnn.check.grading.styles import LAYOUTS, STYLES
 from jcnn.check.operations import Kind
 from jcnn.check.outcome import Outcome, ask
 from jcnn.check.report import Finding
-from jcnn.geometry import wrong
+from jcnn.geometry import choice, wrong
 
 TIMEOUT = 10.0
 """Seconds for each case."""
@@ -105,7 +106,25 @@ Asked = Callable[[Callable[[Case], Outcome]], Iterator[Outcome]]
 """From a way to ask a candidate one case to what it does with all of them."""
 
 
-def run(place: Place, kind: Kind, limits: Limits, asked: Asked, probe: Probe) -> Run:
+class Written(NamedTuple):
+    """How a candidate is written, as `styles.py` has it.
+
+    Attributes:
+        layout: where its channels are; None: where its style has them.
+        style: what it is called with, and what it returns.
+    """
+
+    layout: str | None = None
+    style: str = "jcnn"
+
+    def check(self) -> None:
+        """Raises a ValueError where one is no name."""
+        choice("style", self.style, tuple(STYLES))
+        if self.layout is not None:
+            choice("layout", self.layout, tuple(LAYOUTS))
+
+
+def run(place: Place, kind: Kind, limits: Limits, written: Written, asked: Asked, probe: Probe) -> Run:
     """Gives a candidate all cases, in a process of its own or, where that ends, in a few.
 
     Two runs at once do not know of each other. What the candidate started is ended with it, except what left its session after
@@ -116,7 +135,7 @@ def run(place: Place, kind: Kind, limits: Limits, asked: Asked, probe: Probe) ->
     """
     if os.name != "posix":
         raise OSError("grading a file takes the processes of a POSIX system; grade a function by jcnn.check.grade")
-    candidate = _Candidate(place, kind, limits)
+    candidate = _Candidate(place, kind, limits, written)
     outcomes, fault, findings = [], None, ()
     try:
         candidate.start()
@@ -137,8 +156,8 @@ def run(place: Place, kind: Kind, limits: Limits, asked: Asked, probe: Probe) ->
 class _Candidate:
     """A candidate, in the process it has just now."""
 
-    def __init__(self, place: Place, kind: Kind, limits: Limits) -> None:
-        self.place, self.kind, self.limits = place, kind, limits
+    def __init__(self, place: Place, kind: Kind, limits: Limits, written: Written) -> None:
+        self.place, self.kind, self.limits, self.written = place, kind, limits, written
         self.signature: inspect.Signature | None = None
         self.forked = False
         self._process: Process | None = None
@@ -150,7 +169,12 @@ class _Candidate:
         """Starts a process and lets it import the candidate."""
         self._started += 1
         process = self._process = Process(self._output)
-        asked = {**self.place._asdict(), "memory": min(int(self.limits.memory * 2**30), sys.maxsize)}
+        asked = {
+            **self.place._asdict(),
+            **self.written._asdict(),
+            "kind": self.kind.name,
+            "memory": min(int(self.limits.memory * 2**30), sys.maxsize),
+        }
         seconds = IMPORT_FACTOR * self.limits.timeout
         try:
             header, _ = process.exchange(pack(asked), seconds, 0)

@@ -96,6 +96,11 @@ def _fixed(names: Sequence[str]) -> list[Condition]:
     ):
         if {one, other} <= has:
             found.append(Condition(text, 3, lambda terms, one=one, other=other: terms.space.at[one] == terms.space.at[other]))
+    if {"i", "j"} <= has:
+        both = _both(
+            lambda t: t.space.at["i"] % t.geometry.strides[0] == 0, lambda t: t.space.at["j"] % t.geometry.strides[1] == 0
+        )
+        found.append(Condition("both i and j are multiples of S, so S is counted twice", 2, both))
     for name in names:
         noun = NOUNS[name]
         if name in {"i", "j", "r", "c", "a", "b"}:
