@@ -15,6 +15,9 @@ Verdict = Literal["agrees", "rounding", "kink", "bug"]
 VERDICTS: tuple[Verdict, ...] = ("agrees", "rounding", "kink", "bug")
 """From best to worst."""
 
+HINTS = (1, 2, 3)
+"""Levels of help, from little to all."""
+
 COLOURS = {"agrees": "green", "rounding": "yellow", "kink": "yellow", "bug": "red"}
 _SHOWN = 8
 _WIDEST, _TALLEST = 12, 12
@@ -112,6 +115,7 @@ class Report:
             the diagnosis then says so, also where the candidate agrees with what is right.
         printed: what the candidate printed, in short, where that was kept apart.
         findings: of `grade`: how its formula differs from the right one, as it was read off.
+        pattern: of `grade`: what the failing cases have and the others have not, in words.
         unanswered: cases that count as wrong although there are no numbers: not run, or declined against the rules.
     """
 
@@ -128,6 +132,7 @@ class Report:
     printed: str = ""
     findings: tuple[Finding, ...] = ()
     unanswered: tuple[str, ...] = ()
+    pattern: str = ""
 
     @property
     def kinks(self) -> int:
@@ -146,12 +151,40 @@ class Report:
         }
         return _plain(named)
 
+    def hint(self, level: int) -> str:
+        """Help step by step, in place of the whole report.
+
+        Args:
+            level: 1: which output to look at; 2: also in which calls it is wrong, and what about it; 3: also how it differs
+                from what is right.
+
+        Raises:
+            ValueError: another level.
+        """
+        if type(level) is not int or level not in HINTS:
+            raise ValueError(f"level={level!r}: expected 1, 2 or 3")
+        if self.verdict == "agrees":
+            return "It agrees with what is right in every case."
+        wrong = [row for row in self.rows if row.verdict != "agrees"]
+        leaves = list(dict.fromkeys(row.leaf for row in wrong))
+        cases = list(dict.fromkeys(row.case for row in self.rows))
+        failing = list(dict.fromkeys(row.case for row in wrong))
+        hints = [f"Look at {' and '.join(leaves)}." if leaves else "Look at what it takes and returns."]
+        if level > 1:
+            about = list(dict.fromkeys(finding.where for finding in self.findings))
+            hints.append(f"It is wrong in {len(failing)} of {len(cases)} cases. {self.pattern}".strip())
+            hints += [f"What is wrong there: {'; '.join(about)}."] if about else []
+        if level > 2:
+            hints.append(self.diagnosis or "No rule is known by which it differs.")
+            hints += [f"For example {finding.example}." for finding in self.findings[:1] if finding.example]
+        return "\n".join(hints)
+
     def to_json(self) -> str:
         """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
     def __rich__(self) -> Any:
-        """The report as a Rich renderable: verdict, table, diagnosis, picture."""
+        """The report as a Rich renderable: verdict, diagnosis, picture, and the numbers last."""
         from rich.console import Group
         from rich.markup import escape
         from rich.table import Table
@@ -169,26 +202,36 @@ class Report:
             right = sum(row.verdict == "agrees" for row in self.rows if row not in rows[:_SHOWN])
             table.add_row(f"{hidden} more, {right} of them agree", *("",) * 7)
         head = Text.from_markup(f"[bold {COLOURS[self.verdict]}]{self.verdict}[/]  {escape(self.subject)}")
-        parts: list[Any] = [head, table]
+        parts: list[Any] = [head]
+        if self.diagnosis:
+            parts.append(Text(self.diagnosis, style="bold"))
+        parts += [Text(f"for example {finding.example}") for finding in self.findings if finding.example]
+        if self.picture:
+            parts.append(Text(self.picture))
+        parts.append(table)
         if self.kinks:
             parts.append(Text(f"{self.kinks} elements lie at kinks and were set apart"))
         for witness in self.witnesses:
             mark = {True: "holds", False: "fails", None: "not made"}[witness.holds]
             parts.append(Text(f"{witness.name}: {mark}, {witness.found}"))
         if self.left_out:
-            parts.append(Text(f"left out: {'; '.join(self.left_out)}"))
+            parts.append(Text(f"left out: {'; '.join(map(_without_cases, self.left_out))}"))
         if self.printed:
             parts.append(Text(f"it printed {self.printed}"))
-        if self.diagnosis:
-            parts.append(Text(self.diagnosis, style="bold"))
-        parts += [Text(f"for example {finding.example}") for finding in self.findings if finding.example]
-        if self.picture:
-            parts.append(Text(self.picture))
         return Group(*parts)
 
     def __str__(self) -> str:
         """The report as plain text."""
         return as_text(self)
+
+
+def _without_cases(reason: str) -> str:
+    """Why cases were left out, and how many, without their names."""
+    if reason.endswith(" cases)"):
+        return reason
+    words, _, names = reason.partition(" (")
+    count = names.count("; ") + 1
+    return f"{words} ({count} {'case' if count == 1 else 'cases'})"
 
 
 def as_text(shown: Any) -> str:

@@ -1,5 +1,6 @@
 """`jcnn grade`: a verdict on a function of somebody's own."""
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from jcnn.check.grading.grade import grade_file
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT
 from jcnn.check.grading.signatures import expected_signature
+from jcnn.endings import UsageError
 from jcnn.printing import plain, print_result
 
 
@@ -20,10 +22,10 @@ class Grade:
     Exits with 0 for agrees, rounding and kink, with 1 for a bug.
     """
 
-    function: tyro.conf.Positional[str] = ""
-    """package.module:function (the current folder counts) or path/to/file.py:function."""
     kind: Annotated[str, tyro.conf.arg(name="as")]
     """The operation it should be, such as conv_backward."""
+    function: tyro.conf.Positional[str] = ""
+    """package.module:function (the current folder counts) or path/to/file.py:function."""
     layout: Literal["NHWC", "NCHW"] | None = None
     """Where the channels are: NHWC, or NCHW with filters (C_out, C_in, FH, FW); by default as the style has them."""
     style: Literal["jcnn", "cs231n", "torch"] = "jcnn"
@@ -31,6 +33,8 @@ class Grade:
     Stanford's course; as a subclass of torch.autograd.Function. The last two are NCHW by default."""
     signature: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print what is expected of such a function, and grade nothing."""
+    hint: Literal[1, 2, 3] | None = None
+    """Help step by step in place of the report: which output to look at; what about it is wrong; how it differs."""
     timeout: float = TIMEOUT
     """Seconds for each case; importing the function may take three times as long."""
     memory: float = MEMORY
@@ -41,10 +45,22 @@ class Grade:
     def run(self, console: Console) -> int:
         """Prints the report."""
         if self.signature:
-            console.print(plain(expected_signature(self.kind, self.layout, self.style)), soft_wrap=True)
+            _print_lines(console, expected_signature(self.kind, self.layout, self.style))
             return 0
+        if not self.function:
+            raise UsageError("give the function to grade: package.module:function or path/to/file.py:function")
         report = grade_file(
             self.function, self.kind, layout=self.layout, style=self.style, timeout=self.timeout, memory=self.memory
         )
-        print_result(console, report, as_json=self.json)
+        if self.hint is None:
+            print_result(console, report, as_json=self.json)
+        else:
+            hint = report.hint(self.hint)
+            text = json.dumps({"verdict": report.verdict, "hint": hint}, ensure_ascii=False) if self.json else hint
+            _print_lines(console, text)
         return 1 if report.verdict == "bug" else 0
+
+
+def _print_lines(console: Console, text: str) -> None:
+    for line in text.splitlines():
+        console.print(plain(line), soft_wrap=True)

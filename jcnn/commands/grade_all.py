@@ -1,9 +1,8 @@
 """`jcnn grade-all`: scores for a folder of submissions."""
 
-import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -11,7 +10,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from jcnn.check.classroom.grade_all import LIMIT, ClassReport, grade_all
 from jcnn.check.classroom.submission import Result
-from jcnn.check.grading.grade import grade_file
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT
 from jcnn.disk import write_atomically
 from jcnn.endings import UsageError
@@ -33,10 +31,10 @@ class GradeAll:
     """The operation that a function should be, such as conv_backward; give it again for a further function."""
     function: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME"), tyro.conf.UseAppendAction] = ()
     """The function's name, once for every --as; by default the operation's."""
-    layout: str = "NHWC"
-    """How the submissions lay out their arrays."""
-    style: str = "jcnn"
-    """What signature the submissions have."""
+    layout: Literal["NHWC", "NCHW"] | None = None
+    """As in `jcnn grade`."""
+    style: Literal["jcnn", "cs231n", "torch"] = "jcnn"
+    """As in `jcnn grade`."""
     csv: Path | None = None
     """Write the scores to this file, a line for each submission."""
     json: Path | None = None
@@ -86,11 +84,8 @@ class GradeAll:
 
     def _options(self) -> dict[str, Any]:
         """What is asked of `grade_file` beside its defaults."""
-        asked = {"layout": (self.layout, "NHWC"), "style": (self.style, "jcnn")}
-        options = {name: given for name, (given, default) in asked.items() if given != default}
-        for name in options.keys() - inspect.signature(grade_file).parameters.keys():
-            raise UsageError(f"--{name} {options[name]}: expected {asked[name][1]}, the only one there is")
-        return options
+        options: dict[str, Any] = {} if self.layout is None else {"layout": self.layout}
+        return options if self.style == "jcnn" else {**options, "style": self.style}
 
     def _write(self, report: ClassReport) -> None:
         if self.csv:

@@ -268,7 +268,12 @@ def _judgement(
         left_out,
         picture,
         findings=findings if verdict == "bug" else (),
+        pattern=pattern([entry.case for entry in graded], [_fails(entry) for entry in graded]),
     )
+
+
+def _fails(entry: _Graded) -> bool:
+    return any(row.verdict != "agrees" for row in entry.rows)
 
 
 def _diagnosed(
@@ -312,7 +317,7 @@ def _diagnosed(
         rules = " ".join(finding.rule for finding in findings)
         note = f" Besides: {problem}" if problem and "it raises" not in rules else ""
         return "bug", rules + note, ()
-    failed = [any(row.verdict != "agrees" for row in entry.rows) for entry in graded]
+    failed = [_fails(entry) for entry in graded]
     where = pattern([entry.case for entry in graded], failed)
     if problem:
         return "bug", f"{problem.rstrip('.')}. {where}" if not all(failed) else problem, ()
