@@ -229,7 +229,9 @@ def _without_cases(reason: str) -> str:
     """Why cases were left out, and how many, without their names."""
     if reason.endswith(" cases)"):
         return reason
-    words, _, names = reason.partition(" (")
+    words, found, names = reason.partition(" (")
+    if not found:
+        return reason
     count = names.count("; ") + 1
     return f"{words} ({count} {'case' if count == 1 else 'cases'})"
 

@@ -259,7 +259,7 @@ def _first(found: Any) -> Any:
 def _cache(forward: Function | None, *saved: Any) -> Any:
     """What the backward finds in its cache: what its own forward put there."""
     if forward is None:
-        return saved if len(saved) > 1 else saved[0]
+        return saved if len(saved) != 1 else saved[0]
     found = forward(*saved)
     if not isinstance(found, tuple) or len(found) != 2:
         raise TypeError("its forward returns no (out, cache)")
@@ -439,7 +439,7 @@ def _torch(candidate: Function, beside: Mapping[str, Any], kind: str) -> Functio
         gradients = tuple(None if gradient is None else gradient.numpy() for gradient in found)
         if base == "conv" and "b" not in arrays:
             return (*gradients, dy.sum(tuple(axis for axis in range(dy.ndim) if axis != 1)))
-        return gradients if len(gradients) > 1 else gradients[0]
+        return gradients if len(gradients) != 1 else gradients[0]
 
     rest = ("window",) if base.endswith("pool") else ("w",) if base in {"conv", "dense"} else ()
     if kind.endswith(_BACKWARD):

@@ -124,9 +124,16 @@ class _Bound(NamedTuple):
     name: str
     end: bool
 
-    def read(self, terms: Terms, mask: Array) -> int:
-        at = terms.space.at[self.name][mask]
-        return int(at.max()) + 1 if self.end else int(at.min())
+    def between(self, terms: Terms, mask: Array, among: Array) -> tuple[float, float, bool]:
+        """The bounds (low, high] that leave exactly what is chosen on this side, and whether they cut anything."""
+        at = terms.space.at[self.name]
+        if self.end:
+            last = at[mask].max()
+            beyond = at[among & (at > last)]
+            return float(last), float(beyond.min()) if len(beyond) else np.inf, bool(len(beyond))
+        first = at[mask].min()
+        before = at[among & (at < first)]
+        return float(before.max()) if len(before) else -np.inf, float(first), bool(len(before))
 
     def sizes(self, terms: Terms) -> dict[str, int]:
         along = sizes_along(terms.geometry, 1 if self.name in _COLUMNS else 0)
@@ -141,21 +148,14 @@ def _bounds(names: Sequence[str], terms: Sequence[Terms], among: Sequence[Array]
         for end in (True, False):
             bound = _Bound(name, end)
             cases = [
-                (bound.sizes(one), bound.read(one, mask), bound.read(one, all_of_them))
-                for one, mask, all_of_them in zip(terms, chosen, among, strict=True)
+                (bound.sizes(one), *bound.between(one, mask, whole))
+                for one, mask, whole in zip(terms, chosen, among, strict=True)
                 if mask.any()
             ]
-            if all(here == whole for _, here, whole in cases):
+            if not any(cuts for _, _, _, cuts in cases):
                 continue
-            # A bound beyond the range cuts nothing.
-            exact = [
-                (
-                    sizes,
-                    lambda value, here=here, whole=whole, end=end: (min(value, whole) if end else max(value, whole)) == here,
-                )
-                for sizes, here, whole in cases
-            ]
-            expression = first_that_fits((ENDS if end else STARTS)[1:], exact)
+            accepted = [(sizes, lambda value, low=low, high=high: low < value <= high) for sizes, low, high, _ in cases]
+            expression = first_that_fits((ENDS if end else STARTS)[1:], accepted)
             if expression is not None:
                 found.append(_range(bound, expression))
     return found

@@ -173,7 +173,7 @@ _ZEROS_WIN = Condition(
 
 def _alone(rule: Rule, terms: Terms, *, later: bool) -> Array:
     """Where no later (or earlier) output takes the product's pixel."""
-    mask = np.not_equal(rule.coefficients(terms), 0)
+    mask = rule.present(terms)
     at, size = terms.space.at, terms.space.size
     output = at["i"] * size["j"] + at["j"]
     pixel = np.ravel_multi_index(tuple(at[name] for name in ("n2", "r", "c", "m")), terms.space.shape_of("image"))
@@ -230,7 +230,7 @@ def _with_the_rest(
     """Adds which of the products that follow from the relations are missing, and by what the others are multiplied."""
     parts = list(parts)
     where = leaf if not parts else f"{leaf}: which numbers meet"
-    masks = [np.not_equal(rule.coefficients(one), 0) for one in terms]
+    masks = [rule.present(one) for one in terms]
     if not all(np.array_equal(mask, here) for mask, here in zip(masks, present, strict=True)):
         missing = explain(terms, masks, [mask & here for mask, here in zip(masks, present, strict=True)], more)
         if missing is None:

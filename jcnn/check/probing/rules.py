@@ -36,6 +36,11 @@ class Rule:
     nothing: bool = False
     averaged: bool = False
 
+    def present(self, terms: Terms) -> Array:
+        """Where there is a term that follows the rule."""
+        coefficients = self.coefficients(terms)
+        return np.zeros(len(terms.right), bool) if coefficients is None else coefficients != 0
+
     def coefficients(self, terms: Terms) -> Array | None:
         """What a candidate adds that follows the rule, in the geometry of these terms; None where it says nothing of it."""
         if self.nothing:

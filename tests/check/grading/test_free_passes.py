@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -444,7 +445,7 @@ def test_a_file_in_a_test_of_a_course() -> None:
         pytest.param({"memory": -1}, "memory=-1: expected GiB above 0", id="memory"),
     ],
 )
-def test_limits_are_numbers_above_0(limits: dict[str, float], message: str) -> None:
+def test_limits_are_numbers_above_0(limits: dict[str, Any], message: str) -> None:
     Path("right.py").write_text(RELU)
     with pytest.raises(ValueError, match=message):
         grade_file("right.py:relu", "relu", **limits)

@@ -18,6 +18,7 @@ from jcnn.check.probing.collect import Answer, read_terms
 from jcnn.check.probing.explain import explain_outputs, find_differences
 from jcnn.check.probing.geometries import Geometry
 from jcnn.check.probing.plans import PLANS
+from jcnn.check.probing.rules import Rule
 from jcnn.definition import sums
 
 Array = np.ndarray
@@ -126,9 +127,11 @@ def test_the_rule_gives_the_candidates_terms_in_calls_that_it_was_not_found_by(
             terms.agree for terms in held_out
         )  # where windows do not overlap any more, = overwrites by other rules
     for one in explained:
-        assert one.rule is not None
+        assert isinstance(one.rule, Rule)
         for terms in held_out:
-            np.testing.assert_allclose(one.rule.coefficients(terms), terms.got, rtol=1e-9, atol=1e-12)
+            predicted = one.rule.coefficients(terms)
+            assert predicted is not None
+            np.testing.assert_allclose(predicted, terms.got, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("student", [s for s in STUDENTS if s.kind in PLANS], ids=lambda student: student.name)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jcnn.check import Report, grade_file
-from tests.draws import DRAWS, DEFAULT
+from tests.draws import DEFAULT, DRAWS
 
 HERE = Path(__file__).parent
 SETS = ("first", "second")
@@ -40,7 +40,9 @@ def chosen(entry: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "entry"), [pair for pair in ENTRIES if chosen(pair[1])], ids=lambda value: value if isinstance(value, str) else value["file"]
+    ("name", "entry"),
+    [pair for pair in ENTRIES if chosen(pair[1])],
+    ids=lambda value: value if isinstance(value, str) else value["file"],
 )
 def test_a_submission_gets_the_verdict_that_it_deserves(name: str, entry: dict[str, Any]) -> None:
     report = graded(name, entry)

@@ -1,0 +1,133 @@
+"""Whatever layout and style a function is written in, it gets the verdict of the plain one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jcnn.check import CATALOGUE, grade, grade_file
+from jcnn.check.grading.signatures import expected_signature
+from jcnn.check.grading.styles import STYLES
+from jcnn.check.operations import KINDS
+from jcnn.definition import sums
+
+Array = np.ndarray
+WRONG = {mistake.name: mistake.wrong["conv_backward"] for mistake in CATALOGUE if "conv_backward" in mistake.wrong}
+TRIED = ("filter not flipped", "stride forgotten", "bias of the last example only", "windows overwrite each other")
+
+
+def last(array: Array) -> Array:
+    """From NCHW to NHWC, or the filters alike."""
+    return np.moveaxis(array, 1, -1)
+
+
+def filters_last(w: Array) -> Array:
+    return np.moveaxis(w, (0, 1), (-1, -2))
+
+
+def filters_first(w: Array) -> Array:
+    return np.moveaxis(w, (-1, -2), (0, 1))
+
+
+def first(array: Array) -> Array:
+    return np.moveaxis(array, -1, 1)
+
+
+def in_nchw(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A backward pass as somebody writes it who has the channels first."""
+
+    def backward(dy: Array, x: Array, w: Array, stride: Any = 1, padding: Any = 0) -> Any:
+        dx, dw, db = function(last(dy), last(x), filters_last(w), stride=stride, padding=padding)
+        return first(dx), filters_first(dw), db
+
+    return backward
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_a_mistake_is_named_in_either_layout(name: str) -> None:
+    assert grade(in_nchw(WRONG[name]), "conv_backward", layout="NCHW").mistakes == (name,)
+
+
+def test_what_is_right_agrees_in_either_layout() -> None:
+    assert grade(in_nchw(sums.conv_backward), "conv_backward", layout="NCHW").verdict == "agrees"
+    assert grade(in_nchw(sums.conv_backward), "conv_backward").verdict == "bug"
+
+
+def test_options_may_have_other_names() -> None:
+    def backward(dy: Array, x: Array, w: Array, strides: Any = 1, pad: Any = 0) -> Any:
+        return sums.conv_backward(dy, x, w, stride=strides, padding=pad)
+
+    report = grade(backward, "conv_backward")
+    assert report.verdict == "agrees"
+    assert not any("takes no stride" in reason for reason in report.left_out)
+
+
+COURSE = """
+import numpy as np
+
+def conv_forward_naive(x, w, b, conv_param):
+    s, p = conv_param["stride"], conv_param["pad"]
+    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
+    f, _, high, wide = w.shape
+    rows, columns = (x.shape[2] + 2 * p - high) // s + 1, (x.shape[3] + 2 * p - wide) // s + 1
+    out = np.zeros((len(x), f, rows, columns))
+    for i in range(rows):
+        for j in range(columns):
+            seen = padded[:, :, i * s : i * s + high, j * s : j * s + wide]
+            out[:, :, i, j] = np.tensordot(seen, w, axes=([1, 2, 3], [1, 2, 3])) BIAS
+    return out, (x, w, b, conv_param)
+
+def conv_backward_naive(dout, cache):
+    x, w, b, conv_param = cache
+    s, p = conv_param["stride"], conv_param["pad"]
+    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
+    grown, dw = np.zeros_like(padded), np.zeros_like(w)
+    high, wide = w.shape[2:]
+    for i in range(dout.shape[2]):
+        for j in range(dout.shape[3]):
+            at = (slice(None), slice(None), slice(i * s, i * s + high), slice(j * s, j * s + wide))
+            grown[at] ADD np.tensordot(dout[:, :, i, j], w, axes=(1, 0))
+            dw += np.tensordot(dout[:, :, i, j], padded[at], axes=(0, 0))
+    return grown[:, :, p : p + x.shape[2], p : p + x.shape[3]], dw, dout.sum((0, 2, 3))
+"""
+
+
+@pytest.mark.parametrize(
+    ("bias", "add", "said"),
+    [
+        pytest.param("+ b", "+=", None, id="right"),
+        pytest.param("+ b", "=", "= for +=", id="a wrong backward"),
+        pytest.param("", "=", "conv_forward_naive, whose cache it works with, is wrong", id="a wrong forward too"),
+    ],
+)
+def test_a_forward_and_a_backward_with_a_cache(tmp_path: Path, bias: str, add: str, said: str | None) -> None:
+    (tmp_path / "homework.py").write_text(COURSE.replace("BIAS", bias).replace("ADD", add))
+    report = grade_file(f"{tmp_path}/homework.py:conv_backward_naive", "conv_backward", style="cs231n")
+    assert (report.verdict == "agrees") == (said is None), report
+    assert said is None or said in (report.diagnosis or "")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_what_is_expected_is_printed_for_every_operation(style: str) -> None:
+    for kind in KINDS:
+        expected = STYLES[style].expected
+        if expected is None or kind in expected:
+            assert (
+                kind.removesuffix("_backward").split("_")[0] in expected_signature(kind, None, style).lower()
+                or style == "cs231n"
+            )
+        else:
+            with pytest.raises(ValueError, match="has no form in the style"):
+                expected_signature(kind, None, style)
+
+
+def test_another_style_or_layout_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="style='keras': expected 'jcnn', 'cs231n' or 'torch'"):
+        grade(sums.conv, "conv", style="keras")
+    with pytest.raises(ValueError, match="layout='CHWN': expected 'NHWC' or 'NCHW'"):
+        grade(sums.conv, "conv", layout="CHWN")
+    report = grade(sums.conv, "conv", style="torch")
+    assert report.verdict == "bug"
+    assert "no subclass of torch.autograd.Function" in (report.diagnosis or "")
