@@ -31,6 +31,7 @@ from jcnn.check.probing.geometries import Geometry
 from jcnn.check.probing.jacobians import OVERFLOWN, FormulaRule, agree, output_of
 from jcnn.check.probing.plans import PLANS
 from jcnn.check.probing.rules import Rule
+from jcnn.check.probing.shapes import ShapeRule
 from jcnn.check.probing.textbook import FORMS
 
 _SHARE = 40
@@ -167,12 +168,16 @@ def terms_follow(
     student: Student, answer: Callable[[Case], Outcome], explained: Sequence[Explanation], calls: int
 ) -> bool | None:
     """Whether the rules give the terms that the mutant adds in geometries that are drawn; None where none can be evaluated."""
-    stated = [one for one in explained if isinstance(one.rule, Rule)]
+    stated = [one for one in explained if isinstance(one.rule, Rule | ShapeRule)]
     if not stated:
         return None
     geometries = [_drawn(np.random.default_rng(number)) for number in range(calls)]
     for plan in PLANS[student.kind]:
         found = read_terms(student.kind, answer, plan, seconds=60, geometries=geometries)
+        for one in stated:
+            for geometry, shape, right in found.shapes.get(one.finding.leaf, []) if one.plan is plan else []:
+                if not isinstance(one.rule, ShapeRule) or one.rule.shape(geometry, right) != shape:
+                    return False
         for leaf, several in found.terms.items():
             mine = [one.rule for one in explained if one.plan is plan and one.finding.leaf == leaf]
             rules = [rule for rule in mine if isinstance(rule, Rule)]

@@ -32,12 +32,12 @@ class Explanation(NamedTuple):
 
     Attributes:
         finding: in words.
-        rule: from which its terms, or its numbers, follow; None where it is of another shape, or nothing follows.
+        rule: from which its terms, its numbers or its shape follow; None where nothing does.
         plan: how the output was probed, where it is a sum of products.
     """
 
     finding: Finding
-    rule: Rule | FormulaRule | None = None
+    rule: Rule | FormulaRule | shapes.ShapeRule | None = None
     plan: Plan | None = None
 
 
@@ -89,8 +89,8 @@ def _of_leaf(leaf: str, array: str, kind: str, plan: Plan, readings: Readings) -
     if observed:
         right = [(one.geometry, one.space.shape_of(array), one.space.shape_of(array)) for one in readings.terms[leaf]]
         everywhere = [*observed, *right] if plan.spatial or array == "bias" else observed
-        sentence = shapes.explain_shape(leaf, array, everywhere)
-        return [Explanation(Finding(leaf, f"{leaf}: its shape", sentence))]
+        sentence, formula = shapes.explain_shape(leaf, array, everywhere)
+        return [Explanation(Finding(leaf, f"{leaf}: its shape", sentence), formula)]
     terms = readings.terms[leaf]
     if not terms or all(one.agree for one in terms):
         return []

@@ -1,6 +1,8 @@
 """A wrong shape, explained by the formula that it follows."""
 
+import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from jcnn.check.probing.expressions import Expression, first_that_fits, sizes_along
 from jcnn.check.probing.geometries import Geometry
@@ -54,8 +56,29 @@ _AXES = {
 Observed = tuple[Geometry, tuple[int, ...], tuple[int, ...]]
 
 
-def explain_shape(leaf: str, array: str, observed: Sequence[Observed]) -> str:
-    """A sentence on the shapes of an output, at least one of which is wrong.
+class ShapeRule(NamedTuple):
+    """The formula that the shape of an output follows.
+
+    Attributes:
+        array: which array it is.
+        order: the axes of the right shape, in the order in which the output has them.
+        lengths: by axis another length than the right one; along the rows or the columns.
+    """
+
+    array: str
+    order: tuple[int, ...]
+    lengths: tuple[tuple[int, int, Expression], ...] = ()
+
+    def shape(self, geometry: Geometry, right: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape in a call, from the right one."""
+        lengths = list(right)
+        for axis, along, expression in self.lengths:
+            lengths[axis] = round(expression.of(sizes_along(geometry, along)))
+        return tuple(lengths[axis] for axis in self.order)
+
+
+def explain_shape(leaf: str, array: str, observed: Sequence[Observed]) -> tuple[str, ShapeRule | None]:
+    """A sentence on the shapes of an output, at least one of which is wrong, and the formula; None where none is found.
 
     Args:
         leaf: the output.
@@ -65,30 +88,32 @@ def explain_shape(leaf: str, array: str, observed: Sequence[Observed]) -> str:
     geometry, got, right = next(entry for entry in observed if entry[1] != entry[2])
     seen = f"{leaf} has shape {got} where {right} is right ({geometry})"
     if len(got) != len(right):
-        return f"{seen}: {_other_rank(got, right)}."
+        return f"{seen}: {_other_rank(got, right)}.", None
     if len(_AXES[array]) != len(right):
-        return f"{seen}."
+        return f"{seen}.", None
     if sorted(got) == sorted(right) and all(sorted(one) == sorted(other) for _, one, other in observed):
         order = _order(observed)
         if order is not None:
             named = ", ".join(_AXES[array][axis] for axis in order)
-            return f"{seen}: its axes are in the order ({named})."
-    found = []
+            return f"{seen}: its axes are in the order ({named}).", ShapeRule(array, order)
+    found, lengths, complete = [], [], True
     for axis, name in enumerate(_AXES[array]):
         if all(one[axis] == other[axis] for _, one, other in observed):
             continue
         number = 1 if COORDINATES[array][axis] in {"j", "c", "b"} else 0
         cases = [(sizes_along(one, number), lambda value, here=shape[axis]: value == here) for one, shape, _ in observed]
         expression = first_that_fits(LENGTHS, cases)
-        if expression is not None:
-            found.append(f"the number of {name} is {expression.text}")
-    return f"{seen}: {'; '.join(found)}." if found else f"{seen}."
+        if expression is None:
+            complete = False
+            continue
+        found.append(f"the number of {name} is {expression.text}")
+        lengths.append((axis, number, expression))
+    sentence = f"{seen}: {'; '.join(found)}." if found else f"{seen}."
+    return sentence, ShapeRule(array, tuple(range(len(right))), tuple(lengths)) if complete else None
 
 
 def _order(observed: Sequence[Observed]) -> tuple[int, ...] | None:
     """One exchange of axes that gives every shape."""
-    import itertools
-
     for order in itertools.permutations(range(len(observed[0][1]))):
         if all(one == tuple(other[axis] for axis in order) for _, one, other in observed):
             return order
