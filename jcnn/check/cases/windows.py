@@ -60,8 +60,10 @@ def conv_cases(*, backward: bool) -> tuple[Case, ...]:
     """The cases of a convolution."""
     if backward:
         return _convolution_cases("conv_backward")
-    cases = _convolution_cases("conv")
-    return (*cases, of_integers(next(case for case in cases if case.name == "any numbers, one square example")))
+    cases = list(_convolution_cases("conv"))
+    place = next(number for number, case in enumerate(cases) if case.name == "any numbers, one square example")
+    cases.insert(place + 1, of_integers(cases[place]))
+    return tuple(cases)
 
 
 def _convolution_cases(kind: str) -> tuple[Case, ...]:

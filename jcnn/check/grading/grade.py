@@ -98,7 +98,11 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
 
 def _beside(candidate: Callable[..., Any]) -> dict[str, Any]:
     """What a candidate's module defines."""
-    return vars(sys.modules.get(getattr(candidate, "__module__", "") or "", sys))
+    try:
+        name = str(candidate.__module__)
+    except BaseException:  # noqa: BLE001 (its attributes are the candidate's to define)
+        return {}
+    return vars(sys.modules[name]) if name in sys.modules else {}
 
 
 def grade_file(

@@ -167,7 +167,7 @@ def _plain(candidate: Function, beside: Mapping[str, Any], kind: str) -> Functio
     del beside, kind
     try:
         signature = inspect.signature(candidate)
-    except (TypeError, ValueError):
+    except BaseException:  # noqa: BLE001 (the signature is the candidate's to define)
         return candidate
     renamed = {
         name: other
