@@ -36,8 +36,9 @@ test-newest:
 
 # What the suite only samples, at length: every formulation against the definition and no false alarm of the checker over 2,000
 # drawn geometries each, bad input of every kind for every public name, mutants, forged answers, twenty trainings at once.
-DEEP := commands/test_grade_all.py check/classroom conv check/selfcheck/test_matrix.py check/test_mistakes.py check/grading/test_roundoff.py check/grading/test_free_passes.py \
-  experiments/test_mutation.py fuzz test_precision.py training/test_simultaneous.py
+DEEP := check/classroom check/grading/test_free_passes.py check/grading/test_roundoff.py check/probing check/selfcheck/test_matrix.py \
+  check/submissions check/test_hints.py check/test_mistakes.py commands/test_grade_all.py conv experiments/test_mutation.py \
+  experiments/test_mutation_rules.py fuzz test_precision.py training/test_simultaneous.py
 test-deep: $(READY)
 	JCNN_DRAWS=2000 $(BIN)/pytest -n auto $(addprefix tests/,$(DEEP)) $(ARGS)
 
@@ -65,9 +66,11 @@ bench: $(READY) .venv-peers/ready
 	$(BIN)/python experiments/benchmarks/gradients.py
 	$(BIN)/python -m experiments.benchmarks.speed
 
-# Mechanical mistakes in plain implementations of every operation: are all found? Leaves docs/mutation_scores.md.
+# Mechanical mistakes in plain implementations of every operation: are all found (which leaves docs/mutation_scores.md), and is
+# the rule that is said of each the mistake that was made?
 mutations: $(READY)
 	$(BIN)/python experiments/mutation_scores.py $(ARGS)
+	$(BIN)/python experiments/mutation_rules.py $(ARGS)
 
 # The lecture: every experiment runs, and results/index.html shows them.
 experiments: $(READY)

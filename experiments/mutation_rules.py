@@ -4,22 +4,20 @@ Claim: of mutants that give wrong numbers (`experiments/mutation/`, one slip eac
 is the mutation made: evaluated on drawn calls, which it has not seen, it gives what the mutant gives.
 """
 
-import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from experiments.mutation.draws import draw
-from experiments.mutation.mutants import Mutant, compiled, mutants_of
+from experiments.mutation.jobs import Job, run_jobs
+from experiments.mutation.mutants import Mutant, compiled
 from experiments.mutation.scores import STUDENTS, limited, refusing, verdict_in
 from experiments.mutation.student import RESTRICTIONS, Student
 from jcnn.check.cases import Case
@@ -33,9 +31,6 @@ from jcnn.check.probing.plans import PLANS
 from jcnn.check.probing.rules import Rule
 from jcnn.check.probing.shapes import ShapeRule
 from jcnn.check.probing.textbook import FORMS
-
-_SHARE = 40
-"""Mutants that a worker takes at a time."""
 
 
 class Stated(NamedTuple):
@@ -76,23 +71,10 @@ class Experiment:
 
 def run(config: Experiment) -> list[Stated]:
     """Asks for the rules of all mutants that give wrong numbers."""
-    found = []
-    jobs = list(_jobs(config))
-    with ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn")) as pool:
-        for stated in track(pool.map(_state, jobs), "mutants", len(jobs), console=Console(stderr=True)):
-            found += stated
-    return found
+    return run_jobs(_state, config.kinds, draws=config.draws, every=config.every, workers=config.workers)
 
 
-def _jobs(config: Experiment) -> Iterator[tuple[int, tuple[Mutant, ...], int]]:
-    for number, student in enumerate(STUDENTS):
-        if student.kind in config.kinds:
-            mutants = mutants_of(student.function)[:: config.every]
-            for start in range(0, len(mutants), _SHARE):
-                yield number, mutants[start : start + _SHARE], config.draws
-
-
-def _state(job: tuple[int, tuple[Mutant, ...], int]) -> list[Stated]:
+def _state(job: Job) -> list[Stated]:
     number, mutants, draws = job
     return list(state(STUDENTS[number], mutants, draws))
 

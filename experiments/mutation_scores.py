@@ -6,13 +6,10 @@ cases that candidates take who know few options as by all cases. A mutant that g
 function.
 """
 
-import multiprocessing
 import os
 import platform
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +17,14 @@ import jax
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from experiments.mutation.mutants import Mutant, mutants_of
+from experiments.mutation.jobs import Job, run_jobs
 from experiments.mutation.scores import STUDENTS, Scored, score
 from experiments.mutation.student import IMAGES, RESTRICTIONS
 from jcnn.check import KINDS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "mutation_scores.md"
-_SHARE = 200
-"""Mutants that a worker takes at a time."""
 
 
 @dataclass(frozen=True)
@@ -49,33 +43,12 @@ class Experiment:
 
 def run(config: Experiment) -> list[Scored]:
     """Scores the mutants, in processes of their own, which a mutant may exhaust."""
-    jobs = list(_jobs(config))
-    found = []
-    with ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), _confine) as pool:
-        for scored in track(pool.map(_score, jobs), "mutants", len(jobs), console=Console(stderr=True)):
-            found += scored
-    return found
+    return run_jobs(_score, config.kinds, draws=config.draws, every=config.every, workers=config.workers)
 
 
-def _jobs(config: Experiment) -> Iterator[tuple[int, tuple[Mutant, ...], int]]:
-    for number, student in enumerate(STUDENTS):
-        if student.kind in config.kinds:
-            mutants = mutants_of(student.function)[:: config.every]
-            for start in range(0, len(mutants), _SHARE):
-                yield number, mutants[start : start + _SHARE], config.draws
-
-
-def _score(job: tuple[int, tuple[Mutant, ...], int]) -> list[Scored]:
+def _score(job: Job) -> list[Scored]:
     number, mutants, draws = job
     return list(score(STUDENTS[number], mutants, draws))
-
-
-def _confine() -> None:
-    """A mutant may ask for all memory there is: it gets an error instead."""
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 
 
 def rows(found: Sequence[Scored]) -> list[tuple[str, ...]]:

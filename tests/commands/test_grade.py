@@ -76,3 +76,43 @@ def test_errors_take_one_line(place: str, kind: str, message: str, capsys: pytes
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+CHANNELS_FIRST = """
+import numpy as np
+
+def conv(x, w, b=None, stride=1, pad=0):
+    x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[2:], axis=(2, 3))[:, :, ::stride, ::stride]
+    y = np.einsum("ncijab,ocab->noij", windows, w)
+    return y if b is None else y + b[:, None, None]
+"""
+
+
+def test_a_layout_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("first.py").write_text(CHANNELS_FIRST)
+    assert run("grade", "first.py:conv", "--as", "conv", "--layout", "NCHW") == 0
+    assert "agrees" in capsys.readouterr().out
+    assert run("grade", "first.py:conv", "--as", "conv") == 1
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
+def test_a_hint_stands_in_place_of_the_report(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    arguments = ("grade", "homework_of_a_student:relu_backward", "--as", "relu_backward", "--hint", "1")
+    assert run(*arguments, *(["--json"] if as_json else [])) == 1
+    out = capsys.readouterr().out
+    assert json.loads(out)["hint"] == "Look at dx." if as_json else out == "Look at dx.\n"
+
+
+def test_what_is_expected_is_printed_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("grade", "--as", "conv_backward", "--signature") == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("def conv_backward(dy, x, w, *, stride=1, padding=0")
+    assert second == "  dy: the gradient of the output, (N, OH, OW, C_out)"
+    assert run("grade", "--as", "max_pool_backward", "--signature", "--style", "cs231n") == 0
+    assert "max_pool_backward_naive(dout, cache) -> dx" in capsys.readouterr().out
+
+
+def test_without_a_function_there_is_nothing_to_grade(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("grade", "--as", "relu") == 2
+    assert "give the function to grade" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What is expected of a candidate: its arguments, their shapes, and a first lines to start from."""
+"""What is expected of a candidate: its arguments, their shapes and its outputs, in a few lines."""
 
 import inspect
 

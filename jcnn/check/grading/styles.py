@@ -83,13 +83,11 @@ class Style(NamedTuple):
     Attributes:
         layout: the usual one.
         adapted: from the candidate, what stands beside it in its file, and the operation, to a function called as jcnn's.
-        names: by operation the usual name of the function; None: the operation's own.
         expected: by operation what is expected, in words.
     """
 
     layout: str
     adapted: Callable[[Function, Mapping[str, Any], str], Function]
-    names: Mapping[str, str] | None = None
     expected: Mapping[str, str] | None = None
 
 
@@ -450,7 +448,7 @@ def _torch(candidate: Function, beside: Mapping[str, Any], kind: str) -> Functio
 
 STYLES: dict[str, Style] = {
     "jcnn": Style("NHWC", _plain),
-    "cs231n": Style("NCHW", _cs231n, {kind: names[0] for kind, names in _CS231N.items()}, _EXPECTED_CS231N),
+    "cs231n": Style("NCHW", _cs231n, _EXPECTED_CS231N),
     "torch": Style("NCHW", _torch),
 }
 """By name."""

@@ -27,15 +27,12 @@ class Readings(NamedTuple):
 
     Attributes:
         terms: by output, in every geometry in which all its numbers could be read.
-        constant: by output, in every geometry what it gives when what is probed is 0, where that is not 0.
         shapes: by output, (geometry, its shape, the right shape) where these differ.
         raised: (geometry, what is said) where it raised.
         unread: by output, the geometries in which its numbers are no few terms.
-        right_in: by output, the number of geometries in which it adds what is right.
     """
 
     terms: dict[str, list[Terms]]
-    constant: dict[str, list[tuple[Geometry, Array]]]
     shapes: dict[str, list[tuple[Geometry, tuple[int, ...], tuple[int, ...]]]]
     raised: list[tuple[Geometry, str]]
     unread: dict[str, list[Geometry]]
@@ -53,7 +50,7 @@ def read_terms(
         seconds: after which no further geometry is begun.
         geometries: in place of those that the plan is probed by.
     """
-    found = Readings({leaf: [] for leaf in plan.reads}, {}, {}, [], {})
+    found = Readings({leaf: [] for leaf in plan.reads}, {}, [], {})
     began = time.monotonic()
     usual = GEOMETRIES if plan.spatial else WITHOUT_AXES
     _over(usual if geometries is None else geometries, kind, answer, plan, found, began + seconds)
@@ -88,7 +85,7 @@ def _right(kind: str, number: int, geometry: Geometry) -> dict[str, tuple[Space,
     """The right coefficients, read off the reference."""
     plan = PLANS[kind][number]
     reference = kind_of(kind).reference
-    found = Readings({leaf: [] for leaf in plan.reads}, {}, {}, [], {})
+    found = Readings({leaf: [] for leaf in plan.reads}, {}, [], {})
 
     def answer(case: Case) -> Outcome:
         return call(reference, kind_of(kind), case)
@@ -122,8 +119,6 @@ def _in_one(geometry: Geometry, kind: str, answer: Answer, plan: Plan, found: Re
             found.shapes.setdefault(leaf, []).append((sized, wrong, shape))
             continue
         base, *hot = [array for array in arrays if array is not None]
-        if np.abs(base).max(initial=0) > 0 and plan.hot:
-            found.constant.setdefault(leaf, []).append((sized, base))
         coefficients = calls.coefficients(leaf, space, base, hot)
         if coefficients is None:
             found.unread.setdefault(leaf, []).append(sized)

@@ -92,7 +92,8 @@ def _of_leaf(leaf: str, array: str, kind: str, plan: Plan, readings: Readings) -
         sentence, formula = shapes.explain_shape(leaf, array, everywhere)
         return [Explanation(Finding(leaf, f"{leaf}: its shape", sentence), formula)]
     terms = readings.terms[leaf]
-    if not terms or all(one.agree for one in terms):
+    if not terms or all(one.agree for one in terms) or readings.unread.get(leaf):
+        # A rule has to hold in every call, also in those whose numbers are no few terms.
         return []
     explained = _explained(leaf, terms, plan, largest="max_pool" in kind)
     if explained is None:
