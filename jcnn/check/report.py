@@ -165,19 +165,30 @@ class Report:
             raise ValueError(f"level={level!r}: expected 1, 2 or 3")
         if self.verdict == "agrees":
             return "It agrees with what is right in every case."
+        if not self.rows:
+            return self.diagnosis or "Nothing could be compared."
         wrong = [row for row in self.rows if row.verdict != "agrees"]
-        leaves = list(dict.fromkeys(row.leaf for row in wrong))
+        numbers = [row for row in wrong if not math.isnan(row.error)]
+        leaves = list(dict.fromkeys(row.leaf for row in numbers or wrong))
         cases = list(dict.fromkeys(row.case for row in self.rows))
         failing = list(dict.fromkeys(row.case for row in wrong))
         hints = [f"Look at {' and '.join(leaves)}." if leaves else "Look at what it takes and returns."]
         if level > 1:
-            about = list(dict.fromkeys(finding.where for finding in self.findings))
-            hints.append(f"It is wrong in {len(failing)} of {len(cases)} cases. {self.pattern}".strip())
-            hints += [f"What is wrong there: {'; '.join(about)}."] if about else []
+            hints += self._where(len(failing), len(cases))
         if level > 2:
             hints.append(self.diagnosis or "No rule is known by which it differs.")
             hints += [f"For example {finding.example}." for finding in self.findings[:1] if finding.example]
         return "\n".join(hints)
+
+    def _where(self, failing: int, cases: int) -> list[str]:
+        """In which calls it is wrong, and what about it."""
+        if not failing:
+            return ["What it gives is right; it takes less than it has to."]
+        counted = f"It is wrong in {failing} of the {cases} cases that it was asked."
+        where = "" if self.pattern.startswith(f"It fails in {failing} of") else self.pattern
+        about = [finding.where for finding in self.findings if finding.where != finding.leaf]
+        said = [f"What is wrong there: {'; '.join(dict.fromkeys(about))}."] if about else []
+        return [f"{counted} {where}".strip(), *said]
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""

@@ -64,6 +64,8 @@ class GradeAll:
             def note(result: Result) -> None:
                 bar.update(task, advance=1, last=plain(result.submission))
 
+            if not self.kinds:
+                raise UsageError("give the operation that the functions should be: --as KIND, such as --as conv_backward")
             report = grade_all(
                 self.folder,
                 self.kinds,

@@ -15,6 +15,7 @@ from jcnn.check.classroom.folder import find_submissions
 from jcnn.check.classroom.submission import Result
 from jcnn.check.classroom.workers import Task, grade_submissions
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits
+from jcnn.check.grading.styles import usual_name
 from jcnn.check.operations import kind_of
 from jcnn.check.report import COLOURS, as_text
 
@@ -167,7 +168,7 @@ def grade_all(
     Args:
         folder: with a Python file, or a folder, for each student.
         kinds: what the functions should be, such as `["conv", "conv_backward"]`.
-        functions: their names; by default those of the kinds.
+        functions: their names; by default those of the kinds, or what the style calls them.
         jobs: how many submissions at once; by default as many as there are cores.
         timeout: seconds for each case, as in `grade_file`.
         memory: GiB for each submission, as in `grade_file`.
@@ -184,7 +185,7 @@ def grade_all(
         kind_of(kind)
     if not kinds:
         raise ValueError("kinds is empty: expected one or more, such as conv_backward")
-    functions = tuple(functions) or tuple(kinds)
+    functions = tuple(functions) or tuple(usual_name(kind, (options or {}).get("style", "jcnn")) for kind in kinds)
     if len(functions) != len(kinds):
         raise ValueError(f"functions={functions}: expected {len(kinds)}, one name for each of {', '.join(kinds)}")
     Limits(timeout, memory).check()

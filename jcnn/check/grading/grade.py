@@ -17,7 +17,7 @@ from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, Written, run
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.roundoff import Output, unlike_rounding
-from jcnn.check.grading.styles import StyleError, adapt, forwards_of
+from jcnn.check.grading.styles import StyleError, adapt, channels_first, forwards_of
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, kind_of
 from jcnn.check.outcome import Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
@@ -93,16 +93,15 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
 
         outcomes = tuple(_asked(known, expected, asked))
         findings = _probed(known, expected, outcomes, asked)
-    return _report(known, expected, Run(outcomes, findings=findings), name)
+    return _placed(_report(known, expected, Run(outcomes, findings=findings), name), layout, style)
 
 
 def _beside(candidate: Callable[..., Any]) -> dict[str, Any]:
     """What a candidate's module defines."""
     try:
-        name = str(candidate.__module__)
-    except BaseException:  # noqa: BLE001 (its attributes are the candidate's to define)
+        return dict(vars(sys.modules[candidate.__module__]))
+    except BaseException:  # noqa: BLE001 (its attributes, and its module, are the candidate's to define)
         return {}
-    return vars(sys.modules[name]) if name in sys.modules else {}
 
 
 def grade_file(
@@ -144,8 +143,15 @@ def grade_file(
     found = Place.parse(place)
     expected = expected_of(known)
     made = run(found, known, limits, written, partial(_asked, known, expected), partial(_probed, known, expected))
-    report = _report(known, expected, made, cleaned(found.function))
+    report = _placed(_report(known, expected, made, cleaned(found.function)), layout, style)
     return _with_the_forward(report, found, known, limits, written) if report.verdict == "bug" else report
+
+
+def _placed(report: Report, layout: str | None, style: str) -> Report:
+    """Says in which layout the report's shapes and indices are, where the candidate has another."""
+    if not channels_first(layout, style):
+        return report
+    return replace(report, subject=f"{report.subject}; shapes and indices are (N, H, W, C) here")
 
 
 def _with_the_forward(report: Report, place: Place, kind: Kind, limits: Limits, written: Written) -> Report:
@@ -197,13 +203,12 @@ def _probed(
 
 def _taken(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes of the cases that the candidate is written for; the others are declined."""
-    right = [
-        outcome.declined is None
-        and not outcome.raised
-        and all(row.verdict != "bug" for row in _judged(kind, case, expects, outcome).rows)
-        for case, expects, outcome in zip(kind.cases, expected, outcomes, strict=True)
+    shaped = [
+        len(outcome.leaves) == len(right)
+        and all(leaf is not None and leaf.shape == one.value.shape for leaf, one in zip(outcome.leaves, right, strict=True))
+        for right, outcome in zip(expected, outcomes, strict=True)
     ]
-    return without_forms_not_taken(kind.cases, outcomes, right)
+    return without_forms_not_taken(kind.cases, outcomes, shaped)
 
 
 def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str) -> Report:

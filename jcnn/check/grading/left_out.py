@@ -9,7 +9,14 @@ from jcnn.check.cases.case import INTEGERS
 from jcnn.check.operations import Kind
 from jcnn.check.outcome import Outcome
 
-LEFT_TO_OTHERS = (INTEGERS, "1 spatial axis", "3 spatial axes", "spatial axes before the channels", "more axes", "soft labels")
+LEFT_TO_OTHERS = (
+    INTEGERS,
+    "1 spatial axis",
+    "3 spatial axes",
+    "spatial axes before the channels",
+    "more axes",
+    "soft labels",
+)
 """Features that a candidate need not know: it may be made for images, for one vector an example or for class numbers alone."""
 
 # Of images: examples, height, width, channels. Of all else: examples and numbers.
@@ -79,15 +86,27 @@ def forms_of(case: Case) -> set[str]:
     return found
 
 
-def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], right: Sequence[bool]) -> list[Outcome]:
+_OTHER_RANKS = ("1 spatial axis", "3 spatial axes")
+
+
+def _is_refused(form: str, numbers: Sequence[int], outcomes: Sequence[Outcome], shaped: Sequence[bool]) -> bool:
+    raised = [outcomes[number].raised and not outcomes[number].crashed for number in numbers]
+    if form not in _OTHER_RANKS:
+        return all(raised)
+    return sum(raised) > len(numbers) / 2 and not any(shaped[number] for number in numbers)
+
+
+def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], shaped: Sequence[bool]) -> list[Outcome]:
     """A candidate that is written for images, or for one number as stride, is graded on the cases that have them.
 
-    It is taken to be so where of all cases of a form, such as a stride of each axis, it is right in none and raises in most.
+    It is taken to be so where it raises in every case of a form, such as a stride of each axis: what gives an answer, and a
+    wrong one, is wrong. For images of other than two axes a wrong shape is as good as an exception, as long as it raises in
+    most.
 
     Args:
         cases: all of them.
         outcomes: one for every case.
-        right: for every case whether all that came is right.
+        shaped: for every case whether all outputs came in the right shape.
     """
     made = list(outcomes)
     found: dict[str, list[int]] = {}
@@ -100,12 +119,7 @@ def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], 
                 found.setdefault(form, []).append(number)
     if all(outcomes[number].raised for number in plain):
         return made
-    refused = {
-        form
-        for form, numbers in found.items()
-        if not any(right[number] for number in numbers)
-        and sum(outcomes[number].raised and not outcomes[number].crashed for number in numbers) > len(numbers) / 2
-    }
+    refused = {form for form, numbers in found.items() if _is_refused(form, numbers, outcomes, shaped)}
     for number, case in enumerate(cases):
         if outcomes[number].declined is None and (forms := sorted(forms_of(case) & refused)):
             made[number] = Outcome(declined=f"does not take {forms[0]}")

@@ -98,7 +98,8 @@ def _decimals(arrays: Sequence[Array]) -> int | None:
         return None
     unit = bounds.UNIT["float32" if _held_in(values, "float32") else "float64"]
     for digits in _DECIMALS:
-        shifted = values * 10.0**digits
+        with np.errstate(over="ignore"):
+            shifted = values * 10.0**digits
         slack = 4 * unit * np.abs(shifted)
         if slack.max() < 0.1 and (np.abs(shifted - np.rint(shifted)) <= slack).all():
             return digits

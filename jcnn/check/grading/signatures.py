@@ -44,20 +44,30 @@ def expected_signature(kind: str, layout: str | None = None, style: str = "jcnn"
     first = known.cases[0]
     options = list(dict.fromkeys(name for case in known.cases for name in case.options))
     arguments = ", ".join([*first.args, *(["b=None"] if any("b" in case.args for case in known.cases) else [])])
-    given = f", *, {', '.join(f'{name}={_DEFAULTS.get(name)!r}' for name in options)}" if options else ""
+    given = f", *, {', '.join(f'{name}={_default(kind, name)}' for name in options)}" if options else ""
     outputs = known.leaves[0] if len(known.leaves) == 1 else f"({', '.join(known.leaves)})"
     shapes = _SHAPES[layout]
     meanings = [f"  {name}: {_meaning(name, kind, shapes, first.args[name])}" for name in first.args]
     lines = [
         f"def {kind}({arguments}{given}):  # returns {outputs}",
         *meanings,
-        "It gets NumPy float64 arrays and returns arrays of NumPy, JAX or PyTorch. Options may be left out of its signature,",
-        "or raise NotImplementedError; stride and padding are whole numbers, or one for each axis where it takes that.",
+        *(["  stride: None is the size of the window"] if "pool" in kind and "stride" in options else []),
+        "It gets NumPy float64 arrays and returns arrays of NumPy, JAX or PyTorch.",
+        *(_OF_OPTIONS if options else ()),
     ]
     return "\n".join(lines)
 
 
+_OF_OPTIONS = (
+    "Options may be left out of its signature, or raise NotImplementedError; stride and padding are whole numbers, or one for",
+    "each axis where it takes that.",
+)
 _DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "rounding": "floor"}
+
+
+def _default(kind: str, option: str) -> str:
+    """Of a pooling the stride is that of the window where none is given."""
+    return "None" if "pool" in kind and option == "stride" else repr(_DEFAULTS.get(option))
 
 
 def _meaning(name: str, kind: str, shapes: dict[str, str], value: object) -> str:

@@ -6,7 +6,7 @@ no place for is declined, by the signature that it is given here or by NotImplem
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,17 +77,23 @@ LAYOUTS: dict[str, Layout] = {"NHWC": Layout(channels_first=False), "NCHW": Layo
 """By name."""
 
 
+def channels_first(layout: str | None, style: str) -> bool:
+    """Whether a candidate in that layout, or in the usual one of its style, has its channels first."""
+    return LAYOUTS[layout or STYLES[style].layout].channels_first
+
+
 class Style(NamedTuple):
     """How functions are written.
 
     Attributes:
         layout: the usual one.
-        adapted: from the candidate, what stands beside it in its file, and the operation, to a function called as jcnn's.
+        adapted: from the candidate, what stands beside it in its file, the operation and the layout, to a function called
+            as jcnn's.
         expected: by operation what is expected, in words.
     """
 
     layout: str
-    adapted: Callable[[Function, Mapping[str, Any], str], Function]
+    adapted: Callable[[Function, Mapping[str, Any], str, Layout], Function]
     expected: Mapping[str, str] | None = None
 
 
@@ -110,7 +116,7 @@ def adapt(candidate: Function, beside: Mapping[str, Any], kind: str, layout: str
     """
     chosen = STYLES[style]
     placed = LAYOUTS[layout or chosen.layout]
-    function = chosen.adapted(candidate, beside, kind)
+    function = chosen.adapted(candidate, beside, kind, placed)
     base = kind.removesuffix(_BACKWARD)
     if not placed.channels_first:
         return function
@@ -127,16 +133,28 @@ def _placed(function: Function, layout: Layout, kind: str) -> Function:
     def placed(*args: Any, **options: Any) -> Any:
         given = [layout.given(role, array) for role, array in zip(roles.values(), args, strict=False)]
         found = function(*given, **options)
-        if isinstance(found, tuple | list):
-            return tuple(layout.taken(role, array) for role, array in zip(results, found, strict=False)) + tuple(
-                found[len(results) :]
-            )
-        return layout.taken(results[0], found)
+        first, *more = results
+        if isinstance(found, list) and not more:
+            return layout.taken(first, np.asarray(found))
+        if not isinstance(found, tuple | list):
+            return layout.taken(first, found)
+        taken = [layout.taken(role, array) for role, array in zip(results, found, strict=False)]
+        return (*taken, *found[len(results) :])
 
-    return _signed(placed, inspect.signature(function))
+    return _signed(placed, _signature_of(function))
 
 
-def _signed(function: Function, signature: inspect.Signature) -> Function:
+def _signature_of(function: Function) -> inspect.Signature | None:
+    """None where it has none that can be read."""
+    try:
+        return inspect.signature(function)
+    except BaseException:  # noqa: BLE001 (the signature is the candidate's to define)
+        return None
+
+
+def _signed(function: Function, signature: inspect.Signature | None) -> Function:
+    if signature is None:
+        return function
     function.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
     return function
 
@@ -160,29 +178,69 @@ SYNONYMS = {
 """Other names of options, the usual one first."""
 
 
-def _plain(candidate: Function, beside: Mapping[str, Any], kind: str) -> Function:
-    """As jcnn's own; options may have one of their other names."""
-    del beside, kind
-    try:
-        signature = inspect.signature(candidate)
-    except BaseException:  # noqa: BLE001 (the signature is the candidate's to define)
+USUAL = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+"""What an option is where a case does not say it."""
+
+_BIASES = ("b", "bias")
+
+
+def _plain(candidate: Function, beside: Mapping[str, Any], kind: str, layout: Layout) -> Function:
+    """As jcnn's own; options may have one of their other names, and options and the bias may have to be given."""
+    del beside
+    first = layout.channels_first and kind != "dense"
+    signature = _signature_of(candidate)
+    if signature is None:
         return candidate
-    renamed = {
-        name: other
-        for name, others in SYNONYMS.items()
-        if name not in signature.parameters
-        for other in others
-        if other in signature.parameters
-    }
-    if not renamed:
+    names = _names_of(signature)
+    empty, several = inspect.Parameter.empty, (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = {entry.name for entry in signature.parameters.values() if entry.default is empty and entry.kind not in several}
+    missing = {other: USUAL[name] for other, name in names.items() if other in needed}
+    bias = next((name for name in _BIASES if name in needed and kind in {"conv", "convolve", "dense"}), None)
+    renamed = {name: other for other, name in names.items()}
+    if not missing and bias is None and all(name == other for name, other in renamed.items()):
         return candidate
 
     def called(*args: Any, **options: Any) -> Any:
-        return candidate(*args, **{renamed.get(name, name): value for name, value in options.items()})
+        given = {renamed.get(name, name): value for name, value in options.items()}
+        if "pool" in kind and "stride" in renamed:
+            # A pooling's stride is its window's size where none is said.
+            given.setdefault(renamed["stride"], args[-1])
+        if bias is not None and len(args) == 2:
+            given[bias] = np.zeros(args[1].shape[0 if first else -1], args[1].dtype)
+        return candidate(*args, **{**missing, **given})
 
-    usual = {other: name for name, other in renamed.items()}
-    parameters = [entry.replace(name=usual.get(entry.name, entry.name)) for entry in signature.parameters.values()]
-    return _signed(called, signature.replace(parameters=parameters))
+    parameters = [_offered(entry, names, missing, bias) for entry in signature.parameters.values()]
+    try:
+        return _signed(called, signature.replace(parameters=parameters))
+    except ValueError:  # an option without a default before one that has none
+        return _signed(called, _sorted(parameters))
+
+
+def _names_of(signature: inspect.Signature) -> dict[str, str]:
+    """By a parameter's name the usual one of that option."""
+    found = {}
+    for name in USUAL:
+        others = SYNONYMS.get(name, (name,))
+        other = next((other for other in others if other in signature.parameters), None)
+        if other is not None:
+            found[other] = name
+    return found
+
+
+def _offered(
+    entry: inspect.Parameter, names: Mapping[str, str], missing: Mapping[str, Any], bias: str | None
+) -> inspect.Parameter:
+    """A parameter as jcnn has it: under the usual name, and optional where it is given anyway."""
+    if entry.name == bias:
+        return entry.replace(name="b", default=None)
+    if entry.name not in names:
+        return entry
+    kind = entry.kind if entry.kind is inspect.Parameter.KEYWORD_ONLY else inspect.Parameter.KEYWORD_ONLY
+    return entry.replace(name=names[entry.name], kind=kind, default=missing.get(entry.name, entry.default))
+
+
+def _sorted(parameters: Sequence[inspect.Parameter]) -> inspect.Signature:
+    return inspect.Signature(sorted(parameters, key=lambda entry: (entry.kind, entry.default is not inspect.Parameter.empty)))
 
 
 def _whole(name: str, value: Any) -> int:
@@ -203,6 +261,11 @@ _CS231N = {
     "softmax_cross_entropy_backward": ("softmax_loss",),
 }
 """The usual names of the functions, by operation."""
+
+
+def usual_name(kind: str, style: str) -> str:
+    """What a function of that kind is called in a style."""
+    return _CS231N.get(kind, (kind,))[0] if style == "cs231n" else kind
 
 
 def forwards_of(kind: str, style: str) -> tuple[str, ...]:
@@ -229,8 +292,9 @@ _EXPECTED_CS231N = {
 }
 
 
-def _cs231n(candidate: Function, beside: Mapping[str, Any], kind: str) -> Function:
+def _cs231n(candidate: Function, beside: Mapping[str, Any], kind: str, layout: Layout) -> Function:
     """Functions of (x, w, b, conv_param) and (dout, cache), as in Stanford's course."""
+    del layout
     if kind not in _CS231N:
         raise StyleError(f"{kind} has no form in the style cs231n: expected one of {', '.join(_CS231N)}")
     made = _MADE[kind.removesuffix(_BACKWARD)]
@@ -251,15 +315,16 @@ class _Form(NamedTuple):
 
 
 def _first(found: Any) -> Any:
-    return found[0] if isinstance(found, tuple) else found
+    return found[0] if isinstance(found, tuple | list) and found else found
 
 
 def _cache(forward: Function | None, *saved: Any) -> Any:
     """What the backward finds in its cache: what its own forward put there."""
     if forward is None:
-        return saved if len(saved) != 1 else saved[0]
+        first, *rest = saved
+        return saved if rest else first
     found = forward(*saved)
-    if not isinstance(found, tuple) or len(found) != 2:
+    if not isinstance(found, tuple | list) or len(found) != 2:
         raise TypeError("its forward returns no (out, cache)")
     return found[1]
 
@@ -352,7 +417,7 @@ def _of_softmax(candidate: Function) -> Function:
         if logits.ndim != 2 or labels.ndim != 1:
             raise NotImplementedError("x is (N, C) and y (N,) in this style")
         found = candidate(logits, labels)
-        if not isinstance(found, tuple) or len(found) != 2:
+        if not isinstance(found, tuple | list) or len(found) != 2:
             raise TypeError("it returns no (loss, dx)")
         return dy[:, None] * np.asarray(found[1]) * len(logits)
 
@@ -382,15 +447,18 @@ _TORCH_ARRAYS = {"conv": ("x", "w", "b"), "max_pool": ("x",), "avg_pool": ("x",)
 """Of which arrays a Function has gradients; of an activation, of x."""
 
 
-def _torch(candidate: Function, beside: Mapping[str, Any], kind: str) -> Function:
+def _torch(candidate: Function, beside: Mapping[str, Any], kind: str, layout: Layout) -> Function:
     """A subclass of `torch.autograd.Function`, used by its `apply`."""
-    del beside
+    del beside, layout
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(candidate, type) or not issubclass(candidate, torch.autograd.Function):
         raise StyleError(
             "it is no subclass of torch.autograd.Function: expected one, with forward(ctx, …) and backward(ctx, dy)"
         )
-    parameters = list(inspect.signature(candidate.forward).parameters.values())[1:]
+    signature = _signature_of(candidate.forward)
+    if signature is None:
+        raise StyleError("its forward has no signature that can be read: expected forward(ctx, …)")
+    parameters = list(signature.parameters.values())[1:]
     meaning = {}
     for entry in parameters:
         found = next((what for what, names in _TORCH_NAMES.items() if entry.name in names), None)

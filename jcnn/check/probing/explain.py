@@ -1,5 +1,6 @@
 """From what a candidate adds to sentences on how its formula differs from the right one."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -7,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jcnn.check.cases import Case
+from jcnn.check.outcome import Outcome
 from jcnn.check.probing import shapes
 from jcnn.check.probing.coefficients import Factor, explain_factors
 from jcnn.check.probing.collect import Answer, Readings, read_terms
@@ -26,6 +29,9 @@ from jcnn.check.report import Finding
 
 Array = np.ndarray
 
+SECONDS = 12.0
+"""So long a candidate is probed."""
+
 
 class Explanation(NamedTuple):
     """What is found of one output.
@@ -41,17 +47,29 @@ class Explanation(NamedTuple):
     plan: Plan | None = None
 
 
-def find_differences(kind: str, answer: Answer) -> tuple[Finding, ...]:
+def find_differences(kind: str, answer: Answer, *, seconds: float = SECONDS) -> tuple[Finding, ...]:
     """Probes a candidate and explains how its formula differs from the right one; nothing where no rule is found.
 
     Args:
         kind: the operation.
         answer: what the candidate does with a case.
+        seconds: so long it is probed; what it is asked later is not answered.
     """
-    found = explain_candidate(kind, answer)
+    found = explain_candidate(kind, _within(seconds, answer))
     # That it raises in every call, and what, is told from the cases.
     told = [one.finding for one in found if not (isinstance(one.rule, FormulaRule) and one.rule.only_raises)]
     return tuple(dict.fromkeys(told))
+
+
+def _within(seconds: float, answer: Answer) -> Answer:
+    until = time.monotonic() + seconds
+
+    def asked(case: Case) -> Outcome:
+        if time.monotonic() > until:
+            return Outcome(declined="not asked any more, since it is slow", asked=False)
+        return answer(case)
+
+    return asked
 
 
 def explain_candidate(kind: str, answer: Answer) -> list[Explanation]:
@@ -215,6 +233,9 @@ def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) 
         return None
     named = [_relation_sentence(r, terms[0].space.arrays) for r in relations if r is not None and r.cost]
     if not named:
+        return None
+    others = [np.logical_and.reduce([r.holds(one) for r in relations if r is not None]) for one in terms]
+    if not all(np.array_equal(mask, one | two) for mask, one, two in zip(present, common, others, strict=True)):
         return None
     parts.append("besides the right terms there are others, for which " + " and ".join(_merged(named)))
     return Explanation(Finding(leaf, f"{leaf}: some terms", f"{leaf}: {'; '.join(parts)}."))

@@ -115,8 +115,8 @@ class _Asked:
             return [
                 Answered(
                     leaf,
-                    f"{leaf} is another one each time for the same input: something random, or memory that was never set "
-                    "(np.empty for np.zeros).",
+                    f"{leaf} is another one each time for the same input: something random, something kept from an "
+                    "earlier call, or memory that was never set (np.empty for np.zeros).",
                     linear=False,
                 )
             ]

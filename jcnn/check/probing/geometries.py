@@ -71,7 +71,7 @@ class Geometry(NamedTuple):
 GEOMETRIES = (
     Geometry(4, 5, (2, 3)),
     Geometry(5, 7, (3, 3), stride=2),
-    Geometry(3, 4, (2, 2), examples=2, inputs=2, outputs=3),
+    Geometry(3, 4, (2, 2), examples=3, inputs=2, outputs=3),
     Geometry(4, 3, (3, 2), padding=1),
     Geometry(6, 5, (3, 2), stride=2, padding=1),
     Geometry(5, 3, (2, 3), stride=2, padding=1, examples=2, inputs=3, outputs=2),

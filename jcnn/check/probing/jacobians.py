@@ -496,11 +496,13 @@ def explain_formula(kind: str, answer: Answer) -> list[tuple[Finding, FormulaRul
     again = answer(calls[0])
     if _another(outcomes[0], again):
         sentence = (
-            f"{leaf} is another one each time for the same input: something random, or memory that was never set "
-            "(np.empty for np.zeros)."
+            f"{leaf} is another one each time for the same input: something random, something kept from an earlier call, or "
+            "memory that was never set (np.empty for np.zeros)."
         )
         return [(Finding(leaf, leaf, sentence), None)]
     outputs = [output_of(outcome) for outcome in outcomes]
+    if lost := _lost(kind, outputs):
+        return [(Finding(leaf, leaf, f"{leaf} is NaN or infinite {lost}, of small numbers too."), None)]
     rule = find_rule(kind, outputs)
     if rule is None:
         return []
@@ -511,6 +513,25 @@ def explain_formula(kind: str, answer: Answer) -> list[tuple[Finding, FormulaRul
     sentence = f"{'' if named else f'{leaf}: '}{rule.text}.{_on_overflow(kind, outputs)}"
     finding = Finding(leaf, leaf, sentence, _example(kind, leaf, outputs))
     return [(finding, rule)]
+
+
+_SMALL = 50.0
+"""Of numbers up to here no exponential overflows."""
+_NEARLY_ALL = 0.9
+
+
+def _lost(kind: str, outputs: Sequence[Array | None]) -> str:
+    """How much is NaN or infinite where nothing overflows, if that is nearly all: no formula is to be read off it."""
+    lost = []
+    for case, right, got in zip(probing_calls(kind), right_outputs(kind), outputs, strict=True):
+        numbers = [value for value in case.args.values() if isinstance(value, np.ndarray)]
+        small = all(float(np.abs(value).max(initial=0)) <= _SMALL for value in numbers)
+        if small and got is not None and got is not DECLINED and got is not OVERFLOWN and got.shape == right.shape:
+            lost.append(~np.isfinite(got[np.isfinite(right)]))
+    together = np.concatenate(lost) if lost else np.zeros(0, bool)
+    if not together.size or together.mean() < _NEARLY_ALL:
+        return ""
+    return "everywhere" if together.all() else f"in {int(together.sum())} of {together.size} places"
 
 
 def _on_overflow(kind: str, outputs: Sequence[Array | None]) -> str:

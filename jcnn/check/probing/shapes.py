@@ -1,6 +1,7 @@
 """A wrong shape, explained by the formula that it follows."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,9 +27,9 @@ LENGTHS = (
     ),
     Expression("H + 2·P − F + 1, the stride is not counted", lambda s: s["H"] + 2 * s["P"] - s["F"] + 1),
     Expression("⌈(H + 2·P − F) / S⌉ + 1, rounded up", lambda s: -(-(s["H"] + 2 * s["P"] - s["F"]) // s["S"]) + 1),
-    Expression("(W + 2·P − G) // S + 1, that of the other axis", lambda s: s["Q"]),
-    Expression("W, that of the other axis", lambda s: s["W"]),
-    Expression("G, that of the other axis", lambda s: s["G"]),
+    Expression("O of the other axis", lambda s: s["Q"]),
+    Expression("H of the other axis", lambda s: s["W"]),
+    Expression("F of the other axis", lambda s: s["G"]),
     Expression("F", lambda s: s["F"]),
     Expression("(O − 1)·S + G − 2·P", lambda s: (s["O"] - 1) * s["S"] + s["G"] - 2 * s["P"]),
     Expression("(O − 1)·S + F − P", lambda s: (s["O"] - 1) * s["S"] + s["F"] - s["P"]),
@@ -121,6 +122,11 @@ def _order(observed: Sequence[Observed]) -> tuple[int, ...] | None:
 
 
 def _other_rank(got: tuple[int, ...], right: tuple[int, ...]) -> str:
+    axes = (
+        f"it has {len(got)} {'axis' if len(got) == 1 else 'axes'} where {len(right)} {'is' if len(right) == 1 else 'are'} right"
+    )
+    if math.prod(got) == math.prod(right):
+        return f"{axes}; all its numbers are there, and want the right shape"
     if len(got) > len(right):
-        return f"it has {len(got)} axes where {len(right)} are right; a sum over the rest is missing, or an axis kept"
-    return f"it has {len(got)} axes where {len(right)} are right; a sum goes over too many of them"
+        return f"{axes}; a sum over the rest is missing, or an axis kept"
+    return f"{axes}; a sum goes over too many of them"

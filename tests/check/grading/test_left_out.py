@@ -63,3 +63,14 @@ def test_an_image_of_integers_keeps_its_fractions_and_may_be_refused() -> None:
 
     assert "fractions are lost" in (grade(kept, "conv").diagnosis or "")
     assert grade(refused, "conv").verdict == "agrees"
+
+
+def test_who_answers_wrongly_in_some_cases_of_a_form_takes_it() -> None:
+    def exchanged(dy: Array, x: Array, w: Array, stride: Any = 1, padding: int = 0) -> Gradients:
+        if isinstance(stride, tuple):
+            if x.shape[1] > x.shape[2]:
+                raise ValueError("operands could not be broadcast together")
+            return np.zeros_like(x), np.zeros_like(w), dy.sum((0, 1, 2))
+        return for_numbers(dy, x, w, stride, padding)
+
+    assert grade(exchanged, "conv_backward").verdict == "bug"

@@ -131,3 +131,37 @@ def test_another_style_or_layout_is_refused_by_name() -> None:
     report = grade(sums.conv, "conv", style="torch")
     assert report.verdict == "bug"
     assert "no subclass of torch.autograd.Function" in (report.diagnosis or "")
+
+
+def test_options_and_a_bias_may_be_required() -> None:
+    def conv(x: Array, w: Array, bias: Array, stride: Any, padding: Any) -> Array:
+        return sums.conv(x, w, bias, stride=stride, padding=padding)
+
+    def in_channels_first(x: Array, w: Array, b: Array, stride: Any, pad: Any) -> Array:
+        return first(sums.conv(last(x), filters_last(w), b, stride=stride, padding=pad))
+
+    def max_pool(x: Array, window: Any, stride: Any) -> Array:
+        return sums.max_pool(x, window, stride=stride)
+
+    assert grade(conv, "conv").verdict == "agrees"
+    assert grade(in_channels_first, "conv", layout="NCHW").verdict == "agrees"
+    assert grade(max_pool, "max_pool").verdict == "agrees"
+    assert grade(lambda x, w, b: x @ w + b, "dense").verdict == "agrees"
+
+
+def test_one_output_may_come_as_a_list_of_lists() -> None:
+    def max_pool(x: Array, window: Any, stride: Any = None) -> Any:
+        return first(sums.max_pool(last(x), window, stride=stride)).tolist()
+
+    assert grade(max_pool, "max_pool", layout="NCHW").verdict == "agrees"
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_who_has_no_signature_gets_a_report(layout: str) -> None:
+    assert grade(dict, "max_pool_backward", layout=layout).verdict == "bug"
+
+
+def test_a_pooling_is_expected_with_the_stride_of_its_window() -> None:
+    assert "stride=None" in expected_signature("max_pool")
+    assert "stride=1" in expected_signature("conv")
+    assert "stride and padding" not in expected_signature("softmax_backward")

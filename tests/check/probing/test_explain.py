@@ -1,5 +1,6 @@
 """Which formula a candidate computes is read off it, and said by the rule by which it differs."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -190,3 +191,30 @@ def test_a_report_says_the_rule_and_one_number_worked_out() -> None:
     assert "(S + 1)·i" in (report.diagnosis or "")
     assert "for example dx[" in str(report)
     assert report.to_dict()["findings"][0]["leaf"] == "dx"
+
+
+def test_a_rule_has_to_hold_for_any_number_of_examples() -> None:
+    def backward(dy: Array, x: Array, w: Array, stride: int = 1, padding: int = 0) -> Gradients:
+        dx, dw, db = sums.conv_backward(dy, x, w, stride=stride, padding=padding)
+        return 2 * dx if len(x) == 2 else dx, dw, db
+
+    rules = [finding.rule for finding in find_differences("conv_backward", answering(backward, "conv_backward"))]
+    assert not any("multiplied by N" in rule for rule in rules)
+
+
+def test_of_what_is_not_finite_no_formula_is_read() -> None:
+    for kind in ("sigmoid_backward", "tanh_backward"):
+        (finding,) = find_differences(kind, answering(lambda dy, x: x * np.inf, kind))
+        assert "is NaN or infinite everywhere" in finding.rule
+
+
+def test_a_slow_candidate_is_not_probed_for_ever() -> None:
+    began = time.monotonic()
+
+    def backward(dy: Array, x: Array, w: Array, stride: int = 1, padding: int = 0) -> Gradients:
+        time.sleep(0.3)
+        dx, dw, db = sums.conv_backward(dy, x, w, stride=stride, padding=padding)
+        return -dx, dw, db
+
+    find_differences("conv_backward", answering(backward, "conv_backward"), seconds=1.0)
+    assert time.monotonic() - began < 4
