@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from jcnn import geometry, network_data, trees
 from jcnn.archive import archive_bytes, check_arrays, check_fields, is_named_texts, is_shape, is_texts, read_archive
-from jcnn.disk import naming, write_atomically
+from jcnn.disk import file_to_write, naming, write_atomically
 from jcnn.layers import Network
 from jcnn.network_data import NetworkDataError
 from jcnn.trees import TreeError
@@ -61,7 +61,7 @@ def save(
     """Writes a trained network as one file, which appears whole or not at all; a file of that name is replaced.
 
     Args:
-        path: the file, under exactly this name.
+        path: the file, under exactly this name; of a link the file that it links to.
         network: a tuple of layers; your own among them have to be importable, since the file names them by import path.
         params: as `init` makes them: any dicts, tuples, named tuples and lists of arrays.
         state: what layers keep beside their parameters, of the same kinds.
@@ -73,9 +73,10 @@ def save(
             entry per layer.
         TypeError: class names that are no texts.
         GeometryError: no input shape.
-        OSError: the file cannot be written; names it.
+        OSError: the file cannot be written, or a directory, pipe, socket or device is there; names it.
     """
     path = Path(path)
+    file_to_write(path)
     names = list(class_names) if geometry.is_series(class_names) else None
     if not is_texts(names):
         raise TypeError(geometry.wrong("class_names", class_names, "texts, one for each class"))

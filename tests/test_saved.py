@@ -204,7 +204,17 @@ def test_no_file_and_no_folder(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
         save(tmp_path / "folder")
+    for unfit in (NETWORK, None):  # refused before the network is even looked at
+        with pytest.raises(OSError, match=r"a pipe is there: expected a file.*pipe"):
+            save(tmp_path / "pipe", network=unfit)
     assert sorted(child.name for child in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("net")
+    save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert jcnn.load(tmp_path / "net")[0] == NETWORK
 
 
 def forged(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
