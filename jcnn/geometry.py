@@ -343,6 +343,8 @@ def _sized(size: int, formula: str) -> int:
 class ReceptiveField(NamedTuple):
     """What one output of a layer sees of the network's input, along one axis or as one entry per axis.
 
+    All but the name is None where a layer up to this one does not say what window it moves.
+
     Attributes:
         name: the layer's name.
         size: pixels from the first to the last one seen.
@@ -382,9 +384,9 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
     pixel seen instead of the centre, so that every number is whole.
 
     Args:
-        layers: `Walk` values, tuples in its order, or objects with some of its attributes, such as the layers of a
-            network; one without a window sees one pixel. A tuple of layers is one layer, and an object with `paths`, each a
-            layer or a tuple of layers, is as many side by side.
+        layers: `Walk` values, tuples in its order, objects with some of its attributes, of which one without a window sees
+            one pixel, or the layers of a network, which say it by their `walk`. A tuple of layers is one layer, and an
+            object with `paths`, each a layer or a tuple of layers, is as many side by side.
         input_size: pixels along each axis; needed for `same` padding with a stride above 1 and for layers that see the
             whole map.
 
@@ -408,10 +410,15 @@ def receptive_field(layers: Iterable[Any], input_size: int | Sequence[int] | Non
         axes = [_fields(steps, axis, rank, _Seen(n=sizes[axis] if sizes else None)) for axis in range(rank)]
     except GeometryError as error:
         raise GeometryError(str(error) if sizes is None else f"input_size={shown(given)}: {error}") from None
-    return tuple(
-        ReceptiveField(step.walk.name, *(fields[0][:3] if scalar else zip(*(field[:3] for field in fields), strict=True)))
-        for step, *fields in zip(steps, *axes, strict=True)
-    )
+    return tuple(_field(step.walk.name, seen, scalar) for step, *seen in zip(steps, *axes, strict=True))
+
+
+def _field(name: str, seen: Sequence["_Seen | None"], scalar: bool) -> ReceptiveField:
+    """What is seen along every axis, together."""
+    known = [each[:3] for each in seen if each is not None]
+    if not known:
+        return ReceptiveField(name, None, None, None)
+    return ReceptiveField(name, *(known[0] if scalar else zip(*known, strict=True)))
 
 
 DEEPEST = 64
@@ -419,11 +426,12 @@ DEEPEST = 64
 
 
 class _Step(NamedTuple):
-    """A layer as the receptive field goes through it: a walk, or several paths of steps."""
+    """A layer as the receptive field goes through it: a walk, known or not, or several paths of steps."""
 
     place: str
     walk: Walk
     paths: tuple[tuple["_Step", ...], ...] = ()
+    known: bool = True
 
 
 class _Seen(NamedTuple):
@@ -448,6 +456,8 @@ def _step(name: str, layer: Any, place: str) -> _Step:
     if isinstance(paths, tuple) and paths:
         walk = Walk(getattr(layer, "name", type(layer).__name__))
         return _Step(place, walk, tuple(_path(name, path, f"{place}.{number}") for number, path in enumerate(paths, 1)))
+    if getattr(layer, "walk", layer) is None:
+        return _Step(place, Walk(layer.name), known=False)
     return _Step(place, _walk(name, layer))
 
 
@@ -482,6 +492,7 @@ def common_rank(what: str, values: Iterable[Any]) -> int | None:
 
 
 def _walk(name: str, layer: Any) -> Walk:
+    layer = getattr(layer, "walk", layer)
     if isinstance(layer, tuple):
         given = dict(zip(Walk._fields, layer, strict=False))
     else:
@@ -510,23 +521,26 @@ def checked_walk(walk: Walk) -> Walk:
     return walk._replace(window=window, stride=stride, padding=cast(Padding, padding), dilation=dilation)
 
 
-def _fields(steps: Sequence[_Step], axis: int, rank: int, seen: _Seen) -> list[_Seen]:
-    """What an output of every step sees, the first of them standing behind what has `seen` so much."""
+def _fields(steps: Sequence[_Step], axis: int, rank: int, seen: _Seen | None) -> list[_Seen | None]:
+    """What an output of every step sees, the first of them standing behind what has `seen` so much; None: not known."""
     fields = []
     for step in steps:
         if step.paths:
             seen = _joined([[seen, *_fields(path, axis, rank, seen)][-1] for path in step.paths])
-        else:
-            seen = _through(step, axis, rank, seen)
+        elif seen is not None:
+            seen = _through(step, axis, rank, seen) if step.known else None
         fields.append(seen)
     return fields
 
 
-def _joined(ends: Sequence[_Seen]) -> _Seen:
-    """What is seen by all paths together."""
-    largest = max(ends, key=lambda end: end.size)
-    start = min(end.start for end in ends)
-    return largest._replace(start=start, size=max(end.start + end.size for end in ends) - start)
+def _joined(ends: Sequence[_Seen | None]) -> _Seen | None:
+    """What is seen by all paths together; None if of one it is not known."""
+    known = [end for end in ends if end is not None]
+    if len(known) < len(ends):
+        return None
+    largest = max(known, key=lambda end: end.size)
+    start = min(end.start for end in known)
+    return largest._replace(start=start, size=max(end.start + end.size for end in known) - start)
 
 
 def _through(step: _Step, axis: int, rank: int, seen: _Seen) -> _Seen:

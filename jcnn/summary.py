@@ -8,8 +8,8 @@ import jax
 
 from jcnn import arguments
 from jcnn.conv import Plan
-from jcnn.geometry import ReceptiveField, receptive_field
-from jcnn.layers import Layer, Network, Shape
+from jcnn.geometry import GeometryError, ReceptiveField, integer, receptive_field
+from jcnn.layers import Layer, Network, NetworkError, Shape
 from jcnn.layers.composite import Serial
 from jcnn.network import Trace, trace
 from jcnn.printing import plain
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LEFT = (1, 2, 7, 8, 9)
 """The columns that are written from the left: names and sizes."""
+
+UNKNOWN = "?"
+"""What stands for a number that a layer does not say."""
 
 WAYS = ("forward by", "dx by", "dw by")
 """What the columns of a plan are called."""
@@ -33,8 +36,8 @@ class Row(NamedTuple):
         layer: its description; of a layer that is made of others, its kind.
         output_shape: of one example.
         parameters: how many it learns; those of the layers in it stand in their own rows.
-        multiply_adds: for one example, again without those of the layers in it.
-        receptive_field: in pixels.
+        multiply_adds: for one example, again without those of the layers in it; None where it, or one of those, does not say.
+        receptive_field: in pixels; None in it where a layer so far does not say what window it moves.
         place: the numbers of all that it stands in, and its own: 3.1.2.
         plan: of a convolution, where it was asked for: which way each of its passes takes, and why.
     """
@@ -43,14 +46,14 @@ class Row(NamedTuple):
     layer: str
     output_shape: Shape
     parameters: int
-    multiply_adds: int
+    multiply_adds: int | None
     receptive_field: ReceptiveField
     place: str
     plan: Plan | None = None
 
 
 class Summary(NamedTuple):
-    """A network's rows and totals. `print` shows it as text, rich as a table."""
+    """A network's rows and totals. `print` shows it as text, rich as a table; ? stands for what a layer does not say."""
 
     input_shape: Shape
     rows: tuple[Row, ...]
@@ -62,12 +65,12 @@ class Summary(NamedTuple):
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds of one example's forward pass."""
-        return sum(row.multiply_adds for row in self.rows)
+        """Multiply-adds of one example's forward pass: of those layers that say, and so at least so many."""
+        return sum(row.multiply_adds or 0 for row in self.rows)
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of one example's forward pass: two a multiply-add."""
+        """Floating-point operations of one example's forward pass: two a multiply-add, of those layers that say."""
         return 2 * self.multiply_adds
 
     def cells(self) -> list[tuple[str, ...]]:
@@ -79,13 +82,14 @@ class Summary(NamedTuple):
                 row.layer,
                 times(row.output_shape),
                 f"{row.parameters:,}",
-                f"{row.multiply_adds:,}",
+                UNKNOWN if row.multiply_adds is None else f"{row.multiply_adds:,}",
                 times(row.receptive_field.size),
                 times(row.receptive_field.jump),
             )
             for row in self.rows
         ]
-        total = ("", "total", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", "", "")
+        least = "at least " if any(row.multiply_adds is None for row in self.rows) else ""
+        total = ("", "total", "", f"{self.parameters:,}", f"{least}{self.multiply_adds:,}", "", "")
         rows = [header, ("", "input", times(self.input_shape), "", "", "", ""), *body, total]
         if not any(row.plan for row in self.rows):
             return rows
@@ -159,10 +163,31 @@ def _rows(steps: Sequence[Trace], before: tuple[Layer, ...], size: Shape | None)
 
 def _row(step: Trace, field: ReceptiveField) -> Row:
     counted = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(step.parameters))
-    inside = sum(part.layer.multiply_adds(part.input_shape) for part in step.parts)
-    multiply_adds = max(step.layer.multiply_adds(step.input_shape) - inside, 0)
     described = step.layer.name if step.parts else repr(step.layer)
-    return Row(step.number, described, step.output_shape, counted, multiply_adds, field, step.place)
+    return Row(step.number, described, step.output_shape, counted, _own_multiply_adds(step), field, step.place)
+
+
+def _own_multiply_adds(step: Trace) -> int | None:
+    """Those of a layer without those of its parts; None where they are not known."""
+    inside = [_multiply_adds(part) for part in step.parts]
+    whole = _multiply_adds(step)
+    known = [count for count in inside if count is not None]
+    if whole is None or len(known) < len(inside):
+        return None
+    return max(whole - sum(known), 0)
+
+
+def _multiply_adds(step: Trace) -> int | None:
+    """Those of a layer and of all in it, checked from the inside out, since the outer ones add up what the inner ones say."""
+    for part in step.parts:
+        _multiply_adds(part)
+    found = step.layer.multiply_adds(step.input_shape)
+    if found is None:
+        return None
+    try:
+        return integer("multiply_adds", found, 0)
+    except GeometryError as error:
+        raise NetworkError(f"layer {step.place}, {step.layer!r}: {error}, or None where it is not known") from None
 
 
 def _ways(plan: Plan | None) -> tuple[str, ...]:
@@ -178,6 +203,8 @@ def count_parameters(network: Network, input_shape: Shape) -> int:
     return summary(network, input_shape).parameters
 
 
-def times(sizes: int | tuple[int, ...]) -> str:
-    """Sizes as one writes them: (28, 28, 6) as 28×28×6."""
+def times(sizes: int | tuple[int, ...] | None) -> str:
+    """Sizes as one writes them: (28, 28, 6) as 28×28×6, and ? for those that are not known."""
+    if sizes is None:
+        return UNKNOWN
     return "×".join(map(str, sizes)) if isinstance(sizes, tuple) else str(sizes)

@@ -19,7 +19,7 @@ __all__ = ["Elu", "Gelu", "LeakyRelu", "Maxout", "Relu", "Selu", "Sigmoid", "Sof
 
 @dataclass(frozen=True, repr=False)
 class Activation(Layer):
-    """The base of the activations.
+    """The base of the activations, which work on every pixel alone.
 
     Attributes:
         function: the activation.
@@ -29,9 +29,14 @@ class Activation(Layer):
     function: ClassVar[Callable[..., Array]] = staticmethod(activations.tanh)
     derivative: ClassVar[Callable[..., Array]] = staticmethod(activations.tanh_backward)
 
+    window: ClassVar[int] = 1
+
     @property
     def gain(self) -> float:
         return _gain(self)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return 0
 
     def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
         return type(self).function(x, *dataclasses.astuple(self)), x

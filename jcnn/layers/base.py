@@ -4,7 +4,8 @@ Every layer answers these questions, shapes always of one example, (*S, C) or (C
 
     output_shape(shape)              what it makes of such an input
     init(key, shape, gain, dtype)    its first parameters, any pytree of arrays
-    multiply_adds(shape)             its cost for one example
+    multiply_adds(shape)             its cost for one example, if it says
+    walk                             the window that it moves, if it says: by attributes window, stride, padding, dilation
     gain                             for an activation, how much weights before it are to enlarge the signal
     branches                         for a layer that is made of others, those that see its input
     forward(params, x, context)      (y, saved): the output over a batch, and what the way back needs
@@ -23,7 +24,7 @@ from jax import Array
 from jcnn import arguments
 from jcnn.conv.plan import Plan
 from jcnn.conv.ways import Formulation
-from jcnn.geometry import choice, example_shape, wrong
+from jcnn.geometry import Walk, choice, example_shape, wrong
 from jcnn.rules import Gradient
 
 Shape = tuple[int, ...]
@@ -104,7 +105,11 @@ EVALUATION = Context()
 
 @dataclass(frozen=True, repr=False)
 class Layer:
-    """A layer without parameters that keeps the shape of its input; the base of all others."""
+    """A layer without parameters that keeps the shape of its input; the base of all others.
+
+    A layer says what window it moves by the attributes (or fields) `window`, `stride`, `padding`, `dilation` and `rounding`, as
+    `jcnn.geometry.Walk` has them: `window` is 1 where it works on every pixel alone, None where it sees the whole map.
+    """
 
     @property
     def name(self) -> str:
@@ -148,6 +153,13 @@ class Layer:
         """The ways from a layer's input to its output, for the receptive field; () for a layer that is not made of others."""
         return tuple(self.branches.values())
 
+    @property
+    def walk(self) -> Walk | None:
+        """The window that the layer moves, for the receptive field; None: it has no `window`, and so does not say."""
+        if not hasattr(self, "window"):
+            return None
+        return Walk(self.name, **{field: getattr(self, field) for field in Walk._fields[1:] if hasattr(self, field)})
+
     def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> Parameters:
         """The layer's first parameters; none, unless a layer has some.
 
@@ -166,9 +178,12 @@ class Layer:
         """For a convolution: the way that each of its passes takes by `formulation="auto"`, as `jcnn.plan` says; else None."""
         return None
 
-    def multiply_adds(self, shape: Shape) -> int:
-        """Multiply-adds for one example, those of its branches among them; 0 for what only compares or adds."""
-        return 0
+    def multiply_adds(self, shape: Shape) -> int | None:
+        """Multiply-adds for one example, those of its branches among them; None: the layer does not say.
+
+        What only compares or adds has 0.
+        """
+        return None
 
     def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:
         """The forward pass over a batch.

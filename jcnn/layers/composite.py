@@ -1,6 +1,6 @@
 """Layers that are made of layers: one after the other, side by side, around a shortcut."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
@@ -52,8 +52,8 @@ class Serial(Layer):
             for number, (layer, seen) in enumerate(steps, 1)
         )
 
-    def multiply_adds(self, shape: Shape) -> int:
-        return sum(layer.multiply_adds(seen) for layer, seen in self.steps(shape))
+    def multiply_adds(self, shape: Shape) -> int | None:
+        return _sum_if_known(layer.multiply_adds(seen) for layer, seen in self.steps(shape))
 
     def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:
         saved = []
@@ -110,8 +110,8 @@ class Residual(Layer):
             for number, (name, part) in enumerate(self.branches.items(), 1)
         }
 
-    def multiply_adds(self, shape: Shape) -> int:
-        return sum(as_layer(part).multiply_adds(shape) for part in self.branches.values())
+    def multiply_adds(self, shape: Shape) -> int | None:
+        return _sum_if_known(as_layer(part).multiply_adds(shape) for part in self.branches.values())
 
     def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:
         outputs, saved = _forward_each(self.branches, params, x, context)
@@ -164,8 +164,8 @@ class Parallel(Layer):
             for number, part in enumerate(self.parts, 1)
         )
 
-    def multiply_adds(self, shape: Shape) -> int:
-        return sum(as_layer(part).multiply_adds(shape) for part in self.parts)
+    def multiply_adds(self, shape: Shape) -> int | None:
+        return _sum_if_known(as_layer(part).multiply_adds(shape) for part in self.parts)
 
     def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Saved]:
         outputs, saved = _forward_each(self.branches, params, x, context)
@@ -361,6 +361,13 @@ def _backward_each(
     for name, part in branches.items():
         inputs[name], gradients[name] = backward_of(as_layer(part), params[name], saved[name], dy[name])
     return inputs, gradients
+
+
+def _sum_if_known(counts: Iterable[int | None]) -> int | None:
+    """The sum; None if one of them is not known."""
+    counts = list(counts)
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _total(*arrays: Array) -> Array:

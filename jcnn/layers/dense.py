@@ -23,6 +23,9 @@ class Flatten(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         return (math.prod(geometry.example_shape("shape", shape)),)
 
+    def multiply_adds(self, shape: Shape) -> int:
+        return 0
+
     def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
         return flatten(x), x
 
@@ -36,6 +39,7 @@ class Dense(Layer):
 
     units: int
     bias: bool = True
+    window: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         self._keep(units=geometry.integer("units", self.units, 1), bias=arguments.flag("bias", self.bias))

@@ -128,6 +128,9 @@ class _Pool(Layer):
         window, _ = parse_pool(spatial, self.window, **self._geometry(), count_padding=self._counts_padding())
         return (*window.output_shape(spatial), shape[-1])
 
+    def multiply_adds(self, shape: Shape) -> int:
+        return 0
+
     def _counts_padding(self) -> bool:
         return False
 
@@ -175,6 +178,9 @@ class GlobalAvgPool(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         _spatial(shape)
         return shape[-1:]
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return 0
 
     def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
         return global_avg_pool(x), x

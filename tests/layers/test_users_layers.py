@@ -33,6 +33,32 @@ DATA = {"name": "digits", "input_shape": [8, 8, 1], "class_names": ["a", "b"], "
 NAMES = ["the mix/0/left", "the mix/0/right", "γ/scale"]
 
 
+@dataclass(frozen=True, repr=False)
+class Silent(Layer):
+    """Says neither what it costs nor what it sees."""
+
+
+@dataclass(frozen=True, repr=False)
+class Moving(Layer):
+    """Says what it sees by fields."""
+
+    window: Any
+    stride: Any
+    padding: Any
+    dilation: Any
+    rounding: Any
+
+
+@dataclass(frozen=True, repr=False)
+class Costly(Layer):
+    """Says what it is told to say of its cost."""
+
+    count: Any
+
+    def multiply_adds(self, shape: Shape) -> Any:
+        return self.count
+
+
 def test_its_gradients_by_hand_and_by_autodiff() -> None:
     params = jcnn.init(jax.random.key(0), NETWORK, SHAPE, jnp.float64)
     x, labels = jax.random.uniform(jax.random.key(1), (4, *SHAPE), jnp.float64), jnp.array([0, 3, 9, 3])
@@ -46,8 +72,44 @@ def test_its_row_in_the_summary() -> None:
     rows = {row.place: row for row in jcnn.summary(NETWORK, SHAPE).rows}
     assert (rows["3"].layer, rows["3"].parameters, rows["3"].multiply_adds) == ("Gated(3)", 2 * 4 * 3 + 1, 24)
     assert (rows["5.2.1"].layer, rows["5.2.1"].parameters) == ("Gated(1)", 2 * 3 * 1 + 1)
-    # What it does not say of its geometry is taken for one pixel.
-    assert rows["5.2.1"].receptive_field[1:] == rows["1"].receptive_field[1:] == ((3, 3), (2, 2), (-1, -1))
+
+
+def test_what_a_layer_does_not_say_is_not_made_up() -> None:
+    """From it on no receptive field is known, and where it stands inside of another layer, of that one neither."""
+    network = (Conv(4, 3), Parallel((Conv(2, 3), Silent()), Conv(2, 3)), Conv(2, 1), Silent(), Flatten(), Dense(2))
+    table = jcnn.summary(network, SHAPE)
+    rows = {row.place: row for row in table.rows}
+    assert {place for place, row in rows.items() if row.multiply_adds is None} == {"2", "2.1.2", "4"}
+    unknown = {place for place, row in rows.items() if row.receptive_field[1:] == (None, None, None)}
+    assert unknown == {"2", "2.1.2", "3", "4", "5", "6"}
+    assert rows["2.1.1"].receptive_field.size == rows["2.2"].receptive_field.size == (5, 5)
+    known = (6 * 6 * 4 * 9, *2 * [4 * 4 * 2 * 9 * 4], 4 * 4 * 2 * 4, 4 * 4 * 2 * 2)
+    assert (table.multiply_adds, table.flops) == (sum(known), 2 * sum(known))
+    lines = [line.split() for line in str(table).splitlines()]
+    assert next(line[-4:] for line in lines if line[0] == "2.1.2") == ["0", "?", "?", "?"]
+    assert lines[-1] == ["total", "264", "at", "least", "3,792"]
+    assert "at least" not in str(jcnn.summary(network[:1], SHAPE))
+
+
+@pytest.mark.parametrize("shape", [(12, 2), (12, 11, 2)], ids=["1-D", "2-D"])
+@pytest.mark.parametrize(
+    "ours",
+    [Conv(2, 1), Conv(2, 3, stride=2, padding=1), Conv(2, 2, dilation=3, padding="same"), jcnn.MaxPool(2, rounding="ceil")],
+    ids=repr,
+)
+def test_a_layer_that_says_its_window_has_the_receptive_field_of_ours(ours: Any, shape: Shape) -> None:
+    options = {name: getattr(ours, name) for name in ("window", "stride", "padding", "dilation", "rounding")}
+    theirs = Moving(**options)
+    before, after = Conv(2, 3), Conv(2, 2)
+    expected, found = (jcnn.receptive_field((before, layer, after), shape[:-1]) for layer in (ours, theirs))
+    assert [field[1:] for field in found] == [field[1:] for field in expected]
+
+
+@pytest.mark.parametrize("count", [1.5, -1, "3", (3,), True], ids=repr)
+def test_a_cost_that_is_no_number_is_refused_by_the_layer_s_place(count: Any) -> None:
+    with pytest.raises(NetworkError, match=r"layer 2\.1, Costly\(.*\): multiply_adds=.*expected an int.*None"):
+        jcnn.summary((Relu(), Residual(Costly(count))), SHAPE)
+    assert jcnn.summary((Costly(np.int64(7)),), SHAPE).multiply_adds == 7
 
 
 def test_a_network_with_it_trains_is_stopped_and_goes_on(tmp_path: Path) -> None:
@@ -117,7 +179,7 @@ def test_a_user_s_layer_may_be_made_of_others() -> None:
     network = (Flatten(), Scaled(Dense(3)))
     params = jcnn.init(jax.random.key(0), network, (4,), jnp.float64)
     rows = {row.place: (row.layer, row.parameters, row.multiply_adds) for row in jcnn.summary(network, (4,)).rows}
-    assert rows == {"1": ("Flatten()", 0, 0), "2": ("Scaled", 1, 0), "2.1": ("Dense(3)", 15, 12)}
+    assert rows == {"1": ("Flatten()", 0, 0), "2": ("Scaled", 1, None), "2.1": ("Dense(3)", 15, 12)}
     x, labels = jax.random.normal(jax.random.key(1), (4, 4), jnp.float64), jnp.array([0, 2, 1, 2])
     by_hand, derived = (way(network, params, x, labels) for way in (jcnn.backprop, jcnn.value_and_grad))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-14), by_hand, derived)
