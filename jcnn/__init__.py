@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from jcnn import activations
+from jcnn import activations, layers
 from jcnn.activations import *  # noqa: F403 (its __all__ says what)
 from jcnn.arguments import PrecisionWarning
 from jcnn.conv import (
@@ -18,15 +18,7 @@ from jcnn.conv import (
 )
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
 from jcnn.geometry import GeometryError, output_size, receptive_field
-from jcnn.layers import DEFAULT, Context, Layer, Ops
-from jcnn.layers import activation as _activation
-from jcnn.layers import composite as _composite
-from jcnn.layers import dense as _dense
-from jcnn.layers import spatial as _spatial
-from jcnn.layers.activation import *  # noqa: F403 (its __all__ says what)
-from jcnn.layers.composite import *  # noqa: F403 (its __all__ says what)
-from jcnn.layers.dense import *  # noqa: F403 (its __all__ says what)
-from jcnn.layers.spatial import *  # noqa: F403 (its __all__ says what)
+from jcnn.layers import *  # noqa: F403 (its __all__ says what)
 from jcnn.locally_connected import locally_connected, locally_connected_backward
 from jcnn.losses import (
     mean_squared_error,
@@ -34,7 +26,7 @@ from jcnn.losses import (
     softmax_cross_entropy,
     softmax_cross_entropy_backward,
 )
-from jcnn.network import NetworkError, apply, backprop, init, value_and_grad
+from jcnn.network import apply, backprop, init, value_and_grad
 from jcnn.pool import (
     avg_pool,
     avg_pool_backward,
@@ -85,13 +77,8 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "DEFAULT",
     "PRESETS",
-    "Context",
     "GeometryError",
-    "Layer",
-    "NetworkError",
-    "Ops",
     "Plan",
     "PrecisionWarning",
     "Recipe",
@@ -136,7 +123,4 @@ __all__ = [
     "value_and_grad",
 ]
 __all__ += activations.__all__
-__all__ += _activation.__all__
-__all__ += _composite.__all__
-__all__ += _dense.__all__
-__all__ += _spatial.__all__
+__all__ += layers.__all__

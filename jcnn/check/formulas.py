@@ -1,94 +1,25 @@
 """What moves no window, as textbooks write it, in NumPy: activations, losses, dense layers, what is done to whole maps.
 
-An activation is a formula and its derivative; its backward is dy times the latter.
+An activation is a formula and its derivative, which stand beside its layer; its backward is dy times the latter.
 """
 
-import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from jcnn.definition import sums
+from jcnn.layers import activation
+from jcnn.layers.activation import Activation
+from jcnn.layers.formula import Formula
 
 Array = np.ndarray
 
-SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-
-_erfc = np.vectorize(math.erfc, otypes=[np.float64])
-
-
-class Formula(NamedTuple):
-    """An activation.
-
-    Attributes:
-        value: f(x, …).
-        slope: f′(x, …), at a kink the side that is the convention.
-        other: f′(0, …) from the other side of a kink at 0; None where there is none.
-        straight: made of straight pieces, so that it scales with x.
-        parameters: values to give its parameter, by what is special in them.
-    """
-
-    value: Callable[..., Array]
-    slope: Callable[..., Array]
-    other: Callable[..., float] | None = None
-    straight: bool = False
-    parameters: dict[str, dict[str, float]] = {}  # noqa: RUF012 (never changed)
-
-
-def sigma(x: Array) -> Array:
-    """σ(x), without overflow."""
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
-
-
-def normal_cdf(x: Array) -> Array:
-    """Φ(x)."""
-    return _erfc(-x / math.sqrt(2)) / 2
-
-
-def normal_density(x: Array) -> Array:
-    """φ(x)."""
-    return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-
-
-def _elu(x: Array, alpha: float = 1.0) -> Array:
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
-
-
-def _elu_slope(x: Array, alpha: float = 1.0) -> Array:
-    return np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0)))
-
-
 ACTIVATIONS: dict[str, Formula] = {
-    "relu": Formula(lambda x: np.maximum(x, 0.0), lambda x: (x > 0) * 1.0, lambda: 1.0, straight=True),
-    "leaky_relu": Formula(
-        lambda x, slope=0.01: np.where(x > 0, x, slope * x),
-        lambda x, slope=0.01: np.where(x > 0, 1.0, slope),
-        lambda slope=0.01: 1.0,
-        straight=True,
-        parameters={
-            "another parameter": {"slope": 0.2},
-            "a slope above 1": {"slope": 1.5},
-            "a negative slope": {"slope": -0.75},
-        },
-    ),
-    "elu": Formula(
-        _elu,
-        _elu_slope,
-        lambda alpha=1.0: 1.0,
-        parameters={"another parameter": {"alpha": 0.5}, "an alpha above 1": {"alpha": 2.5}},
-    ),
-    "selu": Formula(
-        lambda x: SELU_SCALE * _elu(x, SELU_ALPHA),
-        lambda x: SELU_SCALE * _elu_slope(x, SELU_ALPHA),
-        lambda: SELU_SCALE,
-    ),
-    "sigmoid": Formula(sigma, lambda x: sigma(x) * sigma(-x)),
-    "tanh": Formula(np.tanh, lambda x: 4 * sigma(2 * x) * sigma(-2 * x)),
-    "gelu": Formula(lambda x: x * normal_cdf(x), lambda x: normal_cdf(x) + x * normal_density(x)),
-    "softplus": Formula(lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), sigma),
+    layer.function.__name__: layer.formula
+    for layer in vars(activation).values()
+    if isinstance(layer, type) and issubclass(layer, Activation) and layer.formula
 }
+"""The formulas of the activations by the name of their function: every layer of `jcnn.layers.activation` says its own."""
 
 
 def softmax(x: Array) -> Array:

@@ -2,7 +2,7 @@
 
 Grading a candidate, comparing with an operation of ours, the catalogue of mistakes and the check of our own operations all read
 this table. A new operation is one row here and its reference, in `jcnn/definition/sums.py` if it moves a window, else in
-`formulas.py`. An activation needs no row, only its formula in `formulas.ACTIVATIONS`.
+`formulas.py`. An activation needs no row, only the formula that its layer has.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ import numpy as np
 from jcnn.check import bounds, formulas, ties
 from jcnn.check.bounds import Expected, Terms, as_leaves
 from jcnn.check.cases import Case, layers, windows
-from jcnn.check.formulas import Formula
 from jcnn.check.ties import Choices
 from jcnn.definition import sums
+from jcnn.layers.formula import Formula
 
 Array = np.ndarray
 Cases = Callable[..., tuple[Case, ...]]

@@ -1,26 +1,27 @@
-"""Layer descriptions: small frozen values that say what a layer is; parameters live in a pytree beside them."""
+"""Layer descriptions: small frozen values that say what a layer is; parameters live in a pytree beside them.
+
+`jcnn` takes over what `__all__` lists; the other names are for those who write layers.
+"""
 
 from jcnn.layers import activation, composite, dense, spatial
 from jcnn.layers.activation import *  # noqa: F403 (its __all__ says what)
-from jcnn.layers.activation import Activation
-from jcnn.layers.base import DEFAULT, Context, Layer, Network, NetworkError, Ops, Parameters, Saved, Shape
+from jcnn.layers.activation import Activation as Activation
+from jcnn.layers.base import DEFAULT, Context, Layer, NetworkError, Ops
+from jcnn.layers.base import Network as Network
+from jcnn.layers.base import Parameters as Parameters
+from jcnn.layers.base import Saved as Saved
+from jcnn.layers.base import Shape as Shape
 from jcnn.layers.composite import *  # noqa: F403 (its __all__ says what)
 from jcnn.layers.dense import *  # noqa: F403 (its __all__ says what)
-from jcnn.layers.initial import normal_weights
+from jcnn.layers.initial import normal_weights as normal_weights
 from jcnn.layers.spatial import *  # noqa: F403 (its __all__ says what)
 
 __all__ = [
     "DEFAULT",
-    "Activation",
     "Context",
     "Layer",
-    "Network",
     "NetworkError",
     "Ops",
-    "Parameters",
-    "Saved",
-    "Shape",
-    "normal_weights",
 ]
 __all__ += activation.__all__
 __all__ += composite.__all__

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jcnn.check import formulas
-from jcnn.check.formulas import Formula
 from jcnn.check.operations import KINDS, OPERATIONS, activation, kind_of
+from jcnn.layers.formula import Formula
 
 CHECK = Path(formulas.__file__).parent
 ROOMS = ("grading", "comparing", "selfcheck")

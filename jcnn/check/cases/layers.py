@@ -4,8 +4,8 @@ import numpy as np
 
 from jcnn.check import formulas
 from jcnn.check.cases.case import Case, of_integers, scaled, values_of
-from jcnn.check.formulas import Formula
 from jcnn.geometry import spatial_axes
+from jcnn.layers.formula import Formula
 
 
 def dense_cases(*, backward: bool) -> tuple[Case, ...]:

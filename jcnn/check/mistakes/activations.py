@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from jcnn.check import formulas
-from jcnn.check.formulas import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, sigma
+from jcnn.check.formulas import ACTIVATIONS
 from jcnn.check.mistakes.catalogue import Mistake, Wrong
 from jcnn.check.mistakes.layers import entropy, entropy_backward
+from jcnn.layers.formula import SELU_ALPHA, SELU_SCALE, normal_cdf, normal_density, sigma
 
 Array = np.ndarray
 
@@ -168,12 +168,12 @@ MISTAKES = (
     Mistake(
         "density for distribution",
         "x is weighed by the normal density φ: it is the distribution function Φ.",
-        {"gelu": lambda x: x * formulas.normal_density(x)},
+        {"gelu": lambda x: x * normal_density(x)},
     ),
     Mistake(
         "product rule forgotten",
         "x Φ(x) is a product: beside Φ(x) its derivative has the term x φ(x).",
-        _slope("gelu", formulas.normal_cdf),
+        _slope("gelu", normal_cdf),
     ),
     Mistake(
         "eˣ overflows",

@@ -10,6 +10,7 @@ import numpy as np
 
 from jcnn.check import formulas
 from jcnn.check.cases import Case
+from jcnn.layers import formula as textbook
 
 Array = np.ndarray
 Tree = tuple[Any, ...]
@@ -108,11 +109,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sinh": np.sinh,
     "sin": np.sin,
     "cos": np.cos,
-    "sigma": formulas.sigma,
+    "sigma": textbook.sigma,
     "erf": _erf,
     "erfc": _erfc,
-    "Phi": formulas.normal_cdf,
-    "phi": formulas.normal_density,
+    "Phi": textbook.normal_cdf,
+    "phi": textbook.normal_density,
     "sqrt": np.sqrt,
     "abs": np.abs,
     "sign": np.sign,
@@ -228,9 +229,9 @@ def names_in(tree: Tree) -> set[str]:
 _DEFAULTS = {
     "slope": 0.01,
     "alpha": 1.0,
-    "alpha_selu": formulas.SELU_ALPHA,
-    "lambda_selu": formulas.SELU_SCALE,
-    "lambda_0": formulas.SELU_SCALE,
+    "alpha_selu": textbook.SELU_ALPHA,
+    "lambda_selu": textbook.SELU_SCALE,
+    "lambda_0": textbook.SELU_SCALE,
 }
 
 
