@@ -293,6 +293,11 @@ def kind_of(name: str) -> Kind:
     return _with_cases(name)
 
 
+def forward_of(kind: Kind) -> Kind:
+    """Of a backward pass the forward pass."""
+    return kind_of(kind.name.removesuffix(_BACKWARD))
+
+
 @lru_cache
 def _with_cases(name: str) -> Kind:
     operation = OPERATIONS[name.removesuffix(_BACKWARD)]

@@ -52,6 +52,12 @@ class Outcome(NamedTuple):
     lost: bool = False
 
 
+class Misfit(NamedTuple):
+    """What stands for an output that cannot be brought into jcnn's form, and why, in a sentence."""
+
+    sentence: str
+
+
 def call(candidate: Callable[..., Any], kind: "Kind", case: "Case") -> Outcome:
     """Calls the candidate with copies of the case's arguments. Never raises, whatever the candidate does."""
     return ask(signature_of(candidate), case, lambda: perform(candidate, case.args, case.options, kind.leaves))
@@ -182,7 +188,7 @@ def _accepts(signature: inspect.Signature, name: str) -> bool:
 def _arrays(output: Any, wanted: Sequence[str]) -> tuple[tuple[Array | None, ...], tuple[str, ...], str | None]:
     """The outputs as arrays, their dtypes, and what is wrong with their number or kind."""
     if len(wanted) == 1:
-        parts: tuple[Any, ...] = output if isinstance(output, tuple) else (output,)
+        parts: tuple[Any, ...] = output if isinstance(output, tuple) and not isinstance(output, Misfit) else (output,)
     elif isinstance(output, tuple | list):
         parts = tuple(output)
     else:
@@ -194,6 +200,11 @@ def _arrays(output: Any, wanted: Sequence[str]) -> tuple[tuple[Array | None, ...
     leaves: list[Array | None] = []
     dtypes = []
     for name, part in zip(wanted, parts, strict=False):
+        if isinstance(part, Misfit):
+            problem = problem or part.sentence
+            dtypes.append("")
+            leaves.append(None)
+            continue
         array = to_numpy(part)
         dtypes.append("" if array is None else array.dtype.name)
         if array is None:

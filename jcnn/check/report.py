@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any, Literal, NamedTuple
@@ -285,29 +285,47 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def picture(args: dict[str, Any], options: dict[str, Any], leaf: str, expected: Array, got: Array | None) -> str:
+Order = Callable[[str, int], tuple[int, ...]]
+"""From an array's name and the number of its axes to the order in which they are shown."""
+
+
+def picture(
+    args: dict[str, Any],
+    options: dict[str, Any],
+    leaf: str,
+    expected: Array,
+    got: Array | None,
+    order: Order = lambda _, axes: tuple(range(axes)),
+) -> str:
     """A case with what should come out and what came, the arrays side by side.
 
     Of arrays with several examples or channels one slice is shown, the one of the worst element. Wrong numbers of the result
-    are marked with a star.
+    are marked with a star. Axes are shown in the order that `order` gives.
     """
     called = ", ".join(
         [*(f"{k}={v}" for k, v in args.items() if not isinstance(v, np.ndarray)), *(f"{k}={v!r}" for k, v in options.items())]
     )
-    blocks = [_block(name, value) for name, value in args.items() if isinstance(value, np.ndarray)]
+
+    def block(
+        title: str, name: str, values: Array, where: tuple[Any, ...] | None = None, wrong: Array | None = None
+    ) -> list[str]:
+        return _block(title, values, where, wrong, order(name, values.ndim))
+
+    blocks = [block(name, name, value) for name, value in args.items() if isinstance(value, np.ndarray)]
     lines = [*_beside(blocks), ""]
     if got is None or got.shape != expected.shape:
-        shapes = f"{leaf}: {'nothing' if got is None else f'shape {got.shape}'}, expected shape {expected.shape}"
-        outputs = [_block(f"expected {leaf}", expected), *([] if got is None else [_block(f"got {leaf}", got)])]
+        came, wanted = (a is not None and tuple(a.shape[axis] for axis in order(leaf, a.ndim)) for a in (got, expected))
+        shapes = f"{leaf}: {'nothing' if got is None else f'shape {came}'}, expected shape {wanted}"
+        outputs = [block(f"expected {leaf}", leaf, expected), *([] if got is None else [block(f"got {leaf}", leaf, got)])]
         return "\n".join([called, *lines, shapes, *_beside(outputs)]).strip()
     scale = max(float(np.abs(expected).max(initial=0)), 1e-300)
     wrong = ~(np.abs(got - expected) <= 1e-12 * scale)
     where = tuple(np.argwhere(wrong)[0]) if wrong.any() else (0,) * expected.ndim
-    outputs = [_block(f"expected {leaf}", expected, where), _block(f"got {leaf}", got, where, wrong)]
+    outputs = [block(f"expected {leaf}", leaf, expected, where), block(f"got {leaf}", leaf, got, where, wrong)]
     return "\n".join([called, *lines, *_beside(outputs)]).strip()
 
 
-def _block(name: str, values: Array, where: tuple[Any, ...] | None = None, wrong: Array | None = None) -> list[str]:
+def _block(name: str, values: Array, where: tuple[Any, ...] | None, wrong: Array | None, order: tuple[int, ...]) -> list[str]:
     """A title and the rows of a slice of at most two axes, the largest of the array."""
     if not values.size:
         return [name, "(empty)"]
@@ -315,10 +333,11 @@ def _block(name: str, values: Array, where: tuple[Any, ...] | None = None, wrong
     axes = [axis for axis, size in enumerate(values.shape) if size > 1]
     kept = sorted(sorted(axes, key=lambda axis: (axis in {0, values.ndim - 1}, axis))[:2]) if values.ndim > 2 else axes
     index = tuple(slice(None) if axis in kept else int(at) for axis, at in enumerate(where))
-    shown = np.reshape(values[index], tuple(values.shape[axis] for axis in kept))
+    turned = [axis for axis in order if axis in kept] != list(kept)
+    shown = _turned(np.reshape(values[index], tuple(values.shape[axis] for axis in kept)), turned)
     table = np.atleast_2d(shown)[:_TALLEST, :_WIDEST]
     marks = (
-        np.atleast_2d(wrong[index].reshape(shown.shape))[:_TALLEST, :_WIDEST]
+        np.atleast_2d(_turned(wrong[index].reshape(_turned(shown, turned).shape), turned))[:_TALLEST, :_WIDEST]
         if wrong is not None
         else np.zeros(table.shape, bool)
     )
@@ -328,10 +347,14 @@ def _block(name: str, values: Array, where: tuple[Any, ...] | None = None, wrong
     ]
     width = max((len(cell) for row in cells for cell in row), default=1)
     sliced = len(axes) > len(kept)
-    spec = ", ".join(":" if axis in kept else str(int(at)) for axis, at in enumerate(where))
+    spec = ", ".join(":" if axis in kept else str(int(where[axis])) for axis in order)
     cut = " …" if np.atleast_2d(shown).shape != table.shape else ""
     title = f"{name}[{spec}]{cut}" if sliced else f"{name}{cut}"
     return [title, *(" ".join(cell.rjust(width) for cell in row) for row in cells)]
+
+
+def _turned(table: Array, turned: bool) -> Array:
+    return table.T if turned else table
 
 
 def _beside(blocks: list[list[str]]) -> list[str]:

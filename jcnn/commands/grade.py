@@ -9,7 +9,9 @@ from rich.console import Console
 
 from jcnn.check.grading.grade import grade_file
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT
-from jcnn.check.grading.signatures import expected_signature
+from jcnn.check.operations import kind_of
+from jcnn.check.styles.adapt import STYLES
+from jcnn.check.styles.expected import expected
 from jcnn.endings import UsageError
 from jcnn.printing import plain, print_result
 
@@ -45,7 +47,7 @@ class Grade:
     def run(self, console: Console) -> int:
         """Prints the report."""
         if self.signature:
-            _print_lines(console, expected_signature(self.kind, self.layout, self.style))
+            _print_lines(console, str(expected(kind_of(self.kind), self.layout or STYLES[self.style].layout, self.style)))
             return 0
         if not self.function:
             raise UsageError("give the function to grade: package.module:function or path/to/file.py:function")

@@ -15,9 +15,10 @@ from jcnn.check.classroom.folder import find_submissions
 from jcnn.check.classroom.submission import Result
 from jcnn.check.classroom.workers import Task, grade_submissions
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits
-from jcnn.check.grading.styles import usual_name
 from jcnn.check.operations import kind_of
 from jcnn.check.report import COLOURS, as_text
+from jcnn.check.styles.adapt import STYLES
+from jcnn.geometry import choice
 
 LIMIT = 300.0
 """Seconds for a whole submission: one in JAX, which compiles for every shape, may take a minute."""
@@ -185,7 +186,8 @@ def grade_all(
         kind_of(kind)
     if not kinds:
         raise ValueError("kinds is empty: expected one or more, such as conv_backward")
-    functions = tuple(functions) or tuple(usual_name(kind, (options or {}).get("style", "jcnn")) for kind in kinds)
+    style = choice("style", (options or {}).get("style", "jcnn"), STYLES)
+    functions = tuple(functions) or tuple(STYLES[style].usual_name(kind) for kind in kinds)
     if len(functions) != len(kinds):
         raise ValueError(f"functions={functions}: expected {len(kinds)}, one name for each of {', '.join(kinds)}")
     Limits(timeout, memory).check()

@@ -1,8 +1,9 @@
 """The process in which a candidate runs alone: it is given arguments and sends back arrays; it never sees a right answer.
 
-A program of its own, which `isolated.py` starts and which imports NumPy and `outcome.py` only: it is ready in a fifth of a
-second, and JAX is there only if the candidate imports it. The channel is what were standard input and output when the
-process started; the candidate finds an empty input there, and everything it prints goes where standard error goes.
+A program of its own, which `isolated.py` starts and which imports NumPy, `outcome.py` and the adapters of `styles` only: it is
+ready in a fifth of a second, and JAX or PyTorch is there only if the candidate imports it. The channel is what were standard
+input and output when the process started; the candidate finds an empty input there, and everything it prints goes where
+standard error goes.
 
 A message is 4 bytes, the length of a text in JSON; the text; then the numbers of the arrays that the text describes. Nothing
 in it is ever executed, as a pickle would be.
@@ -38,7 +39,11 @@ def pack(header: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> bytes:
 
 def main() -> None:
     """Loads the candidate, calls it once for every request, and ends with the requests."""
-    outcome = _load("outcome", Path(__file__).parent.with_name("outcome.py"))
+    checks = Path(__file__).parent.parent
+    outcome = _load("jcnn_check_outcome", checks / "outcome.py")
+    _load("jcnn_check_styles", checks / "styles" / "__init__.py")
+    adapt = importlib.import_module("jcnn_check_styles.adapt")
+    calling = importlib.import_module("jcnn_check_styles.calling")
     requests, answers = _take_channel()
     owner = os.getpid()
     start = _receive(requests)
@@ -58,25 +63,24 @@ def main() -> None:
             left = left[os.write(answers, left) :]
 
     sys.argv[:] = [start[0]["module"]]
-    styles = _load("styles", Path(__file__).with_name("styles.py"))
     try:
-        found, beside = _function(start[0]["module"], start[0]["function"])
-        candidate = styles.adapt(found, beside, start[0]["kind"], start[0]["layout"], start[0]["style"])
-    except styles.StyleError as error:
-        send(-1, {"failed": f"is not as expected: {error}"})
-        return
-    except _NoFunctionError as error:
-        send(-1, {"failed": str(error)})
+        candidate, module = _function(start[0]["module"], start[0]["function"])
+        form = calling.Call(**_as_tuples(start[0]["call"]))
+        adapted = adapt.adapt(candidate, vars(module), form, outcome.Misfit)
+    except (_NoFunctionError, calling.UnfitError) as error:
+        send(-1, {"failed": str(error), "unfit": True})
         return
     except BaseException as error:  # noqa: BLE001 (importing runs whatever the file says)
         send(-1, {"failed": f"cannot be imported: {outcome.describe_error(error)}"})
         return
-    send(-1, {"parameters": _parameters(outcome.signature_of(candidate))})
+    parts = {"": adapted.candidate, "forward": adapted.forward, "right cache": adapted.right_cache}
+    signatures = {name: _parameters(outcome.signature_of(part)) for name, part in parts.items() if part is not None}
+    send(-1, {"parts": signatures, "forward": adapted.forward_name, "not_judged": adapted.not_judged})
     while request := _receive(requests):
         header, args = request
         # Ctrl-C does not reach this process: it has a session of its own.
         options, outputs = _as_tuples(header["options"]), header["outputs"]
-        found = outcome.perform(candidate, args, options, outputs, interrupted=lambda: False)
+        found = outcome.perform(parts[header["part"]], args, options, outputs, interrupted=lambda: False)
         arrays = [leaf for leaf in found.leaves if leaf is not None]
         header_of_answer = {
             "case": header["case"],
@@ -93,10 +97,11 @@ def main() -> None:
 
 
 def _load(name: str, path: Path) -> ModuleType:
-    """A file of jcnn's, without the package around it, whose import takes JAX."""
-    spec = importlib.util.spec_from_file_location(f"jcnn_check_{name}", path)
+    """A module or package of ours, without the package around it, whose import takes JAX."""
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 (for the type checker)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -184,8 +189,8 @@ class _NoFunctionError(Exception):
     """The module has no such function."""
 
 
-def _function(place: str, name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """The function of that name in a module or file, and all that is there."""
+def _function(place: str, name: str) -> tuple[Callable[..., Any], ModuleType]:
+    """The function of that name in a module or file, and the module."""
     module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place, [Path.cwd()])
     found: Any = module
     for part in name.split("."):
@@ -194,7 +199,7 @@ def _function(place: str, name: str) -> tuple[Callable[..., Any], dict[str, Any]
         functions = sorted(key for key, value in vars(module).items() if callable(value) and not key.startswith("_"))
         near = difflib.get_close_matches(name, functions) or functions[:8]
         raise _NoFunctionError(f"has no function {name}: expected one it has, such as {', '.join(near) or '(none)'}")
-    return found, vars(module)
+    return found, module
 
 
 def _from_name(name: str, folders: Iterable[Path]) -> Any:

@@ -1,10 +1,13 @@
 """Grading a candidate: the adversarial cases, a verdict, and what is wrong in a sentence."""
 
+import inspect
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -14,16 +17,24 @@ from jcnn.check import bounds
 from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
-from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, Written, run
+from jcnn.check.grading.forward_passes import Forward, with_forward
+from jcnn.check.grading.isolated import MEMORY, TIMEOUT, AnswerOfPart, Limits, Place, Run, run
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
+from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.roundoff import Output, unlike_rounding
-from jcnn.check.grading.styles import StyleError, adapt, channels_first, forwards_of
 from jcnn.check.judge import judge
-from jcnn.check.operations import Kind, expected_of, kind_of
-from jcnn.check.outcome import Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
+from jcnn.check.operations import Kind, expected_of, forward_of, kind_of
+from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.explain import find_differences
 from jcnn.check.report import Finding, Report, Row, Verdict, Worst, picture, worst_verdict
+from jcnn.check.styles.adapt import STYLES, adapt
+from jcnn.check.styles.calling import Adapted, Call, UnfitError, described
+from jcnn.check.styles.expected import call_of
+from jcnn.check.styles.expected import expected as expected_signature
+from jcnn.check.styles.layouts import LAYOUTS
+from jcnn.check.styles.wording import Wording
+from jcnn.geometry import choice
 
 PATIENCE = 5.0
 """Seconds after which a candidate that is wrong already is not asked any further cases."""
@@ -56,10 +67,11 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
     Args:
         candidate: a function with the signature of the operation.
         kind: the operation, such as `"conv"`, `"conv_backward"`, `"max_pool"`; one of `jcnn.check.KINDS`.
-        layout: `"NHWC"` or `"NCHW"`, images (N, C, H, W) and filters (C_out, C_in, FH, FW); None: the usual one of the style.
-            Indices in the report are those of NHWC.
-        style: `"jcnn"`; `"cs231n"`, functions of (x, w, b, conv_param) and (dout, cache), in NCHW; or `"torch"`, a subclass of
-            `torch.autograd.Function`, in NCHW.
+        layout: the order of axes in the candidate's arrays. `"NHWC"`: as in jcnn; `"NCHW"`: channels second, filters
+            (C_out, C_in, FH, FW), in 1-D and 3-D likewise. By default that of the style.
+        style: how the candidate is called. `"jcnn"` (NHWC): as the operation of jcnn, options under any of their usual names;
+            `"cs231n"` (NCHW): `conv_backward_naive(dout, cache)` and the like, the cache being that of the forward pass beside
+            it, which is graded too; `"torch"` (NCHW): a `torch.autograd.Function`, or a function that applies one.
 
     Returns:
         The report. `"agrees"`: within float64 rounding of the reference in every case. `"rounding"`: within what float32,
@@ -67,41 +79,40 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
         or at 0. `"bug"`: anything else; `diagnosis` names the mistake if it is one of the catalogue, else where it fails.
 
     Raises:
-        ValueError: unknown kind.
+        ValueError: unknown kind, layout or style.
         TypeError: the candidate cannot be called.
         KeyboardInterrupt: somebody pressed Ctrl-C; one that the candidate raises by itself is an exception as any other.
     """
     known = kind_of(kind)
     if not callable(candidate):
         raise TypeError(f"candidate is a {type(candidate).__name__}: expected a function with the signature of {kind}")
-    Written(layout, style).check()
-    name = name_of(candidate)
-    try:
-        candidate = adapt(candidate, _beside(candidate), kind, layout, style)
-    except StyleError as error:
-        return Report(f"{name} as {kind}", "bug", f"It is not as expected: {error}.", None)
     # What is right is known before the candidate runs, which may change whatever it finds.
     expected = expected_of(known)
-    signature = signature_of(candidate)
+    call = _call(known, layout, style)
+    name = name_of(candidate)
+    try:
+        adapted = adapt(candidate, _beside(candidate), call, Misfit)
+        unfit = misfit(known, signature_of(adapted.candidate))
+    except UnfitError as error:
+        adapted, unfit = Adapted(candidate), str(error)
+    if unfit:
+        return _finished(known, expected, call, _not_run(known, f"{name} {unfit}."), name)
+    parts = {"": adapted.candidate, "forward": adapted.forward, "right cache": adapted.right_cache}
+    signatures = {part: signature_of(function) for part, function in parts.items() if function is not None}
     with double_precision(), interrupts() as interrupted:
 
-        def answer(case: Case) -> Outcome:
-            return perform(candidate, case.args, case.options, known.leaves, interrupted=interrupted)
+        def answer(case: Case, part: str = "") -> Outcome:
+            leaves = (forward_of(known) if part == "forward" else known).leaves
+            function: Any = parts[part]
+            asking = partial(perform, function, case.args, case.options, leaves, interrupted=interrupted)
+            return ask(signatures[part], case, asking)
 
-        def asked(case: Case) -> Outcome:
-            return ask(signature, case, partial(answer, case))
-
-        outcomes = tuple(_asked(known, expected, asked))
-        findings = _probed(known, expected, outcomes, asked)
-    return _placed(_report(known, expected, Run(outcomes, findings=findings), name), layout, style)
-
-
-def _beside(candidate: Callable[..., Any]) -> dict[str, Any]:
-    """What a candidate's module defines."""
-    try:
-        return dict(vars(sys.modules[candidate.__module__]))
-    except BaseException:  # noqa: BLE001 (its attributes, and its module, are the candidate's to define)
-        return {}
+        outcomes = tuple(_asked(known, expected, answer))
+        findings = _probed(known, expected, outcomes, answer)
+        introduction = Introduction(signatures, adapted.forward_name, adapted.not_judged)
+        forward = _forward(known, expected, call, outcomes, introduction, answer)
+    made = Run(outcomes, findings=findings, forward=forward, not_judged=adapted.not_judged)
+    return _finished(known, expected, call, made, name)
 
 
 def grade_file(
@@ -132,44 +143,117 @@ def grade_file(
         The report, as `grade`.
 
     Raises:
-        ValueError: unknown kind, no such file, or a limit that is no number above 0.
+        ValueError: unknown kind, layout or style, no such file, or a limit that is no number above 0.
         OSError: this system has no POSIX processes.
     """
     known = kind_of(kind)
     limits = Limits(timeout, memory)
     limits.check()
-    written = Written(layout, style)
-    written.check()
     found = Place.parse(place)
     expected = expected_of(known)
-    made = run(found, known, limits, written, partial(_asked, known, expected), partial(_probed, known, expected))
-    report = _placed(_report(known, expected, made, cleaned(found.function)), layout, style)
-    return _with_the_forward(report, found, known, limits, written) if report.verdict == "bug" else report
+    call = _call(known, layout, style)
+    made = run(
+        found,
+        call,
+        known,
+        limits,
+        partial(misfit, known),
+        partial(_asked, known, expected),
+        partial(_probed, known, expected),
+        partial(_forward, known, expected, call),
+    )
+    return _finished(known, expected, call, made, cleaned(found.function))
 
 
-def _placed(report: Report, layout: str | None, style: str) -> Report:
-    """Says in which layout the report's shapes and indices are, where the candidate has another."""
-    if not channels_first(layout, style):
-        return report
-    return replace(report, subject=f"{report.subject}; shapes and indices are (N, H, W, C) here")
+def _call(kind: Kind, layout: str | None, style: str) -> Call:
+    choice("style", style, STYLES)
+    layout = choice("layout", layout or STYLES[style].layout, LAYOUTS)
+    return call_of(kind, layout, style)
 
 
-def _with_the_forward(report: Report, place: Place, kind: Kind, limits: Limits, written: Written) -> Report:
-    """Says so where a backward works with the cache of a forward that is wrong itself."""
-    base = kind.name.removesuffix("_backward")
-    for name in forwards_of(kind.name, written.style):
-        forward = kind_of(base)
-        expected = expected_of(forward)
-        made = run(place._replace(function=name), forward, limits, written, partial(_asked, forward, expected), lambda *_: ())
-        if made.outcomes and not made.fault:
-            found = _report(forward, expected, made, name)
-            if found.verdict == "bug":
-                said = (
-                    f"{name}, whose cache it works with, is wrong: {found.diagnosis} As for the gradients: {report.diagnosis}"
-                )
-                return replace(report, diagnosis=said)
-            return report
-    return report
+def _beside(candidate: Callable[..., Any]) -> dict[str, Any]:
+    """What lies in the candidate's module, by name."""
+    if isinstance(candidate, FunctionType):
+        return candidate.__globals__
+    try:
+        return dict(vars(sys.modules[candidate.__module__]))
+    except BaseException:  # noqa: BLE001 (its attributes, and its module, are the candidate's to define)
+        return {}
+
+
+def _not_run(kind: Kind, fault: str) -> Run:
+    return Run((Outcome(declined="not run", asked=False, lost=True),) * len(kind.cases), fault, unfit=True)
+
+
+def misfit(kind: Kind, signature: inspect.Signature | None) -> str | None:
+    """What is wrong with a signature that has no place for a case's arguments, options and a bias apart."""
+    if signature is None:
+        return None
+    for case in kind.cases:
+        for args in (list(case.args.values()), [value for name, value in case.args.items() if name != "b"]):
+            try:
+                signature.bind(*args)
+            except TypeError:
+                continue
+            return None
+    return f"takes {described(signature)}"
+
+
+def _forward(
+    kind: Kind,
+    expected: list[tuple[Expected, ...]],
+    call: Call,
+    outcomes: Sequence[Outcome],
+    candidate: Introduction,
+    answer: AnswerOfPart,
+) -> Forward | None:
+    """The forward pass that a backward pass belongs to, graded as well; and that pass without it, where it is wrong."""
+    if "forward" not in candidate.signatures:
+        return None
+    forward = forward_of(kind)
+    right = expected_of(forward)
+
+    def forward_answer(case: Case) -> Outcome:
+        return answer(case, "forward")
+
+    made = tuple(_asked(forward, right, forward_answer))
+    found = Run(made, findings=_probed(forward, right, made, forward_answer))
+    report = _report(forward, right, found, candidate.forward)
+    alone = None
+    if "right cache" in candidate.signatures and _is_wrong(kind, expected, outcomes):
+        again = tuple(_asked(kind, expected, lambda case: answer(case, "right cache")))
+        alone = _report(kind, expected, Run(again), kind.name)
+    return Forward(candidate.forward, Wording.of(call.operation, call.layout, call.style).report(report), alone)
+
+
+_ABOUT_OUTPUTS = re.compile(
+    r"It returns \d+ outputs?: expected|It raises RuntimeError: function \S+ returned an incorrect number of gradients"
+)
+
+
+def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made: Run, name: str) -> Report:
+    """The report, in the candidate's terms; what is wrong with its signature is said once, with the one that is expected."""
+    wording = Wording.of(call.operation, call.layout, call.style)
+    problems = {outcome.problem for outcome in made.outcomes if outcome.declined is None}
+    (problem,) = problems if len(problems) == 1 else (None,)
+    if made.fault is None and problem and _ABOUT_OUTPUTS.match(problem):
+        not_run = _not_run(kind, problem.rstrip(".") + ".")
+        made = made._replace(outcomes=not_run.outcomes, fault=not_run.fault, unfit=True)
+    if made.unfit:
+        return Report(
+            f"{name} as {kind.name}",
+            "bug",
+            f"{made.fault} Expected: {expected_signature(kind, call.layout, call.style).signature}.",
+            None,
+            printed=made.printed,
+            unanswered=tuple(case.name for case in kind.cases),
+        )
+    report = with_forward(_report(kind, expected, made, name, wording), name, made.forward)
+    if made.not_judged:
+        rows = tuple(row for row in report.rows if row.leaf not in made.not_judged)
+        reasons = tuple(f"{leaf} (it takes no bias)" for leaf in made.not_judged)
+        report = replace(report, rows=rows, left_out=(*report.left_out, *reasons))
+    return wording.report(report)
 
 
 def _asked(kind: Kind, expected: list[tuple[Expected, ...]], answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
@@ -190,6 +274,11 @@ def _probed(
     kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome], answer: Callable[[Case], Outcome]
 ) -> tuple[Finding, ...]:
     """How the formula of a candidate that is wrong differs from the right one."""
+    return find_differences(kind.name, answer) if _is_wrong(kind, expected, outcomes) else ()
+
+
+def _is_wrong(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome]) -> bool:
+    """Whether there is a bug, and no crash, after which nothing more can be asked."""
     answers = _taken(kind, expected, outcomes)
     rows = [
         row
@@ -198,7 +287,7 @@ def _probed(
         for row in _judged(kind, case, right, outcome).rows
     ]
     crashed = any(outcome.crashed for outcome in outcomes)
-    return () if crashed or worst_verdict([row.verdict for row in rows]) != "bug" else find_differences(kind.name, answer)
+    return not crashed and worst_verdict([row.verdict for row in rows]) == "bug"
 
 
 def _taken(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -211,7 +300,10 @@ def _taken(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[
     return without_forms_not_taken(kind.cases, outcomes, shaped)
 
 
-def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str) -> Report:
+_PLAIN = Wording.of("conv", "NHWC", "jcnn")
+
+
+def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str, wording: Wording = _PLAIN) -> Report:
     """The one way from what a candidate did to the report, wherever it ran."""
     outcomes = _taken(kind, expected, made.outcomes)
     graded = [
@@ -223,7 +315,7 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
     faults = [fault for fault in (made.fault, declined_too_much(kind, outcomes)) if fault]
     if graded:
-        report = _judgement(kind, subject, graded, left_out, made.findings)
+        report = _judgement(kind, subject, graded, left_out, made.findings, wording)
     else:
         why = None if faults else f"It takes none of the cases ({'; '.join(left_out)})."
         report = Report(subject, "bug", why, None, left_out=left_out)
@@ -253,7 +345,12 @@ def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Out
 
 
 def _judgement(
-    kind: Kind, subject: str, graded: list[_Graded], left_out: tuple[str, ...], findings: tuple[Finding, ...]
+    kind: Kind,
+    subject: str,
+    graded: list[_Graded],
+    left_out: tuple[str, ...],
+    findings: tuple[Finding, ...],
+    wording: Wording,
 ) -> Report:
     rows = tuple(row for entry in graded for row in entry.rows)
     verdict = worst_verdict([row.verdict for row in rows])
@@ -266,7 +363,7 @@ def _judgement(
             )
         return Report(subject, verdict, None, _worst(rows, ("agrees",)), rows, (), left_out)
     verdict, diagnosis, names = _diagnosed(kind, graded, verdict, findings)
-    picture = _smallest(kind, graded) if verdict in {"bug", "kink"} else None
+    picture = _smallest(kind, graded, wording) if verdict in {"bug", "kink"} else None
     return Report(
         subject,
         verdict,
@@ -402,11 +499,11 @@ def _worst(rows: tuple[Row, ...], verdicts: tuple[str, ...]) -> Worst | None:
     return None
 
 
-def _smallest(kind: Kind, graded: list[_Graded]) -> str:
+def _smallest(kind: Kind, graded: list[_Graded], wording: Wording) -> str:
     """The failing case that goes on the smallest piece of paper."""
     bad = [entry for entry in graded if any(row.verdict != "agrees" for row in entry.rows)]
     entry = min(bad, key=lambda entry: (entry.outcome.raised, not entry.case.whole, entry.case.size))
     leaf = next(number for number, row in enumerate(entry.rows) if row.verdict != "agrees")
     got = entry.outcome.leaves[leaf] if leaf < len(entry.outcome.leaves) else None
-    drawn = picture(entry.case.args, entry.case.options, kind.leaves[leaf], entry.expected[leaf].value, got)
+    drawn = picture(entry.case.args, entry.case.options, kind.leaves[leaf], entry.expected[leaf].value, got, wording.order)
     return f"smallest failing case: {entry.case.name}\n{drawn}"

@@ -19,12 +19,13 @@ from jcnn import arguments
 from jcnn.check.cases import Case
 from jcnn.check.grading.candidate_channel import Output, Process
 from jcnn.check.grading.candidate_process import pack
-from jcnn.check.grading.messages import EndError, outcome_of, request_of, signature_of
-from jcnn.check.grading.styles import LAYOUTS, STYLES
-from jcnn.check.operations import Kind
+from jcnn.check.grading.forward_passes import Forward
+from jcnn.check.grading.messages import EndError, Introduction, UnfitError, introduction_of, outcome_of, request_of
+from jcnn.check.operations import Kind, forward_of
 from jcnn.check.outcome import Outcome, ask
 from jcnn.check.report import Finding
-from jcnn.geometry import choice, wrong
+from jcnn.check.styles.calling import Call
+from jcnn.geometry import wrong
 
 TIMEOUT = 10.0
 """Seconds for each case."""
@@ -44,12 +45,18 @@ class Run(NamedTuple):
         fault: what is wrong beside the cases, in a sentence; None where nothing is.
         printed: what the candidate printed, in short.
         findings: what probing it told.
+        forward: of a backward pass that belongs to a forward pass, what that did.
+        unfit: there is no candidate that can be called.
+        not_judged: outputs that it has no place for.
     """
 
     outcomes: tuple[Outcome, ...]
     fault: str | None = None
     printed: str = ""
     findings: tuple[Finding, ...] = ()
+    forward: Forward | None = None
+    unfit: bool = False
+    not_judged: tuple[str, ...] = ()
 
 
 class Limits(NamedTuple):
@@ -105,26 +112,19 @@ Probe = Callable[[Sequence[Outcome], Callable[[Case], Outcome]], tuple[Finding, 
 Asked = Callable[[Callable[[Case], Outcome]], Iterator[Outcome]]
 """From a way to ask a candidate one case to what it does with all of them."""
 
+AnswerOfPart = Callable[[Case, str], Outcome]
+"""What a part of a candidate, one of `messages.PARTS`, does with a case."""
 
-class Written(NamedTuple):
-    """How a candidate is written, as `styles.py` has it.
+WithForward = Callable[[Sequence[Outcome], Introduction, AnswerOfPart], Forward | None]
+"""From what a candidate did with all cases, its parts and a way to ask them, to its forward pass."""
 
-    Attributes:
-        layout: where its channels are; None: where its style has them.
-        style: what it is called with, and what it returns.
-    """
-
-    layout: str | None = None
-    style: str = "jcnn"
-
-    def check(self) -> None:
-        """Raises a ValueError where one is no name."""
-        choice("style", self.style, tuple(STYLES))
-        if self.layout is not None:
-            choice("layout", self.layout, tuple(LAYOUTS))
+Fits = Callable[[inspect.Signature | None], str | None]
+"""From a signature to what is wrong with it, in words; None where a case can be given."""
 
 
-def run(place: Place, kind: Kind, limits: Limits, written: Written, asked: Asked, probe: Probe) -> Run:
+def run(
+    place: Place, call: Call, kind: Kind, limits: Limits, fits: Fits, asked: Asked, probe: Probe, with_forward: WithForward
+) -> Run:
     """Gives a candidate all cases, in a process of its own or, where that ends, in a few.
 
     Two runs at once do not know of each other. What the candidate started is ended with it, except what left its session after
@@ -135,30 +135,37 @@ def run(place: Place, kind: Kind, limits: Limits, written: Written, asked: Asked
     """
     if os.name != "posix":
         raise OSError("grading a file takes the processes of a POSIX system; grade a function by jcnn.check.grade")
-    candidate = _Candidate(place, kind, limits, written)
-    outcomes, fault, findings = [], None, ()
+    candidate = _Candidate(place, call, kind, limits)
+    outcomes, fault, findings, forward, unfit = [], None, (), None, False
     try:
         candidate.start()
+        misfit = fits(candidate.introduction.signatures[""])
+        if misfit:
+            raise UnfitError(misfit)
         outcomes += asked(candidate.answer)
         findings = probe(outcomes, candidate.answer)
+        forward = with_forward(outcomes, candidate.introduction, candidate.answer)
         candidate.finish()
     except EndError as end:
-        fault = f"{place.module if not outcomes else 'It'} {end}."
+        unfit = isinstance(end, UnfitError)
+        who = "It" if outcomes else f"{place.function}" if unfit and not str(end).startswith("has no") else place.module
+        fault = f"{who} {end}."
     finally:
         candidate.stop()
     if candidate.forked and fault is None:
         fault = "It forks, and both processes go on."
     not_run = Outcome(declined="not run", asked=False, lost=True)
     outcomes += [not_run] * (len(kind.cases) - len(outcomes))
-    return Run(tuple(outcomes), fault, candidate.printed(), findings)
+    not_judged = candidate.introduction.not_judged
+    return Run(tuple(outcomes), fault, candidate.printed(), findings, forward, unfit, not_judged)
 
 
 class _Candidate:
     """A candidate, in the process it has just now."""
 
-    def __init__(self, place: Place, kind: Kind, limits: Limits, written: Written) -> None:
-        self.place, self.kind, self.limits, self.written = place, kind, limits, written
-        self.signature: inspect.Signature | None = None
+    def __init__(self, place: Place, call: Call, kind: Kind, limits: Limits) -> None:
+        self.place, self.call, self.kind, self.limits = place, call, kind, limits
+        self.introduction = Introduction({"": None}, "", ())
         self.forked = False
         self._process: Process | None = None
         self._started = 0
@@ -169,34 +176,31 @@ class _Candidate:
         """Starts a process and lets it import the candidate."""
         self._started += 1
         process = self._process = Process(self._output)
-        asked = {
-            **self.place._asdict(),
-            **self.written._asdict(),
-            "kind": self.kind.name,
-            "memory": min(int(self.limits.memory * 2**30), sys.maxsize),
-        }
+        memory = min(int(self.limits.memory * 2**30), sys.maxsize)
+        asked = {**self.place._asdict(), "call": self.call._asdict(), "memory": memory}
         seconds = IMPORT_FACTOR * self.limits.timeout
         try:
             header, _ = process.exchange(pack(asked), seconds, 0)
         except EndError as end:
             raise EndError(f"{end} while it is imported") from None
-        self.signature = signature_of(header)
+        self.introduction = introduction_of(header, self.kind.leaves)
         return process
 
-    def answer(self, case: Case) -> Outcome:
-        """What it does with a case, if its signature has a place for it."""
-        return ask(self.signature, case, lambda: self._answer(case))
+    def answer(self, case: Case, part: str = "") -> Outcome:
+        """What it, or a part of it, does with a case, if there is a place for it in the signature."""
+        return ask(self.introduction.signatures[part], case, lambda: self._answer(case, part))
 
-    def _answer(self, case: Case) -> Outcome:
+    def _answer(self, case: Case, part: str) -> Outcome:
+        kind = forward_of(self.kind) if part == "forward" else self.kind
         number = self._asked
         self._asked += 1
         try:
             if self._process is None and self._started == _STARTS:
                 return Outcome(declined=f"not run, as its process had ended {_STARTS} times", asked=False, lost=True)
             process = self._process or self.start()
-            request = request_of(number, case, self.kind)
-            header, leaves = process.exchange(request, self.limits.timeout, len(self.kind.leaves))
-            outcome = outcome_of(header, leaves, number, self.kind)
+            request = request_of(number, case, kind, part)
+            header, leaves = process.exchange(request, self.limits.timeout, len(kind.leaves))
+            outcome = outcome_of(header, leaves, number, kind)
         except EndError as end:
             self.stop()
             return Outcome(problem=f'In the case "{case.name}" it {end}.', raised=True, crashed=True)

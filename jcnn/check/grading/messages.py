@@ -6,7 +6,8 @@ Every length, shape and text is checked before anything is made of it. `candidat
 import inspect
 import json
 import math
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,14 +29,37 @@ class EndError(Exception):
     """The candidate's process has ended or is of no use any more; the message says what the candidate does."""
 
 
-def request_of(number: int, case: Case, kind: Kind) -> bytes:
-    """The message that gives a candidate the arguments of a case."""
+class UnfitError(EndError):
+    """There is no such candidate, or it cannot be called; the message says what there is."""
+
+
+class Introduction(NamedTuple):
+    """What a candidate's process says of it.
+
+    Attributes:
+        signatures: of the candidate, whose name is "", and of its parts; None for one that has none that can be read.
+        forward: the name of its forward pass, "" where there is none.
+        not_judged: outputs that the candidate has no place for.
+    """
+
+    signatures: dict[str, inspect.Signature | None]
+    forward: str
+    not_judged: tuple[str, ...]
+
+
+PARTS = ("", "forward", "right cache")
+"""The candidate; its forward pass; and the candidate with a cache that is right in place of its forward's."""
+
+
+def request_of(number: int, case: Case, kind: Kind, part: str = "") -> bytes:
+    """The message that gives a candidate, or a part of it, the arguments of a case."""
     arrays = {name: value for name, value in case.args.items() if isinstance(value, np.ndarray)}
     described = {
         name: {"shape": value.shape, "dtype": value.dtype.str} if name in arrays else {"value": value}
         for name, value in case.args.items()
     }
-    return pack({"case": number, "args": described, "options": case.options, "outputs": kind.leaves}, arrays.values())
+    asked = {"case": number, "part": part, "args": described, "options": case.options, "outputs": kind.leaves}
+    return pack(asked, arrays.values())
 
 
 def parse(inbox: bytearray, most: int) -> Answer | None:
@@ -104,15 +128,25 @@ def outcome_of(header: dict[str, Any], leaves: list[np.ndarray | None], number: 
     )
 
 
-def signature_of(header: dict[str, Any]) -> inspect.Signature | None:
-    """The candidate's signature, as its process describes it.
+def introduction_of(header: dict[str, Any], leaves: Collection[str]) -> Introduction:
+    """What the candidate's process says of it.
 
     Raises:
+        UnfitError: there is no such function, or it takes something else.
         EndError: the candidate could not be imported.
     """
-    failed, parameters = header.get("failed"), header.get("parameters", ())
+    failed, parts = header.get("failed"), header.get("parts")
     if isinstance(failed, str):
-        raise EndError(cleaned(failed, _LONGEST_SENTENCE))
+        raise (UnfitError if header.get("unfit") is True else EndError)(cleaned(failed, _LONGEST_SENTENCE))
+    forward, not_judged = header.get("forward"), header.get("not_judged")
+    if not isinstance(parts, dict) or "" not in parts or not set(parts) <= set(PARTS) or not isinstance(forward, str):
+        raise EndError(_NO_ANSWER)
+    if not isinstance(not_judged, list) or not all(isinstance(leaf, str) and leaf in leaves for leaf in not_judged):
+        raise EndError(_NO_ANSWER)
+    return Introduction({name: _signature(part) for name, part in parts.items()}, cleaned(forward), tuple(not_judged))
+
+
+def _signature(parameters: Any) -> inspect.Signature | None:
     if parameters is None:
         return None
     parameter = inspect.Parameter

@@ -15,13 +15,20 @@ from jcnn.geometry import choice
 
 
 def assert_grades(
-    candidate: Callable[..., Any] | str, kind: str, *, allow: Sequence[Verdict] = ("agrees", "rounding", "kink")
+    candidate: Callable[..., Any] | str,
+    kind: str,
+    *,
+    layout: str | None = None,
+    style: str = "jcnn",
+    allow: Sequence[Verdict] = ("agrees", "rounding", "kink"),
 ) -> Report:
     """Grades a candidate, and fails with the report where the verdict is not allowed. A plain function: pytest is not needed.
 
     Args:
         candidate: a function, as in `grade`; or where it is, as in `grade_file`, to run it in a process of its own.
         kind: as in `grade`.
+        layout: as in `grade`.
+        style: as in `grade`.
         allow: the verdicts to let pass.
 
     Returns:
@@ -35,7 +42,10 @@ def assert_grades(
     for verdict in allow:
         choice("allow", verdict, get_args(Verdict))
     __tracebackhide__ = True  # pytest shows the caller's line, not this one
-    report = grade_file(candidate, kind) if isinstance(candidate, str) else grade(candidate, kind)
+    if isinstance(candidate, str):
+        report = grade_file(candidate, kind, layout=layout, style=style)
+    else:
+        report = grade(candidate, kind, layout=layout, style=style)
     if report.verdict not in allow:
         raise AssertionError(f"{report}")
     return report

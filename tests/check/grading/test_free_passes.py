@@ -223,9 +223,24 @@ WORDS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_si
 NESTED = st.recursive(
     WORDS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
 )
-KEYS = ("case", "shapes", "dtypes", "problem", "declined", "raised", "parameters", "failed")
+KEYS = ("case", "shapes", "dtypes", "problem", "declined", "raised", "parts", "forward", "not_judged", "failed", "unfit")
 LIKELY = st.sampled_from(
-    [0, 1, True, False, None, [], [[]], [[1, 1]], [[2**60]], ["float64"], "x", [["x", 1, False]], [["x", 9, 0]]]
+    [
+        0,
+        1,
+        True,
+        False,
+        None,
+        [],
+        [[]],
+        [[1, 1]],
+        [[2**60]],
+        ["float64"],
+        "x",
+        {"": [["x", 1, False]]},
+        {"": [["x", 9, 0]]},
+        {"": 1},
+    ]
 )
 
 
@@ -241,8 +256,10 @@ def test_whatever_comes_is_an_answer_or_a_sentence(header: dict[str, object], bo
             if found is None:
                 continue
             assert sum(leaf.nbytes for leaf in found[1] if leaf is not None) < came
-            signature = messages.signature_of(found[0])
-            assert signature is None or isinstance(signature, inspect.Signature)
+            introduction = messages.introduction_of(found[0], ("y",))
+            assert all(
+                signature is None or isinstance(signature, inspect.Signature) for signature in introduction.signatures.values()
+            )
             outcome = messages.outcome_of(*found, number=0, kind=kind_of("relu"))
         except messages.EndError:
             continue

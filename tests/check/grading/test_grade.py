@@ -117,7 +117,7 @@ def hiding(dy: Array, x: Array, w: Array, **options: Any) -> Any:
         pytest.param(returns(lambda dx, dw, db: (np.broadcast_to(0.0, (2**50,)), dw, db)), "far more numbers", id="too many"),
         pytest.param(raising, "It raises IndexError: index 3 is out of bounds", id="exception"),
         pytest.param(leaving, "It raises SystemExit: 3", id="exit"),
-        pytest.param(lambda: 1, "It raises TypeError", id="no arguments"),
+        pytest.param(lambda: 1, "takes 0 parameters (). Expected: conv_backward(dy, x, w, ", id="no arguments"),
         pytest.param(mutating, "changes its argument x in place", id="mutation"),
         pytest.param(returns(lambda dx, dw, db: (dx, dw)), "returns 2 outputs: expected 3, (dx, dw, db)", id="two outputs"),
         pytest.param(returns(lambda dx, dw, db: dx), "returns 1 output: expected 3", id="one output"),

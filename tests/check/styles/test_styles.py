@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from jcnn.check import CATALOGUE, grade, grade_file
-from jcnn.check.grading.signatures import expected_signature
-from jcnn.check.grading.styles import STYLES
-from jcnn.check.operations import KINDS
+from jcnn.check.operations import kind_of
+from jcnn.check.styles.expected import expected
 from jcnn.definition import sums
 
 Array = np.ndarray
@@ -109,30 +108,6 @@ def test_a_forward_and_a_backward_with_a_cache(tmp_path: Path, bias: str, add: s
     assert said is None or said in (report.diagnosis or "")
 
 
-@pytest.mark.parametrize("style", STYLES)
-def test_what_is_expected_is_printed_for_every_operation(style: str) -> None:
-    for kind in KINDS:
-        expected = STYLES[style].expected
-        if expected is None or kind in expected:
-            assert (
-                kind.removesuffix("_backward").split("_")[0] in expected_signature(kind, None, style).lower()
-                or style == "cs231n"
-            )
-        else:
-            with pytest.raises(ValueError, match="has no form in the style"):
-                expected_signature(kind, None, style)
-
-
-def test_another_style_or_layout_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="style='keras': expected 'jcnn', 'cs231n' or 'torch'"):
-        grade(sums.conv, "conv", style="keras")
-    with pytest.raises(ValueError, match="layout='CHWN': expected 'NHWC' or 'NCHW'"):
-        grade(sums.conv, "conv", layout="CHWN")
-    report = grade(sums.conv, "conv", style="torch")
-    assert report.verdict == "bug"
-    assert "no subclass of torch.autograd.Function" in (report.diagnosis or "")
-
-
 def test_options_and_a_bias_may_be_required() -> None:
     def conv(x: Array, w: Array, bias: Array, stride: Any, padding: Any) -> Array:
         return sums.conv(x, w, bias, stride=stride, padding=padding)
@@ -162,6 +137,10 @@ def test_who_has_no_signature_gets_a_report(layout: str) -> None:
 
 
 def test_a_pooling_is_expected_with_the_stride_of_its_window() -> None:
-    assert "stride=None" in expected_signature("max_pool")
-    assert "stride=1" in expected_signature("conv")
-    assert "stride and padding" not in expected_signature("softmax_backward")
+    pooling, convolution, softmax = (
+        str(expected(kind_of(kind), "NHWC", "jcnn")) for kind in ("max_pool", "conv", "softmax_backward")
+    )
+    assert "stride=None" in pooling
+    assert "stride=1" in convolution
+    assert "Options that it lacks" in convolution
+    assert "Options that it lacks" not in softmax

@@ -1,0 +1,114 @@
+"""The style of PyTorch: a `torch.autograd.Function`, or a function that applies one; autograd takes the gradients from it."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .calling import Adapted, Arguments, Call, InLayout, UnfitError, bias_gradient, described, name_of, signature_of, zero_bias
+from .options import is_option, left_at_default, names_taken
+
+_Kinds = inspect.Parameter
+
+
+def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit: Callable[[str], Any]) -> Adapted:
+    """The candidate called with tensors in float64; its own backward gives the gradients.
+
+    Raises:
+        UnfitError: it is no such function, or has other parameters.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        raise UnfitError("does not import torch")
+    apply, parameters = _applied(found, torch)
+    wanted = [name for name in form.inputs if name != "b"]
+    positions = [p for p in parameters if p.kind in {_Kinds.POSITIONAL_ONLY, _Kinds.POSITIONAL_OR_KEYWORD}]
+    arrays, rest = positions[: len(wanted)], positions[len(wanted) :]
+    if len(arrays) < len(wanted) or any(is_option(p.name) for p in arrays):
+        raise UnfitError(f"takes {described(inspect.Signature(parameters))}")
+    with_bias = "b" in form.inputs and bool(rest) and not is_option(rest[0].name)
+    if with_bias:
+        rest = rest[1:]
+    names = {option: name for option, name in names_taken(rest).items() if option != "window"}
+    theirs = {name: option for option, name in names.items()}
+    unknown = [p.name for p in rest if p.name not in theirs and p.default is _Kinds.empty]
+    if unknown:
+        raise UnfitError(f"takes {described(inspect.Signature(parameters))}")
+
+    def outputs(given: Arguments, options: Arguments, form: Call) -> tuple[Any, Arguments]:
+        if any(isinstance(part, str | tuple) for value in options.values() for part in _parts(value)):
+            raise NotImplementedError("numbers only, one or one for each axis")
+        given = {name: value for name, value in given.items() if name in form.inputs}
+        if with_bias and "b" not in given:
+            given["b"] = zero_bias(form, given)
+        tensors = {name: _tensor(name, value, torch) for name, value in given.items()}
+        last = [
+            options[theirs[p.name]]
+            if theirs.get(p.name) in options
+            else left_at_default(theirs[p.name], given)
+            if p.name in theirs and p.default in {_Kinds.empty, None}
+            else p.default
+            for p in rest
+        ]
+        return apply(*tensors.values(), *last), tensors
+
+    def forward(given: Arguments, options: Arguments) -> Any:
+        return outputs(given, options, inputs)[0]
+
+    def backward(given: Arguments, options: Arguments) -> Any:
+        dy, *_ = given.values()
+        y, tensors = outputs(given, options, form)
+        asked = [tensors[leaf.removeprefix("d")] for leaf in form.leaves if leaf.removeprefix("d") in tensors]
+        found = torch.autograd.grad(y, asked, torch.from_numpy(dy), allow_unused=True)
+        return found if len(found) == len(form.leaves) else (*found, bias_gradient(form, dy))
+
+    def exposed(form: Call, *, with_bias: bool) -> list[inspect.Parameter]:
+        positional = [
+            _Kinds(name, _Kinds.POSITIONAL_ONLY, default=None if name == "b" else _Kinds.empty)
+            for name in form.arguments
+            if with_bias or name != "b"
+        ]
+        return [*positional, *(_Kinds(name, _Kinds.KEYWORD_ONLY, default=None) for name in names)]
+
+    inputs = form._replace(
+        kind=form.operation,
+        arguments=form.inputs,
+        leaves=form.leaves if not form.backward else ("x",) if form.operation == "conv_transpose" else ("y",),
+    )
+    name = name_of(found)
+    whole = InLayout(forward, inputs, exposed(inputs, with_bias=with_bias), name)
+    if not form.backward:
+        return Adapted(whole)
+    candidate = InLayout(backward, form, exposed(form, with_bias=True), name)
+    without = () if with_bias or "db" not in form.leaves else ("db",)
+    return Adapted(candidate, whole, name, not_judged=without)
+
+
+def _applied(found: Any, torch: Any) -> tuple[Callable[..., Any], list[inspect.Parameter]]:
+    """What is called, by position only, and its parameters."""
+    if not inspect.isclass(found):
+        signature = signature_of(found)
+        return found, list(signature.parameters.values()) if signature else []
+    if not issubclass(found, torch.autograd.Function):
+        raise UnfitError("is a class, but no torch.autograd.Function")
+    function: Any = found
+    signature = signature_of(function.forward)
+    parameters = list(signature.parameters.values()) if signature else []
+    apart = function.setup_context is not torch.autograd.Function.setup_context
+    return function.apply, parameters if apart else parameters[1:]
+
+
+def _parts(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _tensor(name: str, value: Any, torch: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype.kind != "f":
+        if name != "labels":
+            raise NotImplementedError("tensors of floats only")
+        return torch.from_numpy(value)
+    return torch.from_numpy(value).requires_grad_()

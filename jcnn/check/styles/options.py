@@ -1,0 +1,37 @@
+"""The names that others give to options, and what is given where an option must be."""
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "stride": ("strides", "s", "S", "step", "pool_stride"),
+    "padding": ("pad", "pads", "p", "P", "paddings", "pad_size"),
+    "dilation": ("dilations", "dilation_rate", "rate"),
+    "groups": ("group", "num_groups", "feature_group_count"),
+    "window": ("size", "pool_size", "kernel_size", "window_size", "ksize", "kernel", "pool", "k", "F"),
+}
+"""Other names of an option, or of the window of a pooling."""
+
+_NOTHING = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "rounding": "floor", "count_padding": False}
+
+
+def names_taken(parameters: Iterable[inspect.Parameter]) -> dict[str, str]:
+    """For every option the name of the parameter that takes it: its own if there is one, else one of the synonyms."""
+    there = [parameter.name for parameter in parameters]
+    found = {name: name for name in _NOTHING if name in there}
+    for option, others in SYNONYMS.items():
+        taken = next((name for name in (option, *others) if name in there and name not in found.values()), None)
+        if taken:
+            found[option] = taken
+    return found
+
+
+def left_at_default(option: str, arguments: dict[str, Any]) -> Any:
+    """What an option is where it is not given: the stride of a pooling is its window."""
+    return arguments["window"] if option == "stride" and "window" in arguments else _NOTHING.get(option)
+
+
+def is_option(name: str) -> bool:
+    """Whether a parameter is called as an option is, by any name."""
+    return name in _NOTHING or any(name in others for option, others in SYNONYMS.items() if option != "window")

@@ -1,0 +1,90 @@
+"""A report in the candidate's terms: the order of its axes, and its names."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from jcnn.check.report import Report, Row, Worst
+from jcnn.check.styles.adapt import STYLES
+from jcnn.check.styles.layouts import Axes, Order, axes_of
+
+_INDEX = re.compile(r"\b(\w+)\[([^\[\]]*)\]")
+_SHAPE = re.compile(r"\b(\w+) has shape \(([\d, ]+)\)(: expected | where )\(([\d, ]+)\)")
+_ORDER = re.compile(r"\b(\w+)( has shape [^:]*: its axes are in the order )\(([^()]*)\)")
+
+
+class Wording(NamedTuple):
+    """How a candidate of a style sees an operation's arrays.
+
+    Attributes:
+        axes: the order of their axes.
+        renamed: names that differ from jcnn's.
+    """
+
+    axes: Axes
+    renamed: dict[str, str]
+
+    @classmethod
+    def of(cls, operation: str, layout: str, style: str) -> "Wording":
+        """That of a style."""
+        return cls(axes_of(layout, operation), STYLES[style].renamed)
+
+    def order(self, name: str, axes: int) -> Order:
+        """For each axis that the candidate sees the place it has in jcnn."""
+        return self.axes.order(name, axes) or tuple(range(axes))
+
+    def text(self, text: str) -> str:
+        """A text in which indices, shapes and names are the candidate's."""
+        if self.axes.orders:
+            text = _INDEX.sub(lambda found: f"{found[1]}[{self._list(found[1], found[2])}]", text)
+            text = _ORDER.sub(lambda found: f"{found[1]}{found[2]}({self._list(found[1], found[3])})", text)
+            text = _SHAPE.sub(
+                lambda found: (
+                    f"{found[1]} has shape ({self._list(found[1], found[2])}){found[3]}({self._list(found[1], found[4])})"
+                ),
+                text,
+            )
+        return self.name(text)
+
+    def name(self, text: str) -> str:
+        """A text with the candidate's names."""
+        for ours, theirs in self.renamed.items():
+            text = re.sub(rf"\b{ours}\b", theirs, text)
+        return text
+
+    def _list(self, name: str, listed: str) -> str:
+        entries = re.split(r",\s*", listed)
+        separator = ", " if ", " in listed else ","
+        return separator.join(entries[place] for place in self.order(name, len(entries)))
+
+    def report(self, report: Report) -> Report:
+        """A report in the candidate's terms."""
+        if not self.axes.orders and not self.renamed:
+            return report
+        optional: Callable[[str | None], str | None] = lambda text: text and self.text(text)  # noqa: E731
+        return replace(
+            report,
+            diagnosis=optional(report.diagnosis),
+            worst=self._worst(report.worst),
+            rows=tuple(self._row(row) for row in report.rows),
+            pattern=self.text(report.pattern),
+            picture=report.picture and self.name(report.picture),
+            findings=tuple(
+                finding._replace(
+                    where=self.text(finding.where), rule=self.text(finding.rule), example=self.text(finding.example)
+                )
+                for finding in report.findings
+            ),
+        )
+
+    def _row(self, row: Row) -> Row:
+        return row._replace(worst=self._worst(row.worst), remark=self.text(row.remark))
+
+    def _worst(self, worst: Worst | None) -> Worst | None:
+        return worst and worst._replace(index=reordered(worst.index, self.order(worst.leaf, len(worst.index))))
+
+
+def reordered(entries: Sequence[Any], order: Order) -> tuple[Any, ...]:
+    """Entries, one for every axis, in another order of the axes."""
+    return tuple(entries[place] for place in order)

@@ -1,0 +1,158 @@
+"""What is expected of a candidate, said once where it is something else."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jcnn.check import KINDS, grade, grade_file
+from jcnn.check.classroom.score import score_of
+from jcnn.check.grading.grade import misfit
+from jcnn.check.operations import kind_of
+from jcnn.check.outcome import Misfit, signature_of
+from jcnn.check.styles.adapt import adapt
+from jcnn.check.styles.expected import call_of, expected
+from jcnn.definition import sums
+
+Array = np.ndarray
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("style", ["jcnn", "cs231n"])
+def test_the_example_to_start_from_can_be_graded(style: str, layout: str) -> None:
+    for kind in KINDS:
+        known = kind_of(kind)
+        found = expected(known, layout, style)
+        namespace: dict[str, Any] = {}
+        exec(found.start, namespace)  # noqa: S102 (our own example)
+        candidate = namespace[found.signature.partition("(")[0]]
+        adapted = adapt(candidate, namespace, call_of(known, layout, style), Misfit)
+        assert misfit(known, signature_of(adapted.candidate)) is None, kind
+        assert all(shown.meaning for shown in (*found.arguments, *found.outputs))
+
+
+@pytest.mark.parametrize(
+    ("kind", "layout", "style", "said"),
+    [
+        pytest.param("conv_backward", "NHWC", "jcnn", "(FH, FW, C_in, C_out)", id="filters"),
+        pytest.param("conv_backward", "NCHW", "jcnn", "(C_out, C_in, FH, FW)", id="filters in NCHW"),
+        pytest.param("conv_backward", "NCHW", "cs231n", "conv_backward_naive(dout, cache) -> (dx, dw, db)", id="a cache"),
+        pytest.param("conv", "NCHW", "cs231n", "{'stride': …, 'pad': …}", id="a dictionary of options"),
+        pytest.param("dense", "NCHW", "jcnn", "(C_in, C_out)", id="a dense layer in NCHW"),
+        pytest.param("softmax_cross_entropy_backward", "NCHW", "cs231n", "softmax_loss(x, y) -> (loss, dx)", id="a loss"),
+        pytest.param("conv_backward", "NCHW", "torch", "return dx, dw, db, None, None", id="PyTorch"),
+    ],
+)
+def test_what_is_expected(kind: str, layout: str, style: str, said: str) -> None:
+    assert said in str(expected(kind_of(kind), layout, style))
+
+
+def few(dy: Array, x: Array) -> Any:
+    return dy, x
+
+
+def many(dy: Array, x: Array, w: Array, b: Array, cache: Any, more: Any) -> Any:
+    return dy, x, w
+
+
+def two_outputs(dy: Array, x: Array, w: Array, stride: Any = 1, padding: Any = 0) -> Any:
+    return dy, x
+
+
+def without_cache(dout: Array, x: Array, w: Array, conv_param: Any) -> Any:
+    return dout, x, w
+
+
+@pytest.mark.parametrize(
+    ("candidate", "style", "said"),
+    [
+        pytest.param(few, "jcnn", "few takes 2 parameters (dy, x). Expected: conv_backward(dy, x, w, *, ", id="too few"),
+        pytest.param(many, "jcnn", "many takes 6 parameters (dy, x, w, b, cache, more). Expected: conv_b", id="too many"),
+        pytest.param(two_outputs, "jcnn", "It returns 2 outputs: expected 3, (dx, dw, db). Expected: conv_", id="outputs"),
+        pytest.param(
+            without_cache,
+            "cs231n",
+            "takes 4 parameters (dout, x, w, conv_param). Expected: conv_backward_naive(dout, cache) -> (dx, dw, db).",
+            id="of the course",
+        ),
+        pytest.param(few, "torch", "does not import torch. Expected: a torch.autograd.Function", id="no PyTorch"),
+    ],
+)
+def test_a_wrong_signature_is_said_once(
+    candidate: Callable[..., Any], style: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    report = grade(candidate, "conv_backward", style=style)
+    assert report.verdict == "bug"
+    assert said in (report.diagnosis or "")
+    assert not report.rows
+    assert score_of(report, "conv_backward").points == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        pytest.param("g", "has no function g: expected one it has, such as f.", id="no function"),
+        pytest.param("f", "f takes 1 parameter (dy).", id="too few"),
+    ],
+)
+def test_of_a_file_too(tmp_path: Path, function: str, said: str) -> None:
+    (tmp_path / "homework.py").write_text("def f(dy):\n    return dy\n")
+    report = grade_file(f"{tmp_path}/homework.py:{function}", "conv_backward")
+    assert f"{said} Expected: conv_backward(dy, x, w, *, " in (report.diagnosis or "")
+    assert not report.rows
+
+
+def other_names(dy: Array, x: Array, w: Array, strides: Any = 1, pad: Any = 0) -> Any:
+    return sums.conv_backward(dy, x, w, stride=strides, padding=pad)
+
+
+def no_defaults(x: Array, w: Array, b: Array, pad: Any, stride: Any) -> Any:
+    return sums.conv(x, w, b, stride=stride, padding=pad)
+
+
+def no_bias(x: Array, w: Array, stride: Any, pad: Any) -> Any:
+    return sums.conv(x, w, stride=stride, padding=pad)
+
+
+def window_by_name(x: Array, *, pool_size: Any, strides: Any) -> Any:
+    return sums.max_pool(x, pool_size, stride=strides)
+
+
+def window_by_position(dy: Array, x: Array, kernel_size: Any, stride: Any) -> Any:
+    return sums.max_pool_backward(dy, x, kernel_size, stride=stride)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "kind", "takes"),
+    [
+        pytest.param(other_names, "conv_backward", ("stride", "padding"), id="strides, pad"),
+        pytest.param(no_defaults, "conv", ("stride", "padding", "b"), id="no defaults"),
+        pytest.param(no_bias, "conv", ("stride", "padding"), id="no bias"),
+        pytest.param(window_by_name, "max_pool", ("stride",), id="pool_size by name"),
+        pytest.param(window_by_position, "max_pool_backward", ("stride",), id="kernel_size by position"),
+    ],
+)
+def test_options_by_other_names(candidate: Callable[..., Any], kind: str, takes: tuple[str, ...]) -> None:
+    report = grade(candidate, kind)
+    assert report.verdict == "agrees", report
+    assert len(report.rows) > 20
+    for option in takes:
+        assert not any(reason.startswith(f"takes no {option} (") for reason in report.left_out)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        pytest.param({"style": "keras"}, "style='keras': expected 'jcnn', 'cs231n' or 'torch'", id="style"),
+        pytest.param({"layout": "CHWN"}, "layout='CHWN': expected 'NHWC' or 'NCHW'", id="layout"),
+    ],
+)
+def test_another_style_or_layout_is_refused_by_name(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        grade(sums.conv, "conv", **given)
+    with pytest.raises(ValueError, match=message):
+        grade_file("somewhere:f", "conv", **given)

@@ -1,0 +1,155 @@
+"""A candidate with its channels first, called as one that has them last."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jcnn.check import CATALOGUE, KINDS, grade
+from jcnn.check.operations import kind_of
+from jcnn.check.outcome import Misfit
+from jcnn.check.styles.adapt import adapt
+from jcnn.check.styles.expected import call_of
+from jcnn.check.styles.wording import Wording
+
+Array = np.ndarray
+
+
+def last(array: Any) -> Any:
+    """Maps with the channels last, from second."""
+    return np.moveaxis(array, 1, -1) if np.ndim(array) > 2 else array
+
+
+def second(array: Any) -> Any:
+    return np.moveaxis(array, -1, 1) if np.ndim(array) > 2 else array
+
+
+def same(array: Any) -> Any:
+    return array
+
+
+def filters_last(array: Array) -> Array:
+    return np.moveaxis(array, (0, 1), (-1, -2))
+
+
+def filters_first(array: Array) -> Array:
+    return np.moveaxis(array, (-1, -2), (0, 1))
+
+
+WAYS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    **dict.fromkeys(("x", "y", "dx", "dy", "logits", "dlogits"), (last, second)),
+    **dict.fromkeys(("w", "dw"), (filters_last, filters_first)),
+    "labels": (lambda labels: last(labels) if labels.dtype.kind == "f" else labels, same),
+}
+"""To jcnn's layout and from it, as somebody writes it who does not know how jcnn does it."""
+
+MAPS = [
+    name + suffix
+    for name in (
+        *("conv", "convolve", "conv_transpose", "max_pool", "avg_pool", "global_max_pool", "global_avg_pool"),
+        *("maxout", "softmax", "log_softmax", "softmax_cross_entropy"),
+    )
+    for suffix in ("", "_backward")
+]
+WITHOUT_CHANNELS = [kind for kind in KINDS if kind not in MAPS and not kind.startswith(("flatten", "locally"))]
+
+
+def with_channels_second(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of jcnn's kind as it is in NCHW."""
+    known = kind_of(kind)
+    names = call_of(known, "NCHW", "jcnn").arguments
+    # A loss has one number for every place, without channels.
+    ways = {name: way for name, way in WAYS.items() if "entropy" not in kind or name not in {"y", "dy"}}
+
+    def candidate(*args: Any, **options: Any) -> Any:
+        ours = [ways.get(name, (same, same))[0](value) for name, value in zip(names, args, strict=False)]
+        output = function(*ours, **options)
+        parts = output if isinstance(output, tuple) else (output,)
+        theirs = tuple(ways.get(leaf, (same, same))[1](part) for leaf, part in zip(known.leaves, parts, strict=True))
+        return theirs if isinstance(output, tuple) else theirs[0]
+
+    return candidate
+
+
+def assert_right_in_every_case(kind: str, candidate: Callable[..., Any]) -> None:
+    known = kind_of(kind)
+    adapted = adapt(candidate, {}, call_of(known, "NCHW", "jcnn"), Misfit).candidate
+    for case in known.cases:
+        args = [value.copy() if isinstance(value, np.ndarray) else value for value in case.args.values()]
+        found = known.reference(*case.args.values(), **case.options), adapted(*args, **case.options)
+        for right, got in zip(*(part if isinstance(part, tuple) else (part,) for part in found), strict=True):
+            np.testing.assert_allclose(got, right, rtol=1e-12, atol=1e-12, err_msg=case.name)
+
+
+@pytest.mark.parametrize("kind", MAPS)
+def test_the_right_function_in_nchw_gives_what_is_right(kind: str) -> None:
+    assert_right_in_every_case(kind, with_channels_second(kind, kind_of(kind).reference))
+
+
+def test_what_has_no_channels_is_the_same_in_every_layout() -> None:
+    for kind in WITHOUT_CHANNELS:
+        assert_right_in_every_case(kind, kind_of(kind).reference)
+
+
+def flatten(x: Array) -> Array:
+    return x.reshape(len(x), -1)
+
+
+def flatten_backward(dy: Array, x: Array) -> Array:
+    return dy.reshape(x.shape)
+
+
+def locally_connected(x: Array, w: Array, b: Array | None = None, **options: Any) -> Array:
+    y = kind_of("locally_connected").reference(last(x), filters_last(w), **options)
+    return second(y) + (0 if b is None else b[None])
+
+
+def locally_connected_backward(dy: Array, x: Array, w: Array, **options: Any) -> Any:
+    dx, dw, db = kind_of("locally_connected_backward").reference(last(dy), last(x), filters_last(w), **options)
+    return second(dx), filters_first(dw), np.moveaxis(db, -1, 0)
+
+
+@pytest.mark.parametrize("candidate", [flatten, flatten_backward, locally_connected, locally_connected_backward])
+def test_numbers_in_an_order_that_hangs_on_the_layout(candidate: Callable[..., Any]) -> None:
+    assert_right_in_every_case(candidate.__name__, candidate)
+
+
+def test_a_mistake_is_the_same_in_either_layout() -> None:
+    """And its report in the candidate's layout: the same numbers at the places that they have there."""
+    kind, name = "max_pool_backward", "windows overwrite each other"
+    wrong = next(entry.wrong[kind] for entry in CATALOGUE if entry.name == name)
+    plain, found = grade(wrong, kind), grade(with_channels_second(kind, wrong), kind, layout="NCHW")
+    assert (found.verdict, found.mistakes) == (plain.verdict, plain.mistakes) == ("bug", (name,))
+    assert [row[:3] for row in found.rows] == [row[:3] for row in plain.rows]
+    assert [finding.where for finding in found.findings] == [finding.where for finding in plain.findings]
+    assert plain.worst is not None
+    assert found.worst is not None
+    order = Wording.of("max_pool", "NCHW", "jcnn").order(plain.worst.leaf, len(plain.worst.index))
+    assert found.worst.index == tuple(plain.worst.index[axis] for axis in order)
+    assert grade(with_channels_second(kind, kind_of(kind).reference), kind, layout="NCHW").verdict == "agrees"
+    assert grade(with_channels_second(kind, kind_of(kind).reference), kind).verdict == "bug"
+
+
+@pytest.mark.parametrize(
+    ("said", "in_nchw"),
+    [
+        pytest.param(
+            "dx[0,2,3,1] took dy[0, 1, 1, 0]·w[2, 0, 4, 5]", "dx[0,1,2,3] took dout[0, 0, 1, 1]·w[5, 4, 2, 0]", id="4"
+        ),
+        pytest.param("dx[0, 2, 1] of a vector, db[3]", "dx[0, 1, 2] of a vector, db[3]", id="one axis"),
+        pytest.param("dx[i:i+F, j:j+F] += …", "dx[i:i+F, j:j+F] += …", id="code"),
+        pytest.param("z[0, 1, 2, 3]", "z[0, 1, 2, 3]", id="another name"),
+        pytest.param(
+            "dw has shape (3, 2, 4, 5): expected (3, 2, 5, 4)", "dw has shape (5, 4, 3, 2): expected (4, 5, 3, 2)", id="shape"
+        ),
+        pytest.param(
+            "dx has shape (1, 2, 3, 4) where (1, 3, 2, 4) is right (x): its axes are in the order (a, c, b, d).",
+            "dx has shape (1, 4, 2, 3) where (1, 4, 3, 2) is right (x): its axes are in the order (a, d, c, b).",
+            id="order",
+        ),
+    ],
+)
+def test_indices_and_shapes_in_sentences(said: str, in_nchw: str) -> None:
+    assert Wording.of("conv", "NCHW", "cs231n").text(said) == in_nchw
+    assert Wording.of("conv", "NHWC", "jcnn").text(said) == said
