@@ -5,12 +5,16 @@ Imports nothing of ours when it runs: the process in which a candidate runs alon
 """
 
 import inspect
+import linecache
+import os
 import signal
 import threading
+import traceback
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -104,7 +108,7 @@ def perform(
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and interrupted():
             raise
-        return Outcome(problem=f"It raises {describe_error(error)}", raised=True)
+        return Outcome(problem=f"It raises {describe_error(error)}{line_of(error)}", raised=True)
     return Outcome(leaves, problem, dtypes=dtypes)
 
 
@@ -241,6 +245,33 @@ def describe_error(error: BaseException) -> str:
     except BaseException:  # noqa: BLE001 (the type is the candidate's to define)
         name = "an exception"
     return f"{name}: {message_of(error) or '(no message)'}"
+
+
+_OURS = str(Path(__file__).parents[1])
+_LIBRARIES = str(Path(os.__file__).parent)
+_NO_FILES = ("<frozen ", "<__array_function__", "<attrs ", "<decorator")
+_LONGEST_LINE = 60
+
+
+def line_of(error: BaseException) -> str:
+    """The line of the candidate's file in which an exception came up, with a space before it; "" where there is none."""
+    try:
+        frames = [(frame.f_code.co_filename, number) for frame, number in traceback.walk_tb(error.__traceback__)]
+        own = next((file for file, _ in frames if _is_candidates(file)), None)
+        number = next((number for file, number in reversed(frames) if file == own), None)
+        if own is None or number is None:
+            return ""
+        code = cleaned(linecache.getline(own, number).strip(), _LONGEST_LINE)
+    except BaseException:  # noqa: BLE001 (the exception and the file are the candidate's to define)
+        return ""
+    return f" (line {number}: `{code}`)" if code else f" (line {number})"
+
+
+def _is_candidates(file: str) -> bool:
+    """Whether a file is neither ours nor that of a library."""
+    return not (
+        file.startswith((_OURS, _LIBRARIES, *_NO_FILES)) or any(f"{name}-packages" in file for name in ("site", "dist"))
+    )
 
 
 def message_of(error: BaseException) -> str:

@@ -71,7 +71,7 @@ def main() -> None:
         send(-1, {"failed": str(error), "unfit": True})
         return
     except BaseException as error:  # noqa: BLE001 (importing runs whatever the file says)
-        send(-1, {"failed": f"cannot be imported: {outcome.describe_error(error)}"})
+        send(-1, {"failed": f"cannot be imported: {outcome.describe_error(error)}{outcome.line_of(error)}"})
         return
     parts = {"": adapted.candidate, "forward": adapted.forward, "right cache": adapted.right_cache}
     signatures = {name: _parameters(outcome.signature_of(part)) for name, part in parts.items() if part is not None}

@@ -93,11 +93,13 @@ class InLayout:
         for name, value in theirs.items():
             if isinstance(value, np.ndarray):
                 given[name][...] = axes.take(name, value, given)
-        if isinstance(output, tuple | list):
-            if len(output) != len(form.leaves):
-                return output
-            return tuple(axes.take(leaf, part, given) for leaf, part in zip(form.leaves, output, strict=True))
-        return axes.take(form.leaves[0], output, given)
+        # Of one output a list is its numbers.
+        several = isinstance(output, tuple) or (isinstance(output, list) and len(form.leaves) > 1)
+        if not several:
+            return axes.take(form.leaves[0], output, given)
+        if len(output) != len(form.leaves):
+            return output
+        return tuple(axes.take(leaf, part, given) for leaf, part in zip(form.leaves, output, strict=True))
 
 
 def is_plain(layout: str) -> bool:

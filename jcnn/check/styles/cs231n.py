@@ -207,9 +207,10 @@ def _options(given: Arguments, options: Arguments, names: Names, arrays: Argumen
     for option, key in names.keys.items():
         value = options.get(option)
         value = left_at_default(option, given) if value is None else value
-        if not isinstance(value, int):
+        sizes = set(value) if isinstance(value, tuple) else {value}
+        if len(sizes) > 1 or not all(isinstance(size, int) for size in sizes):
             raise NotImplementedError(f"{names.parameters} has one number as {key}")
-        sized[key] = value
+        (sized[key],) = sizes
     if "window" in given:
         window = given["window"]
         height, width = (window, window) if isinstance(window, int) else window

@@ -2,10 +2,10 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .calling import Adapted, Arguments, Call, InLayout, is_plain, name_of, signature_of, zero_bias
-from .options import is_option, left_at_default, names_taken
+from .options import BIASES, is_option, left_at_default, names_taken
 
 _Kinds = inspect.Parameter
 _BY_POSITION = (_Kinds.POSITIONAL_ONLY, _Kinds.POSITIONAL_OR_KEYWORD)
@@ -18,29 +18,70 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
     parameters = list(signature.parameters.values()) if signature else []
     positions = [parameter for parameter in parameters if parameter.kind in _BY_POSITION]
     arrays = [
-        p for p in positions[: len(form.arguments)] if not (p.name == "b" or is_option(p.name)) or p.name in form.arguments
+        p for p in positions[: len(form.arguments)] if not (p.name in BIASES or is_option(p.name)) or p.name in form.arguments
     ]
-    by_name = [p for p in parameters if p.kind in _BY_NAME and p not in arrays]
-    names = names_taken(by_name)
-    taken = {name: next(p for p in by_name if p.name == theirs) for name, theirs in names.items()}
-    required = [name for name, p in taken.items() if p.default is inspect.Parameter.empty]
-    needs_bias = form.arguments[-1] == "b" and any(p.name == "b" and p.default is inspect.Parameter.empty for p in arrays)
-    renamed = any(name != theirs for name, theirs in names.items())
-    if is_plain(form.layout) and not renamed and not required and not needs_bias:
+    takes = _Taken.of([p for p in parameters if p.kind in _BY_NAME and p not in arrays], arrays, form)
+    if is_plain(form.layout) and not takes.otherwise:
         return Adapted(found)
 
     def call(given: Arguments, options: Arguments) -> Any:
-        if needs_bias:
+        if takes.needs_bias:
             given.setdefault("b", zero_bias(form, given))
-        named = {names.get(name, name): value for name, value in options.items()}
-        for name in required:
-            named.setdefault(names[name], left_at_default(name, given))
+        named = {takes.names.get(name, name): value for name, value in options.items()}
+        for name in takes.given_anyway:
+            named.setdefault(takes.names[name], left_at_default(name, given))
         by_position = dict(given)
-        if "window" in names and "window" in by_position:
-            named[names["window"]] = by_position.pop("window")
+        for name in _ARGUMENTS_BY_NAME:
+            if name in takes.names and name in by_position:
+                named[takes.names[name]] = by_position.pop(name)
         return found(*by_position.values(), **named)
 
-    return Adapted(InLayout(call, form, _exposed(signature, form, names, arrays), name_of(found)))
+    return Adapted(InLayout(call, form, _exposed(signature, form, takes.names, arrays), name_of(found)))
+
+
+class _Taken(NamedTuple):
+    """What a candidate takes by name.
+
+    Attributes:
+        names: by option, window or bias the name of the parameter.
+        given_anyway: options that are given also where a case leaves them at what they are.
+        needs_bias: it must be given a bias.
+        otherwise: it is called otherwise than jcnn's operation.
+    """
+
+    names: dict[str, str]
+    given_anyway: tuple[str, ...]
+    needs_bias: bool
+    otherwise: bool
+
+    @classmethod
+    def of(cls, by_name: list[inspect.Parameter], arrays: list[inspect.Parameter], form: Call) -> "_Taken":
+        """From the parameters that are no arrays, and those that are."""
+        names = names_taken(by_name)
+        parameters = {parameter.name: parameter for parameter in by_name}
+        biases: list[inspect.Parameter] = []
+        if form.arguments[-1] == "b":
+            there = next((name for name in BIASES if name in parameters), None)
+            if there:
+                names["b"] = there
+            biases = [parameters[there]] if there else arrays[len(form.arguments) - 1 :]
+        given_anyway = tuple(
+            name for name, theirs in names.items() if name not in _ARGUMENTS_BY_NAME and _wants(name, parameters[theirs], form)
+        )
+        needs_bias = any(parameter.default is _Kinds.empty for parameter in biases)
+        otherwise = bool(given_anyway) or needs_bias or any(name != theirs for name, theirs in names.items()) or "b" in names
+        return cls(names, given_anyway, needs_bias, otherwise)
+
+
+_ARGUMENTS_BY_NAME = ("window", "b")
+"""What jcnn gives by position and a candidate may take by name."""
+
+
+def _wants(option: str, parameter: inspect.Parameter, form: Call) -> bool:
+    """Whether an option is to be given always: it has no default, or that of another window."""
+    if option == "stride" and "window" in form.arguments:
+        return parameter.default is not None
+    return parameter.default is _Kinds.empty
 
 
 def _exposed(
@@ -53,10 +94,10 @@ def _exposed(
     first, rest = [], []
     for parameter in signature.parameters.values():
         name = ours.get(parameter.name, parameter.name)
-        if name == "window" and "window" in names:
+        if name in names and name in _ARGUMENTS_BY_NAME:
             continue
         if parameter in arrays:
-            default = None if name == "b" else parameter.default
+            default = None if form.arguments[len(first)] == "b" else parameter.default
             first.append(parameter.replace(kind=_Kinds.POSITIONAL_ONLY, default=default))
         elif parameter.kind in {_Kinds.VAR_POSITIONAL, _Kinds.VAR_KEYWORD}:
             rest.append(parameter)
@@ -65,4 +106,6 @@ def _exposed(
             rest.append(parameter.replace(name=name, kind=_Kinds.KEYWORD_ONLY, default=default))
     if "window" in names and "window" in form.arguments:
         first.append(_Kinds("window", _Kinds.POSITIONAL_ONLY))
+    if "b" in names:
+        first.append(_Kinds("b", _Kinds.POSITIONAL_ONLY, default=None))
     return sorted([*first, *rest], key=lambda parameter: parameter.kind)

@@ -13,6 +13,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 """Other names of an option, or of the window of a pooling."""
 
+BIASES = ("b", "bias", "biases")
+"""Names of a bias that stands elsewhere than after the weights."""
+
 _NOTHING = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "rounding": "floor", "count_padding": False}
 
 

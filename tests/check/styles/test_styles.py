@@ -98,7 +98,9 @@ def conv_backward_naive(dout, cache):
     [
         pytest.param("+ b", "+=", None, id="right"),
         pytest.param("+ b", "=", "= for +=", id="a wrong backward"),
-        pytest.param("", "=", "conv_forward_naive, whose cache it works with, is wrong", id="a wrong forward too"),
+        pytest.param(
+            "", "=", "Its forward conv_forward_naive is wrong as well: The bias is not added.", id="a wrong forward too"
+        ),
     ],
 )
 def test_a_forward_and_a_backward_with_a_cache(tmp_path: Path, bias: str, add: str, said: str | None) -> None:
