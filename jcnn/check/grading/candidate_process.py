@@ -44,6 +44,7 @@ def main() -> None:
     _load("jcnn_check_styles", checks / "styles" / "__init__.py")
     adapt = importlib.import_module("jcnn_check_styles.adapt")
     calling = importlib.import_module("jcnn_check_styles.calling")
+    names_shown = importlib.import_module("jcnn_check_styles.names_shown")
     requests, answers = _take_channel()
     owner = os.getpid()
     start = _receive(requests)
@@ -63,19 +64,21 @@ def main() -> None:
             left = left[os.write(answers, left) :]
 
     sys.argv[:] = [start[0]["module"]]
+    form, other_way = calling.Call(**_as_tuples(start[0]["call"])), ""
     try:
         candidate, module = _function(start[0]["module"], start[0]["function"])
-        form = calling.Call(**_as_tuples(start[0]["call"]))
+        other_way = names_shown.other_way_shown(candidate, form)
         adapted = adapt.adapt(candidate, vars(module), form, outcome.Misfit)
     except (_NoFunctionError, calling.UnfitError) as error:
-        send(-1, {"failed": str(error), "unfit": True})
+        send(-1, {"failed": str(error), "unfit": True, "other_way": other_way})
         return
     except BaseException as error:  # noqa: BLE001 (importing runs whatever the file says)
         send(-1, {"failed": f"cannot be imported: {outcome.describe_error(error)}{outcome.line_of(error)}"})
         return
-    parts = {"": adapted.candidate, "forward": adapted.forward, "right cache": adapted.right_cache}
-    signatures = {name: _parameters(outcome.signature_of(part)) for name, part in parts.items() if part is not None}
-    send(-1, {"parts": signatures, "forward": adapted.forward_name, "not_judged": adapted.not_judged})
+    parts = adapted.parts
+    signatures = {name: _parameters(outcome.signature_of(part)) for name, part in parts.items()}
+    introduction = {"forward": adapted.forward_name, "not_judged": adapted.not_judged, "other_way": other_way}
+    send(-1, {"parts": signatures, **introduction})
     while request := _receive(requests):
         header, args = request
         # Ctrl-C does not reach this process: it has a session of its own.

@@ -18,9 +18,10 @@ from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.forward_passes import Forward, with_forward
-from jcnn.check.grading.isolated import MEMORY, TIMEOUT, AnswerOfPart, Limits, Place, Run, run
+from jcnn.check.grading.isolated import MEMORY, TIMEOUT, AnswerOfPart, Further, Limits, Place, Run, run
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.messages import Introduction
+from jcnn.check.grading.other_ways import Asked, fits, other_way
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, forward_of, kind_of
@@ -33,6 +34,7 @@ from jcnn.check.styles.calling import Adapted, Call, UnfitError, described
 from jcnn.check.styles.expected import call_of
 from jcnn.check.styles.expected import expected as expected_signature
 from jcnn.check.styles.layouts import LAYOUTS
+from jcnn.check.styles.names_shown import other_way_shown
 from jcnn.check.styles.wording import Wording
 from jcnn.geometry import choice
 
@@ -89,30 +91,28 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
     # What is right is known before the candidate runs, which may change whatever it finds.
     expected = expected_of(known)
     call = _call(known, layout, style)
-    name = name_of(candidate)
+    name, shown = name_of(candidate), other_way_shown(candidate, call)
     try:
         adapted = adapt(candidate, _beside(candidate), call, Misfit)
         unfit = misfit(known, signature_of(adapted.candidate))
     except UnfitError as error:
         adapted, unfit = Adapted(candidate), str(error)
     if unfit:
-        return _finished(known, expected, call, _not_run(known, f"{name} {unfit}."), name)
-    parts = {"": adapted.candidate, "forward": adapted.forward, "right cache": adapted.right_cache}
-    signatures = {part: signature_of(function) for part, function in parts.items() if function is not None}
+        return _finished(known, expected, call, _not_run(known, f"{name} {unfit}.", shown), name)
+    parts = adapted.parts
+    introduction = Introduction(
+        {part: signature_of(function) for part, function in parts.items()}, adapted.forward_name, adapted.not_judged, shown
+    )
     with double_precision(), interrupts() as interrupted:
 
         def answer(case: Case, part: str = "") -> Outcome:
             leaves = (forward_of(known) if part == "forward" else known).leaves
-            function: Any = parts[part]
-            asking = partial(perform, function, case.args, case.options, leaves, interrupted=interrupted)
-            return ask(signatures[part], case, asking)
+            asking = partial(perform, parts[part], case.args, case.options, leaves, interrupted=interrupted)
+            return ask(introduction.signatures[part], case, asking)
 
         outcomes = tuple(_asked(known, expected, answer))
-        findings = _probed(known, expected, outcomes, answer)
-        introduction = Introduction(signatures, adapted.forward_name, adapted.not_judged)
-        forward = _forward(known, expected, call, outcomes, introduction, answer)
-    made = Run(outcomes, findings=findings, forward=forward, not_judged=adapted.not_judged)
-    return _finished(known, expected, call, made, name)
+        further = _examined(known, expected, call, outcomes, introduction, answer)
+    return _finished(known, expected, call, Run(outcomes, further=further, not_judged=adapted.not_judged), name)
 
 
 def grade_file(
@@ -159,8 +159,7 @@ def grade_file(
         limits,
         partial(misfit, known),
         partial(_asked, known, expected),
-        partial(_probed, known, expected),
-        partial(_forward, known, expected, call),
+        partial(_examined, known, expected, call),
     )
     return _finished(known, expected, call, made, cleaned(found.function))
 
@@ -181,8 +180,9 @@ def _beside(candidate: Callable[..., Any]) -> dict[str, Any]:
         return {}
 
 
-def _not_run(kind: Kind, fault: str) -> Run:
-    return Run((Outcome(declined="not run", asked=False, lost=True),) * len(kind.cases), fault, unfit=True)
+def _not_run(kind: Kind, fault: str, other_way: str = "") -> Run:
+    outcomes = (Outcome(declined="not run", asked=False, lost=True),) * len(kind.cases)
+    return Run(outcomes, fault, further=Further(other_way=other_way), unfit=True)
 
 
 def misfit(kind: Kind, signature: inspect.Signature | None) -> str | None:
@@ -197,6 +197,26 @@ def misfit(kind: Kind, signature: inspect.Signature | None) -> str | None:
                 continue
             return None
     return f"takes {described(signature)}"
+
+
+def _examined(
+    kind: Kind,
+    expected: list[tuple[Expected, ...]],
+    call: Call,
+    outcomes: Sequence[Outcome],
+    candidate: Introduction,
+    answer: AnswerOfPart,
+) -> Further:
+    """What else there is to find: another way to call it, else how its formula differs, and its forward pass."""
+    asked = list(map(Asked, kind.cases, expected, outcomes))
+
+    def is_right(entry: Asked) -> bool:
+        return all(row.verdict != "bug" for row in _judged(kind, *entry).rows)
+
+    if other := other_way(kind, call, asked, candidate, answer, is_right):
+        return Further(other_way=other)
+    findings = _probed(kind, expected, outcomes, lambda case: answer(case, ""))
+    return Further(findings, _forward(kind, expected, call, outcomes, candidate, answer))
 
 
 def _forward(
@@ -217,7 +237,7 @@ def _forward(
         return answer(case, "forward")
 
     made = tuple(_asked(forward, right, forward_answer))
-    found = Run(made, findings=_probed(forward, right, made, forward_answer))
+    found = Run(made, further=Further(_probed(forward, right, made, forward_answer)))
     report = _report(forward, right, found, candidate.forward)
     alone = None
     if "right cache" in candidate.signatures and _is_wrong(kind, expected, outcomes):
@@ -234,21 +254,22 @@ _ABOUT_OUTPUTS = re.compile(
 def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made: Run, name: str) -> Report:
     """The report, in the candidate's terms; what is wrong with its signature is said once, with the one that is expected."""
     wording = Wording.of(call.operation, call.layout, call.style)
+    other = made.further.other_way
     problems = {outcome.problem for outcome in made.outcomes if outcome.declined is None}
     (problem,) = problems if len(problems) == 1 else (None,)
     if made.fault is None and problem and _ABOUT_OUTPUTS.match(problem):
-        not_run = _not_run(kind, problem.rstrip(".") + ".")
-        made = made._replace(outcomes=not_run.outcomes, fault=not_run.fault, unfit=True)
-    if made.unfit:
+        made = _not_run(kind, problem.rstrip(".") + ".", other)._replace(printed=made.printed)
+    if made.unfit or other:
+        wanted = f"Expected: {expected_signature(kind, call.layout, call.style).signature}." if made.unfit else ""
         return Report(
             f"{name} as {kind.name}",
             "bug",
-            f"{made.fault} Expected: {expected_signature(kind, call.layout, call.style).signature}.",
+            " ".join(filter(None, (made.fault, wanted, other))),
             None,
             printed=made.printed,
             unanswered=tuple(case.name for case in kind.cases),
         )
-    report = with_forward(_report(kind, expected, made, name, wording), name, made.forward)
+    report = with_forward(_report(kind, expected, made, name, wording), name, made.further.forward)
     if made.not_judged:
         rows = tuple(row for row in report.rows if row.leaf not in made.not_judged)
         reasons = tuple(f"{leaf} (it takes no bias)" for leaf in made.not_judged)
@@ -292,11 +313,7 @@ def _is_wrong(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequen
 
 def _taken(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes of the cases that the candidate is written for; the others are declined."""
-    shaped = [
-        len(outcome.leaves) == len(right)
-        and all(leaf is not None and leaf.shape == one.value.shape for leaf, one in zip(outcome.leaves, right, strict=True))
-        for right, outcome in zip(expected, outcomes, strict=True)
-    ]
+    shaped = [fits(right, outcome) for right, outcome in zip(expected, outcomes, strict=True)]
     return without_forms_not_taken(kind.cases, outcomes, shaped)
 
 
@@ -315,7 +332,7 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
     faults = [fault for fault in (made.fault, declined_too_much(kind, outcomes)) if fault]
     if graded:
-        report = _judgement(kind, subject, graded, left_out, made.findings, wording)
+        report = _judgement(kind, subject, graded, left_out, made.further.findings, wording)
     else:
         why = None if faults else f"It takes none of the cases ({'; '.join(left_out)})."
         report = Report(subject, "bug", why, None, left_out=left_out)

@@ -37,6 +37,20 @@ MEMORY = 4.0
 _STARTS = 3  # a candidate that crashes is started anew, so that other cases count too; but not for ever
 
 
+class Further(NamedTuple):
+    """What is found of a candidate beside what it does with the cases.
+
+    Attributes:
+        findings: how its formula differs.
+        forward: of a backward pass that belongs to a forward pass, what that did.
+        other_way: how else it is to be called, in a sentence, where it fits in no case as it is; else "".
+    """
+
+    findings: tuple[Finding, ...] = ()
+    forward: Forward | None = None
+    other_way: str = ""
+
+
 class Run(NamedTuple):
     """What came of all cases.
 
@@ -44,8 +58,7 @@ class Run(NamedTuple):
         outcomes: one for every case.
         fault: what is wrong beside the cases, in a sentence; None where nothing is.
         printed: what the candidate printed, in short.
-        findings: what probing it told.
-        forward: of a backward pass that belongs to a forward pass, what that did.
+        further: what was found beside.
         unfit: there is no candidate that can be called.
         not_judged: outputs that it has no place for.
     """
@@ -53,8 +66,7 @@ class Run(NamedTuple):
     outcomes: tuple[Outcome, ...]
     fault: str | None = None
     printed: str = ""
-    findings: tuple[Finding, ...] = ()
-    forward: Forward | None = None
+    further: Further = Further()
     unfit: bool = False
     not_judged: tuple[str, ...] = ()
 
@@ -105,26 +117,20 @@ class Place(NamedTuple):
         return cls(module, function)
 
 
-Probe = Callable[[Sequence[Outcome], Callable[[Case], Outcome]], tuple[Finding, ...]]
-"""From what a candidate did with all cases, and a way to ask it further ones, to how its formula differs."""
-
-
 Asked = Callable[[Callable[[Case], Outcome]], Iterator[Outcome]]
 """From a way to ask a candidate one case to what it does with all of them."""
 
 AnswerOfPart = Callable[[Case, str], Outcome]
 """What a part of a candidate, one of `messages.PARTS`, does with a case."""
 
-WithForward = Callable[[Sequence[Outcome], Introduction, AnswerOfPart], Forward | None]
-"""From what a candidate did with all cases, its parts and a way to ask them, to its forward pass."""
+Examine = Callable[[Sequence[Outcome], Introduction, AnswerOfPart], Further]
+"""From what a candidate did with all cases, its parts and a way to ask them, to what else is found of it."""
 
 Fits = Callable[[inspect.Signature | None], str | None]
 """From a signature to what is wrong with it, in words; None where a case can be given."""
 
 
-def run(
-    place: Place, call: Call, kind: Kind, limits: Limits, fits: Fits, asked: Asked, probe: Probe, with_forward: WithForward
-) -> Run:
+def run(place: Place, call: Call, kind: Kind, limits: Limits, fits: Fits, asked: Asked, examine: Examine) -> Run:
     """Gives a candidate all cases, in a process of its own or, where that ends, in a few.
 
     Two runs at once do not know of each other. What the candidate started is ended with it, except what left its session after
@@ -136,18 +142,19 @@ def run(
     if os.name != "posix":
         raise OSError("grading a file takes the processes of a POSIX system; grade a function by jcnn.check.grade")
     candidate = _Candidate(place, call, kind, limits)
-    outcomes, fault, findings, forward, unfit = [], None, (), None, False
+    outcomes, fault, further, unfit = [], None, Further(), False
     try:
         candidate.start()
         misfit = fits(candidate.introduction.signatures[""])
         if misfit:
-            raise UnfitError(misfit)
+            raise UnfitError(misfit, candidate.introduction.other_way)
         outcomes += asked(candidate.answer)
-        findings = probe(outcomes, candidate.answer)
-        forward = with_forward(outcomes, candidate.introduction, candidate.answer)
+        further = examine(outcomes, candidate.introduction, candidate.answer)
         candidate.finish()
     except EndError as end:
         unfit = isinstance(end, UnfitError)
+        if isinstance(end, UnfitError):
+            further = Further(other_way=end.other_way)
         who = "It" if outcomes else f"{place.function}" if unfit and not str(end).startswith("has no") else place.module
         fault = f"{who} {end}."
     finally:
@@ -157,7 +164,7 @@ def run(
     not_run = Outcome(declined="not run", asked=False, lost=True)
     outcomes += [not_run] * (len(kind.cases) - len(outcomes))
     not_judged = candidate.introduction.not_judged
-    return Run(tuple(outcomes), fault, candidate.printed(), findings, forward, unfit, not_judged)
+    return Run(tuple(outcomes), fault, candidate.printed(), further, unfit, not_judged)
 
 
 class _Candidate:
@@ -165,7 +172,7 @@ class _Candidate:
 
     def __init__(self, place: Place, call: Call, kind: Kind, limits: Limits) -> None:
         self.place, self.call, self.kind, self.limits = place, call, kind, limits
-        self.introduction = Introduction({"": None}, "", ())
+        self.introduction = Introduction({"": None})
         self.forked = False
         self._process: Process | None = None
         self._started = 0

@@ -32,6 +32,11 @@ class EndError(Exception):
 class UnfitError(EndError):
     """There is no such candidate, or it cannot be called; the message says what there is."""
 
+    def __init__(self, message: str, other_way: str = "") -> None:
+        """`other_way`: how else it is to be called, in a sentence."""
+        super().__init__(message)
+        self.other_way = other_way
+
 
 class Introduction(NamedTuple):
     """What a candidate's process says of it.
@@ -40,15 +45,17 @@ class Introduction(NamedTuple):
         signatures: of the candidate, whose name is "", and of its parts; None for one that has none that can be read.
         forward: the name of its forward pass, "" where there is none.
         not_judged: outputs that the candidate has no place for.
+        other_way: how else it is to be called by its names, in a sentence; "" where they show nothing.
     """
 
     signatures: dict[str, inspect.Signature | None]
-    forward: str
-    not_judged: tuple[str, ...]
+    forward: str = ""
+    not_judged: tuple[str, ...] = ()
+    other_way: str = ""
 
 
-PARTS = ("", "forward", "right cache")
-"""The candidate; its forward pass; and the candidate with a cache that is right in place of its forward's."""
+PARTS = ("", "forward", "right cache", "other layout")
+"""The candidate; its forward pass; the candidate with a right cache in place of its forward's; and in another layout."""
 
 
 def request_of(number: int, case: Case, kind: Kind, part: str = "") -> bytes:
@@ -135,15 +142,20 @@ def introduction_of(header: dict[str, Any], leaves: Collection[str]) -> Introduc
         UnfitError: there is no such function, or it takes something else.
         EndError: the candidate could not be imported.
     """
-    failed, parts = header.get("failed"), header.get("parts")
+    failed, parts, other_way = header.get("failed"), header.get("parts"), header.get("other_way", "")
+    if not isinstance(other_way, str):
+        raise EndError(_NO_ANSWER)
+    other_way = cleaned(other_way, _LONGEST_SENTENCE)
     if isinstance(failed, str):
-        raise (UnfitError if header.get("unfit") is True else EndError)(cleaned(failed, _LONGEST_SENTENCE))
+        failed = cleaned(failed, _LONGEST_SENTENCE)
+        raise UnfitError(failed, other_way) if header.get("unfit") is True else EndError(failed)
     forward, not_judged = header.get("forward"), header.get("not_judged")
     if not isinstance(parts, dict) or "" not in parts or not set(parts) <= set(PARTS) or not isinstance(forward, str):
         raise EndError(_NO_ANSWER)
     if not isinstance(not_judged, list) or not all(isinstance(leaf, str) and leaf in leaves for leaf in not_judged):
         raise EndError(_NO_ANSWER)
-    return Introduction({name: _signature(part) for name, part in parts.items()}, cleaned(forward), tuple(not_judged))
+    signatures = {name: _signature(part) for name, part in parts.items()}
+    return Introduction(signatures, cleaned(forward), tuple(not_judged), other_way)
 
 
 def _signature(parameters: Any) -> inspect.Signature | None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from . import autograd_functions, cs231n, operations_of_jcnn
 from .calling import Adapted, Arguments, Call
+from .layouts import other_layout
 
 Adapt = Callable[[Callable[..., Any], Arguments, Call, Callable[[str], Any]], Adapted]
 
@@ -46,4 +47,9 @@ def adapt(found: Callable[..., Any], namespace: Arguments, form: Call, misfit: C
     Raises:
         UnfitError: it cannot be called so.
     """
-    return STYLES[form.style].adapt(found, namespace, form, misfit)
+    style = STYLES[form.style]
+    adapted = style.adapt(found, namespace, form, misfit)
+    other = other_layout(form.layout, form.operation)
+    if other is None:
+        return adapted
+    return adapted._replace(other_layout=style.adapt(found, namespace, form._replace(layout=other), misfit).candidate)

@@ -61,6 +61,7 @@ class Adapted(NamedTuple):
         forward: of a backward pass that needs what its forward keeps, that forward pass; None where there is none.
         forward_name: its name.
         right_cache: the backward pass with a cache as it should be in place of the one that its forward gives.
+        other_layout: the candidate as it would be called in the other layout; None where there is no difference.
         not_judged: outputs that it has no place for; what comes for them is not its own.
     """
 
@@ -68,7 +69,19 @@ class Adapted(NamedTuple):
     forward: Callable[..., Any] | None = None
     forward_name: str = ""
     right_cache: Callable[..., Any] | None = None
+    other_layout: Callable[..., Any] | None = None
     not_judged: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, Callable[..., Any]]:
+        """All that can be asked, by name; the name of the candidate is ""."""
+        named = {
+            "": self.candidate,
+            "forward": self.forward,
+            "right cache": self.right_cache,
+            "other layout": self.other_layout,
+        }
+        return {name: function for name, function in named.items() if function is not None}
 
 
 class InLayout:
@@ -94,8 +107,7 @@ class InLayout:
             if isinstance(value, np.ndarray):
                 given[name][...] = axes.take(name, value, given)
         # Of one output a list is its numbers.
-        several = isinstance(output, tuple) or (isinstance(output, list) and len(form.leaves) > 1)
-        if not several:
+        if not isinstance(output, tuple | list) or (isinstance(output, list) and len(form.leaves) == 1):
             return axes.take(form.leaves[0], output, given)
         if len(output) != len(form.leaves):
             return output

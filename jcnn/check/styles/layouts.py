@@ -109,3 +109,8 @@ ROLES: dict[str, dict[str, str]] = {
 def axes_of(layout: str, operation: str) -> Axes:
     """The arrays of an operation in a layout."""
     return Axes(ROLES.get(operation, {}), LAYOUTS[layout])
+
+
+def other_layout(layout: str, operation: str) -> str | None:
+    """The layout that an operation's arrays may have as well; None where they are the same in all."""
+    return next((name for name in LAYOUTS if name != layout), None) if operation in ROLES else None
