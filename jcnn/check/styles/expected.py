@@ -47,8 +47,8 @@ _MEANINGS = {
     "target": "what is right",
 }
 _OPTIONS = {
-    "stride": ("1", "how far the window moves"),
-    "padding": ("0", "zeros on every side; a pooling never lets them win or count"),
+    "stride": ("1", "how far the window moves, one number or one for each axis"),
+    "padding": ("0", "zeros on every side, one number or one for each axis"),
     "dilation": ("1", "how far apart the taps of a filter are"),
     "groups": ("1", "channels in groups of their own"),
     "rounding": ('"floor"', "what becomes of a last window that does not fit"),
@@ -56,6 +56,19 @@ _OPTIONS = {
     "output_size": ("None", "rows and columns of the result"),
     "output_padding": ("0", "rows and columns more of the result"),
 }
+
+
+_OF_POOLING = {
+    "stride": ("None", f"{_OPTIONS['stride'][1]}; None: the size of the window"),
+    "padding": ("0", "pixels added on every side, which never win or count"),
+}
+
+
+_ARRAYS = "It gets NumPy arrays in float64 and returns arrays of NumPy, JAX or PyTorch, or lists."
+_LEFT_OUT = (
+    "Options that it lacks, and forms of one for which it raises NotImplementedError, such as a number for each axis, are left "
+    "out."
+)
 
 
 class Argument(NamedTuple):
@@ -118,7 +131,8 @@ def _argument(form: Call, name: str, theirs: str | None = None) -> Argument:
     """An argument or output of jcnn's, as it is in the layout."""
     of = name.removeprefix("d") if name.startswith("d") and name != "dilation" else name
     shapes = _SHAPES.get(form.operation, {"x": _SAME, "y": _SAME})
-    meaning = _MEANINGS[of] if of == name else f"the gradient with respect to {of}, {_MEANINGS[of]}"
+    said = "the weights" if of == "w" and form.operation == "dense" else _MEANINGS[of]
+    meaning = said if of == name else f"the gradient with respect to {of}, {said}"
     if of not in shapes:
         return Argument(theirs or name, "", meaning)
     letters = shapes[of].split(", ")
@@ -140,16 +154,17 @@ def _result(names: tuple[str, ...]) -> str:
 def _of_jcnn(kind: Kind, form: Call) -> Expected:
     options = _options_of(kind)
     parameters = sorted({name for case in kind.cases for name in case.options} - set(options))
-    values = {name: "None" if name == "stride" and "window" in form.arguments else _OPTIONS[name][0] for name in options}
+    meant = {**_OPTIONS, **(_OF_POOLING if "window" in form.arguments else {})}
+    values = {name: meant[name][0] for name in options}
     listed = [f"{name}=None" if name == "b" else name for name in form.arguments]
     by_name = [*(f"{name}={value}" for name, value in values.items()), *(f"{name}=…" for name in parameters)]
     inside = ", ".join([*listed, *(["*", *by_name] if by_name else [])])
     others = {name: f"; also {' or '.join(SYNONYMS[name][:2])}" for name in options if name in SYNONYMS}
     arguments = [
         *(_argument(form, name) for name in form.arguments),
-        *(Argument(name, "", f"{_OPTIONS[name][1]}{others.get(name, '')}") for name in options),
+        *(Argument(name, "", f"{meant[name][1]}{others.get(name, '')}") for name in options),
     ]
-    notes = ("Options that it lacks, or for which it raises NotImplementedError, are left out.",) if options else ()
+    notes = (_ARRAYS, *([_LEFT_OUT] if options else []))
     few = [*listed, *(f"{name}={values[name]}" for name in ("stride", "padding") if name in values)]
     start = f"def {kind.name}({', '.join(few)}):\n    ...\n    return {', '.join(form.leaves)}"
     outputs = tuple(_argument(form, name) for name in form.leaves)
@@ -190,8 +205,9 @@ def _of_cs231n(_kind: Kind, form: Call) -> Expected:
 
 
 def _of_torch(kind: Kind, form: Call) -> Expected:
-    options = [name for name in ("stride", "padding") if name in _options_of(kind) or "w" in form.inputs]
-    defaults = {name: "None" if name == "stride" and "window" in form.inputs else _OPTIONS[name][0] for name in options}
+    options = [name for name in ("stride", "padding") if name in _options_of(kind)]
+    meant = {**_OPTIONS, **(_OF_POOLING if "window" in form.inputs else {})}
+    defaults = {name: meant[name][0] for name in options}
     passed = ", ".join([*(f"{n}=None" if n == "b" else n for n in form.inputs), *(f"{n}={v}" for n, v in defaults.items())])
     gradients = [f"d{name}" if f"d{name}" in _leaves_of_backward(form) else "None" for name in (*form.inputs, *options)]
     out = ("x",) if form.operation == "conv_transpose" else ("y",)
@@ -202,15 +218,16 @@ def _of_torch(kind: Kind, form: Call) -> Expected:
         f"        return {', '.join(gradients)}"
     )
     arguments = [_argument(form, name) for name in form.inputs]
-    arguments += [Argument(name, "", _OPTIONS[name][1]) for name in options]
+    arguments += [Argument(name, "", meant[name][1]) for name in options]
     outputs = [_argument(form, name) for name in form.leaves]
-    note = "Tensors in float64; the gradients are what autograd takes from its own backward." if form.backward else ""
+    notes = ["It gets tensors in float64."]
+    notes += ["The gradients are what autograd takes from its own backward."] if form.backward else []
     return Expected(
         f"a torch.autograd.Function with forward(ctx, {passed}) -> {out[0]} and backward(ctx, d{out[0]}), or a function that "
         f"applies one",
         tuple(arguments),
         tuple(outputs),
-        (note,) if note else (),
+        tuple(notes),
         start,
     )
 

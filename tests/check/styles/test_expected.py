@@ -44,10 +44,23 @@ def test_the_example_to_start_from_can_be_graded(style: str, layout: str) -> Non
         pytest.param("dense", "NCHW", "jcnn", "(C_in, C_out)", id="a dense layer in NCHW"),
         pytest.param("softmax_cross_entropy_backward", "NCHW", "cs231n", "softmax_loss(x, y) -> (loss, dx)", id="a loss"),
         pytest.param("conv_backward", "NCHW", "torch", "return dx, dw, db, None, None", id="PyTorch"),
+        pytest.param("dense", "NCHW", "torch", "forward(ctx, x, w, b=None) -> y", id="PyTorch without options"),
+        pytest.param("max_pool", "NHWC", "jcnn", "None: the size of the window", id="the stride of a pooling"),
+        pytest.param("dense", "NHWC", "jcnn", "the weights", id="weights"),
     ],
 )
 def test_what_is_expected(kind: str, layout: str, style: str, said: str) -> None:
     assert said in str(expected(kind_of(kind), layout, style))
+
+
+def test_of_options_there_is_talk_where_there_are_any() -> None:
+    pooling, convolution, softmax = (
+        str(expected(kind_of(kind), "NHWC", "jcnn")) for kind in ("max_pool", "conv", "softmax_backward")
+    )
+    assert "stride=None" in pooling
+    assert "stride=1" in convolution
+    assert "Options that it lacks" in convolution
+    assert "Options that it lacks" not in softmax
 
 
 def few(dy: Array, x: Array) -> Any:

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from jcnn.check import CATALOGUE, grade, grade_file
-from jcnn.check.operations import kind_of
-from jcnn.check.styles.expected import expected
 from jcnn.definition import sums
 
 Array = np.ndarray
@@ -136,13 +134,3 @@ def test_one_output_may_come_as_a_list_of_lists() -> None:
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_who_has_no_signature_gets_a_report(layout: str) -> None:
     assert grade(dict, "max_pool_backward", layout=layout).verdict == "bug"
-
-
-def test_a_pooling_is_expected_with_the_stride_of_its_window() -> None:
-    pooling, convolution, softmax = (
-        str(expected(kind_of(kind), "NHWC", "jcnn")) for kind in ("max_pool", "conv", "softmax_backward")
-    )
-    assert "stride=None" in pooling
-    assert "stride=1" in convolution
-    assert "Options that it lacks" in convolution
-    assert "Options that it lacks" not in softmax
