@@ -66,6 +66,16 @@ class FirstExample(Conv):
         dx, dw, db, *nothing = Conv.backward(ctx, dy)
         return dx, dw, dy[0].sum((1, 2)), *nothing
 
+class InAnotherOrder(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, weight, stride, padding, input, bias=None):
+        return Conv.forward(ctx, input, weight, bias, stride, padding)
+
+    @staticmethod
+    def backward(ctx, dy):
+        dx, dw, db, *nothing = Conv.backward(ctx, dy)
+        return dw, *nothing, dx, db
+
 def conv(x, weight, bias, pad, strides):
     return Conv.apply(x, weight, bias, strides, pad)
 
@@ -80,6 +90,7 @@ class Module(torch.nn.Module):
         pytest.param("Conv", "conv_backward", "agrees", "", id="right"),
         pytest.param("FirstExample", "conv_backward", "bug", "first example", id="a mistake"),
         pytest.param("conv", "conv_backward", "agrees", "", id="a function that applies one"),
+        pytest.param("InAnotherOrder", "conv_backward", "agrees", "", id="another order"),
         pytest.param("conv", "conv", "agrees", "", id="the forward alone"),
         pytest.param("Relu", "relu_backward", "agrees", "", id="a context of its own"),
         pytest.param("Linear", "dense_backward", "agrees", "", id="no bias"),

@@ -2,13 +2,13 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .calling import Adapted, Arguments, Call, InLayout, UnfitError, bias_gradient, described, name_of, signature_of, zero_bias
-from .options import is_option, left_at_default, names_taken
+from .options import BIASES, is_option, left_at_default, meant_by, names_taken
 
 _Kinds = inspect.Parameter
 
@@ -23,14 +23,11 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
     if torch is None:
         raise UnfitError("does not import torch")
     apply, parameters = _applied(found, torch)
-    wanted = [name for name in form.inputs if name != "b"]
-    positions = [p for p in parameters if p.kind in {_Kinds.POSITIONAL_ONLY, _Kinds.POSITIONAL_OR_KEYWORD}]
-    arrays, rest = positions[: len(wanted)], positions[len(wanted) :]
-    if len(arrays) < len(wanted) or any(is_option(p.name) for p in arrays):
+    places = _places_of(parameters, form.inputs)
+    if places is None:
         raise UnfitError(f"takes {described(inspect.Signature(parameters))}")
-    with_bias = "b" in form.inputs and bool(rest) and not is_option(rest[0].name)
-    if with_bias:
-        rest = rest[1:]
+    with_bias = "b" in places
+    rest = [parameter for parameter in parameters if parameter.name not in places.values()]
     names = {option: name for option, name in names_taken(rest).items() if option != "window"}
     theirs = {name: option for option, name in names.items()}
     unknown = [p.name for p in rest if p.name not in theirs and p.default is _Kinds.empty]
@@ -44,15 +41,11 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
         if with_bias and "b" not in given:
             given["b"] = zero_bias(form, given)
         tensors = {name: _tensor(name, value, torch) for name, value in given.items()}
-        last = [
-            options[theirs[p.name]]
-            if theirs.get(p.name) in options
-            else left_at_default(theirs[p.name], given)
-            if p.name in theirs and p.default in {_Kinds.empty, None}
-            else p.default
-            for p in rest
-        ]
-        return apply(*tensors.values(), *last), tensors
+        values = {
+            **{places[name]: tensor for name, tensor in tensors.items()},
+            **{p.name: _value(p, theirs.get(p.name), options, given) for p in rest},
+        }
+        return apply(*(values[parameter.name] for parameter in parameters)), tensors
 
     def forward(given: Arguments, options: Arguments) -> Any:
         return outputs(given, options, inputs)[0]
@@ -84,6 +77,35 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
     candidate = InLayout(backward, form, exposed(form, with_bias=True), name)
     without = () if with_bias or "db" not in form.leaves else ("db",)
     return Adapted(candidate, whole, name, not_judged=without)
+
+
+def _places_of(parameters: Sequence[inspect.Parameter], inputs: Sequence[str]) -> dict[str, str] | None:
+    """The parameter of every input, by its name or else by its place; None where there is none. A bias may be missing."""
+    by_position = [p for p in parameters if p.kind in {_Kinds.POSITIONAL_ONLY, _Kinds.POSITIONAL_OR_KEYWORD}]
+    wanted = [name for name in inputs if name != "b"]
+    meant = {argument: p.name for p in reversed(by_position) if (argument := meant_by(p.name, wanted)) is not None}
+    if set(meant) != set(wanted):
+        first = by_position[: len(wanted)]
+        if len(first) < len(wanted) or any(is_option(p.name) for p in first):
+            return None
+        meant = {name: p.name for name, p in zip(wanted, first, strict=True)}
+    if "b" in inputs:
+        rest = [p for p in by_position if p.name not in meant.values()]
+        bias = next((p for p in rest if p.name in BIASES), None)
+        if bias is None and rest and rest[0] in by_position[len(wanted) : len(wanted) + 1] and not is_option(rest[0].name):
+            bias = rest[0]
+        if bias is not None:
+            meant["b"] = bias.name
+    return meant
+
+
+def _value(parameter: inspect.Parameter, option: str | None, options: Arguments, given: Arguments) -> Any:
+    """What a parameter that is no input is given."""
+    if option in options:
+        return options[option]
+    if option is not None and parameter.default in {_Kinds.empty, None}:
+        return left_at_default(option, given)
+    return parameter.default
 
 
 def _applied(found: Any, torch: Any) -> tuple[Callable[..., Any], list[inspect.Parameter]]:

@@ -7,16 +7,7 @@ from typing import Any
 
 from .calling import Call, name_of, signature_of
 from .cs231n import names_of
-from .options import BIASES, SYNONYMS, is_option
-
-_ARRAYS: dict[str, tuple[str, ...]] = {
-    "dy": ("dout", "d_out", "dY", "grad", "grad_out", "grad_output", "gradient", "upstream", "dz", "dZ"),
-    "x": ("X", "input", "inputs", "inp", "image", "images", "A_prev"),
-    "w": ("W", "weight", "weights", "kernel", "kernels", "filter", "filters"),
-    "b": BIASES,
-    "window": SYNONYMS["window"],
-}
-"""Other names of arguments."""
+from .options import is_option, meant_by
 
 
 def other_way_shown(found: Callable[..., Any], form: Call) -> str:
@@ -54,12 +45,9 @@ def _order_shown(parameters: list[inspect.Parameter], form: Call) -> str:
     """That the arguments have another order than jcnn's."""
     wanted = [name for name in form.arguments if name != "b"]
     there = [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    meant = [
-        next((name for name in wanted if there_name == name or there_name in _ARRAYS.get(name, ())), None)
-        for there_name in there
-    ]
-    order = [name for name in meant if name is not None]
+    meant = [meant_by(name, wanted) for name in there]
+    order = [argument for argument in meant if argument is not None]
     if sorted(order) != sorted(wanted) or order == wanted:
         return ""
-    theirs = [there_name for there_name, name in zip(there, meant, strict=True) if name is not None]
+    theirs = [name for name, argument in zip(there, meant, strict=True) if argument is not None]
     return f"By its names it takes ({', '.join(theirs)}), where the order ({', '.join(wanted)}) is expected."

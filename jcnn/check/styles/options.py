@@ -1,7 +1,7 @@
 """The names that others give to options, and what is given where an option must be."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -15,6 +15,21 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 
 BIASES = ("b", "bias", "biases")
 """Names of a bias that stands elsewhere than after the weights."""
+
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "dy": ("dout", "d_out", "dY", "grad", "grad_out", "grad_output", "gradient", "upstream", "dz", "dZ"),
+    "x": ("X", "input", "inputs", "inp", "image", "images", "A_prev"),
+    "w": ("W", "weight", "weights", "kernel", "kernels", "filter", "filters"),
+    "b": BIASES,
+    "window": SYNONYMS["window"],
+}
+"""Other names of arguments."""
+
+
+def meant_by(name: str, arguments: Sequence[str]) -> str | None:
+    """The argument, one of some, that a parameter is by its name; None where it is none by that."""
+    return next((argument for argument in arguments if name == argument or name in ARGUMENTS.get(argument, ())), None)
+
 
 _NOTHING = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "rounding": "floor", "count_padding": False}
 
