@@ -19,17 +19,19 @@ class Style(NamedTuple):
             function that is called in jcnn's way.
         renamed: names that differ from jcnn's.
         usual_name: from a kind to what its function is called.
+        note: from an operation to what its formulas leave open in that style, in a sentence; "" where that is nothing.
     """
 
     layout: str
     adapt: Adapt
     renamed: dict[str, str]
     usual_name: Callable[[str], str] = str
+    note: Callable[[str], str] = lambda _: ""
 
 
 STYLES: dict[str, Style] = {
     "jcnn": Style("NHWC", operations_of_jcnn.adapt, {}),
-    "cs231n": Style("NCHW", cs231n.adapt, {"dy": "dout"}, cs231n.usual_name),
+    "cs231n": Style("NCHW", cs231n.adapt, {"dy": "dout"}, cs231n.usual_name, cs231n.note),
     "torch": Style("NCHW", autograd_functions.adapt, {}),
 }
 """The styles by name."""

@@ -57,6 +57,12 @@ def usual_name(kind: str) -> str:
     return names.backward if kind.endswith(BACKWARD) else names.forward
 
 
+def note(operation: str) -> str:
+    """What its formulas leave open: a loss of the course is the mean, and has no gradient from above."""
+    names = names_of(operation)
+    return f"Here dout is 1/N for each of the N examples, as {names.forward} is their mean." if names.loss else ""
+
+
 def adapt(found: _Function, namespace: Arguments, form: Call, misfit: Callable[[str], Any]) -> Adapted:
     """The candidate called as in the course.
 

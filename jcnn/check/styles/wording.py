@@ -1,7 +1,7 @@
 """A report in the candidate's terms: the order of its axes, and its names."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,15 +20,20 @@ class Wording(NamedTuple):
     Attributes:
         axes: the order of their axes.
         renamed: names that differ from jcnn's.
+        note: what formulas leave open, in a sentence; may be "".
+        layout: its name where that differs from jcnn's own; else "".
     """
 
     axes: Axes
     renamed: dict[str, str]
+    note: str = ""
+    layout: str = ""
 
     @classmethod
     def of(cls, operation: str, layout: str, style: str) -> "Wording":
         """That of a style."""
-        return cls(axes_of(layout, operation), STYLES[style].renamed)
+        axes = axes_of(layout, operation)
+        return cls(axes, STYLES[style].renamed, STYLES[style].note(operation), layout if axes.orders and axes.roles else "")
 
     def order(self, name: str, axes: int) -> Order:
         """For each axis that the candidate sees the place it has in jcnn."""
@@ -62,10 +67,13 @@ class Wording(NamedTuple):
         """A report in the candidate's terms."""
         if not self.axes.orders and not self.renamed:
             return report
-        optional: Callable[[str | None], str | None] = lambda text: text and self.text(text)  # noqa: E731
+        diagnosis = report.diagnosis and self.text(report.diagnosis)
+        if diagnosis and self.note and re.search(rf"\b{self.renamed.get('dy', 'dy')}\b", diagnosis):
+            diagnosis = f"{diagnosis} {self.note}"
         return replace(
             report,
-            diagnosis=optional(report.diagnosis),
+            subject=f"{report.subject}; shapes and indices as in {self.layout}" if self.layout else report.subject,
+            diagnosis=diagnosis,
             worst=self._worst(report.worst),
             rows=tuple(self._row(row) for row in report.rows),
             pattern=self.text(report.pattern),

@@ -144,6 +144,15 @@ def test_an_argument_that_is_changed_has_the_courses_name(tmp_path: Path) -> Non
     assert "It changes its argument dout in place" in (report.diagnosis or "")
 
 
+def test_of_a_loss_it_is_said_what_stands_for_the_gradient_from_above() -> None:
+    def softmax_loss(x: Array, y: Array) -> Any:
+        return None, kind_of("softmax_cross_entropy_backward").reference(np.ones(len(x)), x, y)
+
+    report = grade(softmax_loss, "softmax_cross_entropy_backward", style="cs231n")
+    assert "multiplied by the number of examples N" in (report.diagnosis or "")
+    assert "Here dout is 1/N for each of the N examples, as softmax_loss is their mean." in (report.diagnosis or "")
+
+
 def test_a_gradient_that_is_not_given_back_its_axes() -> None:
     def affine_backward(dout: Array, cache: Any) -> Any:
         x, w, _ = cache

@@ -121,6 +121,7 @@ def test_a_mistake_is_the_same_in_either_layout() -> None:
     wrong = next(entry.wrong[kind] for entry in CATALOGUE if entry.name == name)
     plain, found = grade(wrong, kind), grade(with_channels_second(kind, wrong), kind, layout="NCHW")
     assert (found.verdict, found.mistakes) == (plain.verdict, plain.mistakes) == ("bug", (name,))
+    assert found.subject.endswith("; shapes and indices as in NCHW")
     assert [row[:3] for row in found.rows] == [row[:3] for row in plain.rows]
     assert [finding.where for finding in found.findings] == [finding.where for finding in plain.findings]
     assert plain.worst is not None
