@@ -264,7 +264,7 @@ def line_of(error: BaseException) -> str:
         code = cleaned(linecache.getline(own, number).strip(), _LONGEST_LINE)
     except BaseException:  # noqa: BLE001 (the exception and the file are the candidate's to define)
         return ""
-    return f" (line {number}: `{code}`)" if code else f" (line {number})"
+    return f" (line {number}: `{code}`)" if code and not code.startswith("raise ") else f" (line {number})"
 
 
 def _is_candidates(file: str) -> bool:

@@ -23,6 +23,7 @@ from jcnn.check.classroom.score import OPTIONS, score_of, weights_of
 from jcnn.check.grading.grade import grade_file
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT
 from jcnn.check.report import Report
+from jcnn.check.styles.adapt import STYLES
 from jcnn.disk import write_atomically
 from jcnn.geometry import choice
 
@@ -99,7 +100,11 @@ class Autograder:
     kind: Annotated[str, tyro.conf.arg(name="as", metavar="KIND")]
     """The operation that the function should be, such as conv_backward."""
     function: str | None = None
-    """The function's name; by default the operation's."""
+    """The function's name; by default the operation's, or what the style calls it."""
+    layout: Literal["NHWC", "NCHW"] | None = None
+    """As in `jcnn grade`."""
+    style: Literal["jcnn", "cs231n", "torch"] = "jcnn"
+    """As in `jcnn grade`."""
     submission: Path = Path("/autograder/submission")
     """The folder with what the student handed in."""
     results: Path = Path("/autograder/results/results.json")
@@ -116,12 +121,19 @@ class Autograder:
     def run(self) -> dict[str, Any]:
         """Grades and writes; also where the submission cannot be graded there is a file, which says why."""
         began = time.monotonic()
-        function = self.function or self.kind
+        function = self.function or STYLES[self.style].usual_name(self.kind)
         path, problem = choose_file(self.submission, (function,))
         if path is None:
             content = failure(problem)
         else:
-            report = grade_file(f"{path}:{function}", self.kind, timeout=self.timeout, memory=self.memory)
+            report = grade_file(
+                f"{path}:{function}",
+                self.kind,
+                layout=self.layout,
+                style=self.style,
+                timeout=self.timeout,
+                memory=self.memory,
+            )
             content = results_of(report, self.kind, points=self.points, visibility=self.visibility)
         content["execution_time"] = round(time.monotonic() - began, 1)
         write_atomically(self.results, json.dumps(content, indent=2).encode())

@@ -22,20 +22,24 @@ from jcnn.check.report import Report
 from jcnn.geometry import choice
 
 
-def points_for(candidate: Callable[..., Any], kind: str, points: float = 100.0) -> float:
+def points_for(
+    candidate: Callable[..., Any], kind: str, points: float = 100.0, *, layout: str | None = None, style: str = "jcnn"
+) -> float:
     """The points for a function, for the last line of a cell; what is wrong is printed to the standard error stream.
 
     Args:
         candidate: the student's function.
         kind: what it should be, such as `"conv_backward"`.
         points: what the cell is worth.
+        layout: as in `grade`.
+        style: as in `grade`.
 
     Raises:
         AssertionError: not one answer is right; the message is the diagnosis.
         ValueError: as `grade`.
         TypeError: as `grade`.
     """
-    report = _graded(candidate, kind)
+    report = _graded(candidate, kind, layout, style)
     share = score_of(report, kind).points / 100
     if share == 0:
         raise AssertionError(message_of(report))
@@ -44,33 +48,41 @@ def points_for(candidate: Callable[..., Any], kind: str, points: float = 100.0) 
     return round(points * share, 2)
 
 
-def assert_right(candidate: Callable[..., Any], kind: str) -> None:
+def assert_right(candidate: Callable[..., Any], kind: str, *, layout: str | None = None, style: str = "jcnn") -> None:
     """Raises with the diagnosis where a function is wrong.
+
+    Args:
+        candidate: the student's function.
+        kind: what it should be.
+        layout: as in `grade`.
+        style: as in `grade`.
 
     Raises:
         AssertionError: it has a bug.
         ValueError: as `grade`.
         TypeError: as `grade`.
     """
-    report = _graded(candidate, kind)
+    report = _graded(candidate, kind, layout, style)
     if report.verdict == "bug":
         raise AssertionError(message_of(report))
 
 
-def assert_part(candidate: Callable[..., Any], kind: str, part: str) -> None:
+def assert_part(candidate: Callable[..., Any], kind: str, part: str, *, layout: str | None = None, style: str = "jcnn") -> None:
     """Raises with the diagnosis where a part of the score is not full, so that each can be a test of its own.
 
     Args:
         candidate: the student's function.
         kind: what it should be.
         part: an output, such as `"dx"`, or `"options"`.
+        layout: as in `grade`.
+        style: as in `grade`.
 
     Raises:
         AssertionError: an answer of this part is wrong.
         ValueError: there is no such part; and as `grade`.
         TypeError: as `grade`.
     """
-    report = _graded(candidate, kind)
+    report = _graded(candidate, kind, layout, style)
     parts = score_of(report, kind).parts
     choice("part", part, tuple(parts))
     if parts[part].right < parts[part].of:
@@ -85,6 +97,6 @@ def message_of(report: Report) -> str:
 
 
 @lru_cache(maxsize=8)
-def _graded(candidate: Callable[..., Any], kind: str) -> Report:
+def _graded(candidate: Callable[..., Any], kind: str, layout: str | None, style: str) -> Report:
     """Once for all the tests of a function."""
-    return grade(candidate, kind)
+    return grade(candidate, kind, layout=layout, style=style)

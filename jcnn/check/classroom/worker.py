@@ -92,6 +92,9 @@ _BEHAVIOUR = {
     "cannot be imported": "cannot be imported",
     "while it is imported": "cannot be imported",
     "has no function": "the function is missing",
+    "it is written in the style": "written in another style",
+    "It is written for the layout": "written for another layout",
+    "By its names it takes": "arguments in another order",
     "takes longer than": "takes too long",
     "forks": "starts processes",
     "sends more than it was asked for": "answers unasked",
@@ -99,6 +102,7 @@ _BEHAVIOUR = {
     "is ended by": "crashes",
     "has shape": "wrong shape",
     "It returns": "wrong number of outputs",
+    " Expected: ": "another signature",
     "NaN or infinite": "NaN or infinite",
 }
 """What a diagnosis without a known mistake has in common with others, by words that it holds."""

@@ -89,11 +89,15 @@ def forms_of(case: Case) -> set[str]:
 _OTHER_RANKS = ("1 spatial axis", "3 spatial axes")
 
 
-def _is_refused(form: str, numbers: Sequence[int], outcomes: Sequence[Outcome], shaped: Sequence[bool]) -> bool:
+def _is_refused(
+    form: str, numbers: Sequence[int], plain: Sequence[int], outcomes: Sequence[Outcome], shaped: Sequence[bool]
+) -> bool:
     raised = [outcomes[number].raised and not outcomes[number].crashed for number in numbers]
     if form not in _OTHER_RANKS:
         return all(raised)
-    return sum(raised) > len(numbers) / 2 and not any(shaped[number] for number in numbers)
+    knows_images = sum(shaped[number] for number in plain) > len(plain) / 2
+    refused = sum(raised) > len(numbers) / 2 or (knows_images and not any(outcomes[number].crashed for number in numbers))
+    return refused and not any(shaped[number] for number in numbers)
 
 
 def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], shaped: Sequence[bool]) -> list[Outcome]:
@@ -101,7 +105,7 @@ def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], 
 
     It is taken to be so where it raises in every case of a form, such as a stride of each axis: what gives an answer, and a
     wrong one, is wrong. For images of other than two axes a wrong shape is as good as an exception, as long as it raises in
-    most.
+    most, or gives the right shape for most images.
 
     Args:
         cases: all of them.
@@ -119,7 +123,7 @@ def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], 
                 found.setdefault(form, []).append(number)
     if all(outcomes[number].raised for number in plain):
         return made
-    refused = {form for form, numbers in found.items() if _is_refused(form, numbers, outcomes, shaped)}
+    refused = {form for form, numbers in found.items() if _is_refused(form, numbers, plain, outcomes, shaped)}
     for number, case in enumerate(cases):
         if outcomes[number].declined is None and (forms := sorted(forms_of(case) & refused)):
             made[number] = Outcome(declined=f"does not take {forms[0]}")

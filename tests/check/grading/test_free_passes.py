@@ -434,7 +434,7 @@ def test_json_in_an_encoding_of_few_characters(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(page, encoding="ascii", write_through=True))
     with pytest.raises(SystemExit):
         main(["grade", "homework.py:relu", "--as", "relu", "--json"])
-    assert json.loads(page.getvalue())["diagnosis"] == "It raises ValueError: Größe ×"
+    assert json.loads(page.getvalue())["diagnosis"] == "It raises ValueError: Größe × (line 2)"
 
 
 def test_two_at_once_do_not_know_of_each_other() -> None:

@@ -74,3 +74,11 @@ def test_who_answers_wrongly_in_some_cases_of_a_form_takes_it() -> None:
         return for_numbers(dy, x, w, stride, padding)
 
     assert grade(exchanged, "conv_backward").verdict == "bug"
+
+
+def test_images_of_two_axes_are_enough_though_others_give_an_answer() -> None:
+    report = grade(lambda x: x.mean((1, 2)), "global_avg_pool")
+    assert report.verdict == "agrees"
+    assert any(reason.startswith("does not take 3 spatial axes") for reason in report.left_out)
+    assert grade(lambda x: x.sum((1, 2)), "global_avg_pool").verdict == "bug"
+    assert grade(lambda x: x.mean((1, 2), keepdims=True), "global_avg_pool").verdict == "bug"
