@@ -23,12 +23,12 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
     if torch is None:
         raise UnfitError("does not import torch")
     apply, parameters = _applied(found, torch)
-    places = _places_of(parameters, form.inputs)
+    places = _places_of(parameters, form)
     if places is None:
         raise UnfitError(f"takes {described(inspect.Signature(parameters))}")
     with_bias = "b" in places
     rest = [parameter for parameter in parameters if parameter.name not in places.values()]
-    names = {option: name for option, name in names_taken(rest).items() if option != "window"}
+    names = {option: name for option, name in names_taken(rest, form.operation).items() if option != "window"}
     theirs = {name: option for option, name in names.items()}
     unknown = [p.name for p in rest if p.name not in theirs and p.default is _Kinds.empty]
     if unknown:
@@ -79,21 +79,22 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
     return Adapted(candidate, whole, name, not_judged=without)
 
 
-def _places_of(parameters: Sequence[inspect.Parameter], inputs: Sequence[str]) -> dict[str, str] | None:
+def _places_of(parameters: Sequence[inspect.Parameter], form: Call) -> dict[str, str] | None:
     """The parameter of every input, by its name or else by its place; None where there is none. A bias may be missing."""
     by_position = [p for p in parameters if p.kind in {_Kinds.POSITIONAL_ONLY, _Kinds.POSITIONAL_OR_KEYWORD}]
-    wanted = [name for name in inputs if name != "b"]
+    wanted = [name for name in form.inputs if name != "b"]
     meant = {argument: p.name for p in reversed(by_position) if (argument := meant_by(p.name, wanted)) is not None}
     if set(meant) != set(wanted):
         first = by_position[: len(wanted)]
-        if len(first) < len(wanted) or any(is_option(p.name) for p in first):
+        if len(first) < len(wanted) or any(is_option(p.name, form.operation) for p in first):
             return None
         meant = {name: p.name for name, p in zip(wanted, first, strict=True)}
-    if "b" in inputs:
+    if "b" in form.inputs:
         rest = [p for p in by_position if p.name not in meant.values()]
         bias = next((p for p in rest if p.name in BIASES), None)
-        if bias is None and rest and rest[0] in by_position[len(wanted) : len(wanted) + 1] and not is_option(rest[0].name):
-            bias = rest[0]
+        after = by_position[len(wanted) : len(wanted) + 1]
+        if bias is None and rest[:1] == after and not any(is_option(p.name, form.operation) for p in after):
+            bias = next(iter(after), None)
         if bias is not None:
             meant["b"] = bias.name
     return meant

@@ -36,7 +36,7 @@ def _style_shown(found: Any, parameters: list[inspect.Parameter], form: Call) ->
     likely = {usual, usual.removesuffix("_naive")} - {form.kind}
     if name_of(found) in likely or (required and (required[-1] == "cache" or required[-1].endswith("_param"))):
         return "cs231n"
-    if any(is_option(parameter.name) for parameter in parameters) and (form.style == "cs231n" or torch is None):
+    if any(is_option(parameter.name, form.operation) for parameter in parameters) and (form.style == "cs231n" or torch is None):
         return "jcnn"
     return ""
 

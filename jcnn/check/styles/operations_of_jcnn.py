@@ -18,7 +18,9 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
     parameters = list(signature.parameters.values()) if signature else []
     positions = [parameter for parameter in parameters if parameter.kind in _BY_POSITION]
     arrays = [
-        p for p in positions[: len(form.arguments)] if not (p.name in BIASES or is_option(p.name)) or p.name in form.arguments
+        p
+        for p, argument in zip(positions, form.arguments, strict=False)
+        if p.name in form.arguments or not _is_other(p.name, argument, form)
     ]
     takes = _Taken.of([p for p in parameters if p.kind in _BY_NAME and p not in arrays], arrays, form)
     if is_plain(form.layout) and not takes.otherwise:
@@ -39,6 +41,13 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
     return Adapted(InLayout(call, form, _exposed(signature, form, takes.names, arrays), name_of(found)))
 
 
+def _is_other(name: str, argument: str, form: Call) -> bool:
+    """Whether a parameter in the place of an argument is an option or the bias; x may be called p or s."""
+    if len(name) == 1 and argument not in {"window", "b"}:
+        return False
+    return name in BIASES or is_option(name, form.operation)
+
+
 class _Taken(NamedTuple):
     """What a candidate takes by name.
 
@@ -57,7 +66,7 @@ class _Taken(NamedTuple):
     @classmethod
     def of(cls, by_name: list[inspect.Parameter], arrays: list[inspect.Parameter], form: Call) -> "_Taken":
         """From the parameters that are no arrays, and those that are."""
-        names = names_taken(by_name)
+        names = names_taken(by_name, form.operation)
         parameters = {parameter.name: parameter for parameter in by_name}
         biases: list[inspect.Parameter] = []
         if form.arguments[-1] == "b":

@@ -33,13 +33,22 @@ def meant_by(name: str, arguments: Sequence[str]) -> str | None:
 
 _NOTHING = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "rounding": "floor", "count_padding": False}
 
+_CONVOLUTION = ("stride", "padding", "dilation", "groups")
+_POOLING = ("stride", "padding", "dilation", "window")
+_RENAMED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("conv", "convolve", "conv_transpose", "locally_connected"), _CONVOLUTION),
+    **dict.fromkeys(("max_pool", "avg_pool"), _POOLING),
+}
+"""By operation what may have other names; what is not here moves no window, and there p is no padding."""
 
-def names_taken(parameters: Iterable[inspect.Parameter]) -> dict[str, str]:
+
+def names_taken(parameters: Iterable[inspect.Parameter], operation: str) -> dict[str, str]:
     """For every option the name of the parameter that takes it: its own if there is one, else one of the synonyms."""
     there = [parameter.name for parameter in parameters]
     found = {name: name for name in _NOTHING if name in there}
-    for option, others in SYNONYMS.items():
-        taken = next((name for name in (option, *others) if name in there and name not in found.values()), None)
+    for option in _RENAMED.get(operation, ()):
+        names = (option, *SYNONYMS[option])
+        taken = next((name for name in names if name in there and name not in found.values()), None)
         if taken:
             found[option] = taken
     return found
@@ -50,6 +59,7 @@ def left_at_default(option: str, arguments: dict[str, Any]) -> Any:
     return arguments["window"] if option == "stride" and "window" in arguments else _NOTHING.get(option)
 
 
-def is_option(name: str) -> bool:
+def is_option(name: str, operation: str) -> bool:
     """Whether a parameter is called as an option is, by any name."""
-    return name in _NOTHING or any(name in others for option, others in SYNONYMS.items() if option != "window")
+    others = [SYNONYMS[option] for option in _RENAMED.get(operation, ()) if option != "window"]
+    return name in _NOTHING or any(name in names for names in others)
