@@ -76,3 +76,31 @@ def test_errors_take_one_line(place: str, kind: str, message: str, capsys: pytes
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_a_hint_gives_no_more_than_its_level(capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for level in "123":
+        for form in ((), ("--json",)):
+            assert run("grade", "homework_of_a_student:relu_backward", "--as", "relu_backward", "--hint", level, *form) == 1
+            said.append(capsys.readouterr().out)
+    where, what, how = said[::2]
+    assert where.startswith("Look at dx: it is wrong in every call.")
+    assert where.strip() in what
+    assert what.strip() in how
+    for text in said[:4]:
+        assert "sign of x" not in text
+        assert "right is" not in text
+    for text, packed in zip(said[::2], said[1::2], strict=True):
+        assert json.loads(packed) == {"verdict": "bug", "hint": text.strip()}
+
+
+def test_a_page_of_the_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("grade", "homework_of_a_student:relu_backward", "--as", "relu_backward", "--html", "page.html")
+    assert run(*asked) == 1
+    page = (folder / "page.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "whether it passes is decided by the sign of x" in page
+    capsys.readouterr()
+    assert run(*asked, "--hint", "1") != 0
+    assert "give one of them" in capsys.readouterr().err
