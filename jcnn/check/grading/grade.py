@@ -18,12 +18,14 @@ from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, Wri
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.grading.styles import StyleError, adapt, channels_first, forwards_of
+from jcnn.check.grading.symptoms import Seen, find_symptoms
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, kind_of
 from jcnn.check.outcome import Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.explain import find_differences
-from jcnn.check.report import Finding, Report, Row, Verdict, Worst, picture, worst_verdict
+from jcnn.check.report import Finding, Report, Row, Smallest, Verdict, Worst, worst_verdict
+from jcnn.check.smallest import as_picture, draw_case
 
 PATIENCE = 5.0
 """Seconds after which a candidate that is wrong already is not asked any further cases."""
@@ -266,7 +268,7 @@ def _judgement(
             )
         return Report(subject, verdict, None, _worst(rows, ("agrees",)), rows, (), left_out)
     verdict, diagnosis, names = _diagnosed(kind, graded, verdict, findings)
-    picture = _smallest(kind, graded) if verdict in {"bug", "kink"} else None
+    smallest = _smallest(kind, graded) if verdict in {"bug", "kink"} else None
     return Report(
         subject,
         verdict,
@@ -275,9 +277,12 @@ def _judgement(
         rows,
         names,
         left_out,
-        picture,
+        smallest and as_picture(smallest),
         findings=findings if verdict == "bug" else (),
-        pattern=pattern([entry.case for entry in graded], [_fails(entry) for entry in graded]),
+        symptoms=tuple(
+            find_symptoms(kind.leaves, [Seen(entry.case, entry.outcome, entry.expected, entry.rows) for entry in graded])
+        ),
+        smallest=smallest,
     )
 
 
@@ -402,11 +407,10 @@ def _worst(rows: tuple[Row, ...], verdicts: tuple[str, ...]) -> Worst | None:
     return None
 
 
-def _smallest(kind: Kind, graded: list[_Graded]) -> str:
+def _smallest(kind: Kind, graded: list[_Graded]) -> Smallest:
     """The failing case that goes on the smallest piece of paper."""
     bad = [entry for entry in graded if any(row.verdict != "agrees" for row in entry.rows)]
     entry = min(bad, key=lambda entry: (entry.outcome.raised, not entry.case.whole, entry.case.size))
     leaf = next(number for number, row in enumerate(entry.rows) if row.verdict != "agrees")
     got = entry.outcome.leaves[leaf] if leaf < len(entry.outcome.leaves) else None
-    drawn = picture(entry.case.args, entry.case.options, kind.leaves[leaf], entry.expected[leaf].value, got)
-    return f"smallest failing case: {entry.case.name}\n{drawn}"
+    return draw_case(entry.case.name, entry.case.args, entry.case.options, kind.leaves[leaf], entry.expected[leaf].value, got)
