@@ -5,6 +5,7 @@ Every known mistake is run on the same cases, and the one that gives the same nu
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -135,16 +136,34 @@ def ratio(outcomes: Sequence[Outcome], expected: Sequence[tuple[Expected, ...]])
     return float(together[0])
 
 
+class Common(NamedTuple):
+    """What failing cases have in common.
+
+    Attributes:
+        features: in words; none where they share nothing.
+        exactly: no other case has all, or any, of them.
+    """
+
+    features: tuple[str, ...]
+    exactly: bool = False
+
+
+def in_common(cases: Sequence[Case], failed: Sequence[bool]) -> Common:
+    """What all failing cases have: only those features that no other case has, if there are any."""
+    bad = [case.features for case, fails in zip(cases, failed, strict=True) if fails]
+    good = [case.features for case, fails in zip(cases, failed, strict=True) if not fails]
+    always = frozenset.intersection(*bad)
+    alone = always - frozenset().union(*good)
+    return Common(tuple(sorted(alone or always)), bool(alone))
+
+
 def pattern(cases: Sequence[Case], failed: Sequence[bool]) -> str:
     """What the failing cases have and the others have not, in words."""
     if all(failed):
         return "It fails in every case."
-    bad = [case.features for case, fails in zip(cases, failed, strict=True) if fails]
-    good = [case.features for case, fails in zip(cases, failed, strict=True) if not fails]
-    always = frozenset.intersection(*bad)
-    alone = sorted(always - frozenset().union(*good))
-    if alone:
-        return f"It fails in exactly the cases with {' and '.join(alone)}."
-    if always:
-        return f"It fails only in cases with {' and '.join(sorted(always))}, and not in all of them."
-    return f"It fails in {len(bad)} of {len(cases)} cases."
+    common = in_common(cases, failed)
+    if common.exactly:
+        return f"It fails in exactly the cases with {' and '.join(common.features)}."
+    if common.features:
+        return f"It fails only in cases with {' and '.join(common.features)}, and not in all of them."
+    return f"It fails in {sum(failed)} of {len(cases)} cases."

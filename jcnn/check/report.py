@@ -1,13 +1,15 @@
-"""What a check found: a verdict, its reason, and the numbers behind it; as a table, a picture of numbers and JSON."""
+"""What a check found: a verdict, its reason, and the numbers behind it; as a text, a table, hints and JSON."""
 
 import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from io import StringIO
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+
+from jcnn.check.hints import hint
 
 Array = np.ndarray
 
@@ -15,12 +17,9 @@ Verdict = Literal["agrees", "rounding", "kink", "bug"]
 VERDICTS: tuple[Verdict, ...] = ("agrees", "rounding", "kink", "bug")
 """From best to worst."""
 
-HINTS = (1, 2, 3)
-"""Levels of help, from little to all."""
-
 COLOURS = {"agrees": "green", "rounding": "yellow", "kink": "yellow", "bug": "red"}
 _SHOWN = 8
-_WIDEST, _TALLEST = 12, 12
+_REASONS = 3
 
 
 class Worst(NamedTuple):
@@ -81,6 +80,69 @@ class Witness(NamedTuple):
     found: str
 
 
+class Term(NamedTuple):
+    """A coefficient times numbers of arrays.
+
+    Attributes:
+        coefficient: the number in front.
+        factors: (array, index) of each number that it multiplies.
+    """
+
+    coefficient: float
+    factors: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+class Operand(NamedTuple):
+    """An array of a sum of products.
+
+    Attributes:
+        name: as in the call.
+        role: "output", "image", "filter" or "bias": as which it enters the operation.
+        shape: its sizes.
+        order: the order in which its axes are written where that is another one; else empty.
+    """
+
+    name: str
+    role: str
+    shape: tuple[int, ...]
+    order: tuple[int, ...] = ()
+
+    def entry(self, index: Sequence[object]) -> str:
+        """One of its numbers, or a slice, as it is written."""
+        written = [index[axis] for axis in self.order] if len(self.order) == len(index) else index
+        return f"{self.name}[{', '.join(map(str, written))}]"
+
+
+class Worked(NamedTuple):
+    """One number of an output with the terms that it adds up and the right ones.
+
+    Attributes:
+        leaf: the output.
+        index: where in it.
+        got: the candidate's terms.
+        right: the right ones.
+        arrays: the output and all arrays of the terms.
+        window: height and width of the filter; None where there are no rows and columns.
+        stride: down and along.
+        padding: above and below, left and right.
+        call: the sizes in words.
+    """
+
+    leaf: str
+    index: tuple[int, ...]  # pyright: ignore[reportIncompatibleMethodOverride] (as in `Worst`)
+    got: tuple[Term, ...]
+    right: tuple[Term, ...]
+    arrays: tuple[Operand, ...]
+    window: tuple[int, int] | None
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    call: str
+
+    def entry(self, name: str, index: Sequence[int]) -> str:
+        """A number of one of its arrays, as it is written."""
+        return next(array for array in self.arrays if array.name == name).entry(index)
+
+
 class Finding(NamedTuple):
     """How one output differs from what it should be, as it was read off the candidate.
 
@@ -89,12 +151,64 @@ class Finding(NamedTuple):
         where: what is concerned, in a few words.
         rule: the rule by which it differs, as a sentence.
         example: one number of it, with the terms that it is made of and the right ones; "" where there is none.
+        about: what is the matter with its terms, without the rule; "" where it has none.
+        worked: the example's terms; None where there are none.
     """
 
     leaf: str
     where: str
     rule: str
     example: str = ""
+    about: str = ""
+    worked: Worked | None = None
+
+
+class Symptom(NamedTuple):
+    """What is seen of an output without knowing why, for hints.
+
+    Attributes:
+        leaf: the output; "" for what concerns the whole call.
+        where: in which calls and at which of its numbers.
+        what: what is seen there.
+        example: one of the wrong numbers; "" where there is none.
+    """
+
+    leaf: str
+    where: str
+    what: str
+    example: str = ""
+
+
+class Block(NamedTuple):
+    """A slice of an array, of at most two axes, written out.
+
+    Attributes:
+        title: the array, and which slice of it.
+        cells: its rows of numbers.
+        wrong: which of them are wrong.
+    """
+
+    title: str
+    cells: tuple[tuple[str, ...], ...]
+    wrong: tuple[tuple[bool, ...], ...]
+
+
+class Smallest(NamedTuple):
+    """The smallest failing case.
+
+    Attributes:
+        case: its name.
+        called: the arguments that are no arrays.
+        given: the arrays that are.
+        note: what differs other than numbers; may be "".
+        outputs: what should come out, and what came.
+    """
+
+    case: str
+    called: str
+    given: tuple[Block, ...]
+    note: str
+    outputs: tuple[Block, ...]
 
 
 @dataclass(frozen=True)
@@ -115,7 +229,8 @@ class Report:
             the diagnosis then says so, also where the candidate agrees with what is right.
         printed: what the candidate printed, in short, where that was kept apart.
         findings: of `grade`: how its formula differs from the right one, as it was read off.
-        pattern: of `grade`: what the failing cases have and the others have not, in words.
+        symptoms: of `grade`: what is seen of each wrong output.
+        smallest: the case of `picture`, as tables.
         unanswered: cases that count as wrong although there are no numbers: not run, or declined against the rules.
     """
 
@@ -132,7 +247,8 @@ class Report:
     printed: str = ""
     findings: tuple[Finding, ...] = ()
     unanswered: tuple[str, ...] = ()
-    pattern: str = ""
+    symptoms: tuple[Symptom, ...] = ()
+    smallest: Smallest | None = None
 
     @property
     def kinks(self) -> int:
@@ -141,54 +257,19 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report in plain lists, numbers and words; numbers that JSON has no word for become strings such as `"nan"`."""
-        named = {
-            **asdict(self),
-            "worst": self.worst and self.worst._asdict(),
-            "rows": [{**row._asdict(), "worst": row.worst and row.worst._asdict()} for row in self.rows],
-            "witnesses": [witness._asdict() for witness in self.witnesses],
-            "findings": [finding._asdict() for finding in self.findings],
-            "kinks": self.kinks,
-        }
-        return _plain(named)
+        return _plain({**{field.name: getattr(self, field.name) for field in fields(self)}, "kinks": self.kinks})
 
     def hint(self, level: int) -> str:
-        """Help step by step, in place of the whole report.
+        """Help step by step, in place of the whole report; each level says all that the one before it says.
 
         Args:
-            level: 1: which output to look at; 2: also in which calls it is wrong, and what about it; 3: also how it differs
-                from what is right.
+            level: 1: where, which output and in which calls; 2: also what is seen there; 3: also how it differs from what is
+                right, with one number worked out.
 
         Raises:
             ValueError: another level.
         """
-        if type(level) is not int or level not in HINTS:
-            raise ValueError(f"level={level!r}: expected 1, 2 or 3")
-        if self.verdict == "agrees":
-            return "It agrees with what is right in every case."
-        if not self.rows:
-            return self.diagnosis or "Nothing could be compared."
-        wrong = [row for row in self.rows if row.verdict != "agrees"]
-        numbers = [row for row in wrong if not math.isnan(row.error)]
-        leaves = list(dict.fromkeys(row.leaf for row in numbers or wrong))
-        cases = list(dict.fromkeys(row.case for row in self.rows))
-        failing = list(dict.fromkeys(row.case for row in wrong))
-        hints = [f"Look at {' and '.join(leaves)}." if leaves else "Look at what it takes and returns."]
-        if level > 1:
-            hints += self._where(len(failing), len(cases))
-        if level > 2:
-            hints.append(self.diagnosis or "No rule is known by which it differs.")
-            hints += [f"For example {finding.example}." for finding in self.findings[:1] if finding.example]
-        return "\n".join(hints)
-
-    def _where(self, failing: int, cases: int) -> list[str]:
-        """In which calls it is wrong, and what about it."""
-        if not failing:
-            return ["What it gives is right; it takes less than it has to."]
-        counted = f"It is wrong in {failing} of the {cases} cases that it was asked."
-        where = "" if self.pattern.startswith(f"It fails in {failing} of") else self.pattern
-        about = [finding.where for finding in self.findings if finding.where != finding.leaf]
-        said = [f"What is wrong there: {'; '.join(dict.fromkeys(about))}."] if about else []
-        return [f"{counted} {where}".strip(), *said]
+        return hint(self, level)
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""
@@ -226,7 +307,7 @@ class Report:
             mark = {True: "holds", False: "fails", None: "not made"}[witness.holds]
             parts.append(Text(f"{witness.name}: {mark}, {witness.found}"))
         if self.left_out:
-            parts.append(Text(f"left out: {'; '.join(map(_without_cases, self.left_out))}"))
+            parts.append(Text(f"left out: {left_out_in_short(self.left_out)}"))
         if self.printed:
             parts.append(Text(f"it printed {self.printed}"))
         return Group(*parts)
@@ -236,15 +317,28 @@ class Report:
         return as_text(self)
 
 
-def _without_cases(reason: str) -> str:
-    """Why cases were left out, and how many, without their names."""
-    if reason.endswith(" cases)"):
-        return reason
-    words, found, names = reason.partition(" (")
-    if not found:
-        return reason
-    count = names.count("; ") + 1
-    return f"{words} ({count} {'case' if count == 1 else 'cases'})"
+def left_out_in_short(reasons: Sequence[str]) -> str:
+    """How many cases were left out for which reasons, the commonest first, without their names."""
+    counted = sorted(map(_counted, reasons), key=lambda pair: -pair[1])
+    shown = [f"{reason} ({count} {'case' if count == 1 else 'cases'})" if count else reason for reason, count in counted]
+    rest = counted[_REASONS:]
+    more = [f"{sum(count for _, count in rest)} more cases"] if rest else []
+    return ", ".join(shown[:_REASONS] + more)
+
+
+def _counted(reason: str) -> tuple[str, int]:
+    """A reason, and how many cases the brackets at its end name or count; 0 where it has none."""
+    if not reason.endswith(")"):
+        return reason, 0
+    opening = depth = 0
+    for place, letter in reversed(list(enumerate(reason))):
+        depth += (letter == ")") - (letter == "(")
+        if depth == 0:
+            opening = place
+            break
+    words, named = reason[:opening].rstrip(), reason[opening + 1 : -1]
+    number, _, unit = named.partition(" ")
+    return words, int(number) if unit == "cases" and number.isdigit() else named.count("; ") + 1
 
 
 def as_text(shown: Any) -> str:
@@ -276,92 +370,12 @@ def worst_verdict(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
-
-
-Order = Callable[[str, int], tuple[int, ...]]
-"""From an array's name and the number of its axes to the order in which they are shown."""
-
-
-def picture(
-    args: dict[str, Any],
-    options: dict[str, Any],
-    leaf: str,
-    expected: Array,
-    got: Array | None,
-    order: Order = lambda _, axes: tuple(range(axes)),
-) -> str:
-    """A case with what should come out and what came, the arrays side by side.
-
-    Of arrays with several examples or channels one slice is shown, the one of the worst element. Wrong numbers of the result
-    are marked with a star. Axes are shown in the order that `order` gives.
-    """
-    called = ", ".join(
-        [*(f"{k}={v}" for k, v in args.items() if not isinstance(v, np.ndarray)), *(f"{k}={v!r}" for k, v in options.items())]
-    )
-
-    def block(
-        title: str, name: str, values: Array, where: tuple[Any, ...] | None = None, wrong: Array | None = None
-    ) -> list[str]:
-        return _block(title, values, where, wrong, order(name, values.ndim))
-
-    blocks = [block(name, name, value) for name, value in args.items() if isinstance(value, np.ndarray)]
-    lines = [*_beside(blocks), ""]
-    if got is None or got.shape != expected.shape:
-        came, wanted = (a is not None and tuple(a.shape[axis] for axis in order(leaf, a.ndim)) for a in (got, expected))
-        shapes = f"{leaf}: {'nothing' if got is None else f'shape {came}'}, expected shape {wanted}"
-        outputs = [block(f"expected {leaf}", leaf, expected), *([] if got is None else [block(f"got {leaf}", leaf, got)])]
-        return "\n".join([called, *lines, shapes, *_beside(outputs)]).strip()
-    scale = max(float(np.abs(expected).max(initial=0)), 1e-300)
-    wrong = ~(np.abs(got - expected) <= 1e-12 * scale)
-    where = tuple(np.argwhere(wrong)[0]) if wrong.any() else (0,) * expected.ndim
-    outputs = [block(f"expected {leaf}", leaf, expected, where), block(f"got {leaf}", leaf, got, where, wrong)]
-    return "\n".join([called, *lines, *_beside(outputs)]).strip()
-
-
-def _block(name: str, values: Array, where: tuple[Any, ...] | None, wrong: Array | None, order: tuple[int, ...]) -> list[str]:
-    """A title and the rows of a slice of at most two axes, the largest of the array."""
-    if not values.size:
-        return [name, "(empty)"]
-    where = where or (0,) * values.ndim
-    axes = [axis for axis, size in enumerate(values.shape) if size > 1]
-    kept = sorted(sorted(axes, key=lambda axis: (axis in {0, values.ndim - 1}, axis))[:2]) if values.ndim > 2 else axes
-    index = tuple(slice(None) if axis in kept else int(at) for axis, at in enumerate(where))
-    turned = [axis for axis in order if axis in kept] != list(kept)
-    shown = _turned(np.reshape(values[index], tuple(values.shape[axis] for axis in kept)), turned)
-    table = np.atleast_2d(shown)[:_TALLEST, :_WIDEST]
-    marks = (
-        np.atleast_2d(_turned(wrong[index].reshape(_turned(shown, turned).shape), turned))[:_TALLEST, :_WIDEST]
-        if wrong is not None
-        else np.zeros(table.shape, bool)
-    )
-    cells = [
-        [f"{value:.4g}{'*' if mark else ''}" for value, mark in zip(*pair, strict=True)]
-        for pair in zip(table, marks, strict=True)
-    ]
-    width = max((len(cell) for row in cells for cell in row), default=1)
-    sliced = len(axes) > len(kept)
-    spec = ", ".join(":" if axis in kept else str(int(where[axis])) for axis in order)
-    cut = " …" if np.atleast_2d(shown).shape != table.shape else ""
-    title = f"{name}[{spec}]{cut}" if sliced else f"{name}{cut}"
-    return [title, *(" ".join(cell.rjust(width) for cell in row) for row in cells)]
-
-
-def _turned(table: Array, turned: bool) -> Array:
-    return table.T if turned else table
-
-
-def _beside(blocks: list[list[str]]) -> list[str]:
-    height = max((len(block) for block in blocks), default=0)
-    widths = [max(map(len, block)) for block in blocks]
-    rows = []
-    for number in range(height):
-        cells = (block[number] if number < len(block) else "" for block in blocks)
-        rows.append("   ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
-    return rows

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -12,6 +13,7 @@ from jcnn.check.grading.isolated import MEMORY, TIMEOUT
 from jcnn.check.operations import kind_of
 from jcnn.check.styles.adapt import STYLES
 from jcnn.check.styles.expected import expected
+from jcnn.disk import write_atomically
 from jcnn.endings import UsageError
 from jcnn.printing import plain, print_result
 
@@ -36,7 +38,9 @@ class Grade:
     signature: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print what is expected of such a function, and grade nothing."""
     hint: Literal[1, 2, 3] | None = None
-    """Help step by step in place of the report: which output to look at; what about it is wrong; how it differs."""
+    """Help step by step in place of the report: where it is wrong; what is seen there; how it differs."""
+    html: Path | None = None
+    """Write the report to this file too, as a page that needs nothing else."""
     timeout: float = TIMEOUT
     """Seconds for each case; importing the function may take three times as long."""
     memory: float = MEMORY
@@ -51,6 +55,8 @@ class Grade:
             return 0
         if not self.function:
             raise UsageError("give the function to grade: package.module:function or path/to/file.py:function")
+        if self.html and self.hint:
+            raise UsageError("--html is the whole report, and --hint is less: give one of them")
         report = grade_file(
             self.function, self.kind, layout=self.layout, style=self.style, timeout=self.timeout, memory=self.memory
         )
@@ -60,6 +66,10 @@ class Grade:
             hint = report.hint(self.hint)
             text = json.dumps({"verdict": report.verdict, "hint": hint}, ensure_ascii=False) if self.json else hint
             _print_lines(console, text)
+        if self.html:
+            from jcnn.figures.graded import render_report
+
+            write_atomically(self.html, render_report(report).encode())
         return 1 if report.verdict == "bug" else 0
 
 

@@ -96,14 +96,6 @@ def test_a_layout_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("grade", "first.py:conv", "--as", "conv") == 1
 
 
-@pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
-def test_a_hint_stands_in_place_of_the_report(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
-    arguments = ("grade", "homework_of_a_student:relu_backward", "--as", "relu_backward", "--hint", "1")
-    assert run(*arguments, *(["--json"] if as_json else [])) == 1
-    out = capsys.readouterr().out
-    assert json.loads(out)["hint"] == "Look at dx." if as_json else out == "Look at dx.\n"
-
-
 def test_what_is_expected_is_printed_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("grade", "--as", "conv_backward", "--signature") == 0
     signature, *lines = capsys.readouterr().out.splitlines()
@@ -117,3 +109,31 @@ def test_what_is_expected_is_printed_a_line_each(capsys: pytest.CaptureFixture[s
 def test_without_a_function_there_is_nothing_to_grade(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("grade", "--as", "relu") == 2
     assert "give the function to grade" in capsys.readouterr().err
+
+
+def test_a_hint_gives_no_more_than_its_level(capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for level in "123":
+        for form in ((), ("--json",)):
+            assert run("grade", "homework_of_a_student:relu_backward", "--as", "relu_backward", "--hint", level, *form) == 1
+            said.append(capsys.readouterr().out)
+    where, what, how = said[::2]
+    assert where.startswith("Look at dx: it is wrong in every call.")
+    assert where.strip() in what
+    assert what.strip() in how
+    for text in said[:4]:
+        assert "sign of x" not in text
+        assert "right is" not in text
+    for text, packed in zip(said[::2], said[1::2], strict=True):
+        assert json.loads(packed) == {"verdict": "bug", "hint": text.strip()}
+
+
+def test_a_page_of_the_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("grade", "homework_of_a_student:relu_backward", "--as", "relu_backward", "--html", "page.html")
+    assert run(*asked) == 1
+    page = (folder / "page.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "whether it passes is decided by the sign of x" in page
+    capsys.readouterr()
+    assert run(*asked, "--hint", "1") != 0
+    assert "give one of them" in capsys.readouterr().err

@@ -10,9 +10,19 @@ from jcnn.check.cases.combinations import INSTEAD, combined
 from jcnn.check.cases.geometries import GEOMETRIES, Geometry
 from jcnn.definition import sums
 from jcnn.geometry import span, spatial_axes
-from jcnn.window import parse_window
+from jcnn.window import Window, parse_window
 
 Array = np.ndarray
+
+
+def _overlap(window: Window, sizes: tuple[int, ...]) -> bool:
+    """Whether there is a pixel that several windows see, with a tap each."""
+    for size, f, stride, (before, _), dilation, count in zip(sizes, *window, window.output_shape(sizes), strict=True):
+        pixels = stride * np.arange(count)[:, None] + dilation * np.arange(f) - before
+        seen = np.bincount(pixels[(pixels >= 0) & (pixels < size)], minlength=1)
+        if seen.max() > 1:
+            return True
+    return False
 
 
 def _features(geometry: Geometry) -> frozenset[str]:
@@ -23,7 +33,7 @@ def _features(geometry: Geometry) -> frozenset[str]:
         found.add("a stride above 1")
     if any((n + lo + hi - span(f, d)) % s for n, f, s, (lo, hi), d in zip(geometry.sizes, *window, strict=True)):
         found.add("a stride that leaves a rest")
-    if any(s < f for f, s in zip(window.size, window.stride, strict=True)):
+    if _overlap(window, geometry.sizes):
         found.add("windows that overlap")
     if any(lo or hi for lo, hi in window.padding):
         found.add("padding")

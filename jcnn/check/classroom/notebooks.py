@@ -11,6 +11,7 @@ Sources: nbgrader's documentation, "Autograder tests" cells and partial credit; 
 test files".
 """
 
+import contextlib
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -25,7 +26,10 @@ from jcnn.geometry import choice
 def points_for(
     candidate: Callable[..., Any], kind: str, points: float = 100.0, *, layout: str | None = None, style: str = "jcnn"
 ) -> float:
-    """The points for a function, for the last line of a cell; what is wrong is printed to the standard error stream.
+    """The points for a function, for the last line of a cell; what is wrong is printed.
+
+    Nothing goes to the standard error stream, not even what the function or JAX writes there: nbgrader gives no points to a
+    cell in which something does.
 
     Args:
         candidate: the student's function.
@@ -39,12 +43,13 @@ def points_for(
         ValueError: as `grade`.
         TypeError: as `grade`.
     """
-    report = _graded(candidate, kind, layout, style)
+    with contextlib.redirect_stderr(sys.stdout):
+        report = _graded(candidate, kind, layout, style)
     share = score_of(report, kind).points / 100
     if share == 0:
         raise AssertionError(message_of(report))
     if report.verdict == "bug":
-        sys.stderr.write(f"{message_of(report)}\n")
+        sys.stdout.write(f"{message_of(report)}\n")
     return round(points * share, 2)
 
 

@@ -23,12 +23,14 @@ from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of
 from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.other_ways import Asked, fits, other_way
 from jcnn.check.grading.roundoff import Output, unlike_rounding
+from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, forward_of, kind_of
 from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.explain import find_differences
-from jcnn.check.report import Finding, Report, Row, Verdict, Worst, picture, worst_verdict
+from jcnn.check.report import Finding, Report, Row, Smallest, Symptom, Verdict, Worst, worst_verdict
+from jcnn.check.smallest import as_picture, draw_case
 from jcnn.check.styles.adapt import STYLES, adapt
 from jcnn.check.styles.calling import Adapted, Call, UnfitError, described
 from jcnn.check.styles.expected import call_of
@@ -254,11 +256,12 @@ _ABOUT_OUTPUTS = re.compile(
 def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made: Run, name: str) -> Report:
     """The report, in the candidate's terms; what is wrong with its signature is said once, with the one that is expected."""
     wording = Wording.of(call.operation, call.layout, call.style)
-    other = made.further.other_way
+    other, symptoms = made.further.other_way, ()
     problems = {outcome.problem for outcome in made.outcomes if outcome.declined is None}
     (problem,) = problems if len(problems) == 1 else (None,)
     if made.fault is None and problem and _ABOUT_OUTPUTS.match(problem):
         made = _not_run(kind, problem.rstrip(".") + ".", other)._replace(printed=made.printed)
+        symptoms = (Symptom("", "in every call", BESIDE),)
     if made.unfit or other:
         wanted = f"Expected: {expected_signature(kind, call.layout, call.style).signature}." if made.unfit else ""
         return Report(
@@ -268,6 +271,7 @@ def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made
             None,
             printed=made.printed,
             unanswered=tuple(case.name for case in kind.cases),
+            symptoms=symptoms,
         )
     report = with_forward(_report(kind, expected, made, name, wording), name, made.further.forward)
     if made.not_judged:
@@ -380,7 +384,7 @@ def _judgement(
             )
         return Report(subject, verdict, None, _worst(rows, ("agrees",)), rows, (), left_out)
     verdict, diagnosis, names = _diagnosed(kind, graded, verdict, findings)
-    picture = _smallest(kind, graded, wording) if verdict in {"bug", "kink"} else None
+    smallest = _smallest(kind, graded, wording) if verdict in {"bug", "kink"} else None
     return Report(
         subject,
         verdict,
@@ -389,9 +393,12 @@ def _judgement(
         rows,
         names,
         left_out,
-        picture,
+        smallest and as_picture(smallest),
         findings=findings if verdict == "bug" else (),
-        pattern=pattern([entry.case for entry in graded], [_fails(entry) for entry in graded]),
+        symptoms=tuple(
+            find_symptoms(kind.leaves, [Seen(entry.case, entry.outcome, entry.expected, entry.rows) for entry in graded])
+        ),
+        smallest=smallest,
     )
 
 
@@ -516,11 +523,11 @@ def _worst(rows: tuple[Row, ...], verdicts: tuple[str, ...]) -> Worst | None:
     return None
 
 
-def _smallest(kind: Kind, graded: list[_Graded], wording: Wording) -> str:
+def _smallest(kind: Kind, graded: list[_Graded], wording: Wording) -> Smallest:
     """The failing case that goes on the smallest piece of paper."""
     bad = [entry for entry in graded if any(row.verdict != "agrees" for row in entry.rows)]
     entry = min(bad, key=lambda entry: (entry.outcome.raised, not entry.case.whole, entry.case.size))
     leaf = next(number for number, row in enumerate(entry.rows) if row.verdict != "agrees")
     got = entry.outcome.leaves[leaf] if leaf < len(entry.outcome.leaves) else None
-    drawn = picture(entry.case.args, entry.case.options, kind.leaves[leaf], entry.expected[leaf].value, got, wording.order)
-    return f"smallest failing case: {entry.case.name}\n{drawn}"
+    expected = entry.expected[leaf].value
+    return draw_case(entry.case.name, entry.case.args, entry.case.options, kind.leaves[leaf], expected, got, wording.order)

@@ -22,9 +22,10 @@ from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
 from jcnn.check.probing.relations import Relation, choices_for, simplest, simplest_windows
 from jcnn.check.probing.rules import Rule, usual_coefficients
-from jcnn.check.probing.spaces import COORDINATES, Terms
+from jcnn.check.probing.spaces import Terms
 from jcnn.check.probing.textbook import FORMS
 from jcnn.check.probing.winners import find_windows_and_winner
+from jcnn.check.probing.worked import in_words, what_is_the_matter, work_out
 from jcnn.check.report import Finding
 
 Array = np.ndarray
@@ -116,8 +117,9 @@ def _of_leaf(leaf: str, array: str, kind: str, plan: Plan, readings: Readings) -
     explained = _explained(leaf, terms, plan, largest="max_pool" in kind)
     if explained is None:
         return []
-    example = _example(leaf, terms, plan)
-    return [explained._replace(finding=explained.finding._replace(example=example))]
+    worked = work_out(leaf, terms, plan)
+    finding = explained.finding._replace(example=in_words(worked), about=what_is_the_matter(leaf, terms), worked=worked)
+    return [explained._replace(finding=finding)]
 
 
 def _explained(leaf: str, terms: Sequence[Terms], plan: Plan, *, largest: bool) -> Explanation | None:
@@ -322,44 +324,3 @@ def _factor_part(factor: Factor) -> str:
         return f"every term is multiplied by {factor.text}"
     condition = " and ".join(condition.text for condition in factor.where.conditions)
     return f"terms are multiplied by {factor.text} {'except ' if factor.where.negated else ''}where {condition}"
-
-
-def _example(leaf: str, terms: Sequence[Terms], plan: Plan) -> str:
-    """One number of the output that is wrong, its terms and the right ones."""
-    result = plan.reads[leaf].array
-    ordered = sorted((one for one in terms if not one.agree), key=lambda one: len(one.got))
-    for one in ordered:
-        row = int(np.flatnonzero(~np.isclose(one.got, one.right, rtol=1e-9, atol=1e-12))[0])
-        place = one.space.index_of(result, row)
-        same = np.ones(len(one.got), bool)
-        for name, value in zip(COORDINATES[result], place, strict=True):
-            same &= one.space.at[name] == value
-        got, right = (_sum_of(one, np.where(same, numbers, 0), leaf, plan) for numbers in (one.got, one.right))
-        return f"{leaf}[{_places(place, plan, result)}] = {got}; right is {right} ({one.geometry})"
-    return ""
-
-
-_SHOWN = 4
-
-
-def _sum_of(terms: Terms, numbers: Array, leaf: str, plan: Plan) -> str:
-    rows = np.flatnonzero(numbers)
-    if not len(rows):
-        return "0"
-    names = {of: name for name, of in plan.arguments.items()}
-    factors = [array for array in terms.space.arrays if array != plan.reads[leaf].array]
-    shown = []
-    for row in rows[:_SHOWN]:
-        product = "·".join(
-            f"{names.get(array, array)}[{_places(terms.space.index_of(array, row), plan, array)}]" for array in factors
-        )
-        coefficient = numbers[row]
-        shown.append(product if coefficient == 1 else f"−{product}" if coefficient == -1 else f"{coefficient:.4g}·{product}")
-    more = f" + … ({len(rows)} terms)" if len(rows) > _SHOWN else ""
-    return " + ".join(shown) + more
-
-
-def _places(place: tuple[int, ...], plan: Plan, array: str) -> str:
-    if not plan.spatial and array != "bias":
-        place = (place[0], place[3]) if array in {"output", "image"} else place[2:]
-    return ", ".join(map(str, place))

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from jcnn.check.report import Report, Row, Worst
+from jcnn.check.report import Block, Finding, Report, Row, Smallest, Symptom, Term, Worked, Worst
+from jcnn.check.smallest import as_picture
 from jcnn.check.styles.adapt import STYLES
 from jcnn.check.styles.layouts import Axes, Order, axes_of
 
 _INDEX = re.compile(r"\b(\w+)\[([^\[\]]*)\]")
-_SHAPE = re.compile(r"\b(\w+) has shape \(([\d, ]+)\)(: expected | where )\(([\d, ]+)\)")
+_SHAPE = re.compile(r"\b(\w+) has shape \(([\d, ]+)\)(: expected |; right is | where )\(([\d, ]+)\)")
 _ORDER = re.compile(r"\b(\w+)( has shape [^:]*: its axes are in the order )\(([^()]*)\)")
 
 
@@ -70,21 +71,49 @@ class Wording(NamedTuple):
         diagnosis = report.diagnosis and self.text(report.diagnosis)
         if diagnosis and self.note and re.search(rf"\b{self.renamed.get('dy', 'dy')}\b", diagnosis):
             diagnosis = f"{diagnosis} {self.note}"
+        smallest = report.smallest and self._smallest(report.smallest)
         return replace(
             report,
             subject=f"{report.subject}; shapes and indices as in {self.layout}" if self.layout else report.subject,
             diagnosis=diagnosis,
             worst=self._worst(report.worst),
             rows=tuple(self._row(row) for row in report.rows),
-            pattern=self.text(report.pattern),
-            picture=report.picture and self.name(report.picture),
-            findings=tuple(
-                finding._replace(
-                    where=self.text(finding.where), rule=self.text(finding.rule), example=self.text(finding.example)
-                )
-                for finding in report.findings
-            ),
+            picture=as_picture(smallest) if smallest else report.picture and self.name(report.picture),
+            findings=tuple(map(self._finding, report.findings)),
+            symptoms=tuple(Symptom(symptom.leaf, *map(self.text, symptom[1:])) for symptom in report.symptoms),
+            smallest=smallest,
         )
+
+    def _finding(self, finding: Finding) -> Finding:
+        return finding._replace(
+            where=self.text(finding.where),
+            rule=self.text(finding.rule),
+            example=self.text(finding.example),
+            about=self.text(finding.about),
+            worked=finding.worked and self._worked(finding.worked),
+        )
+
+    def _worked(self, worked: Worked) -> Worked:
+        """Its indices stay as they are, by which it is drawn, and are written in the order of the arrays."""
+
+        def renamed(term: Term) -> Term:
+            return term._replace(factors=tuple((self.name(name), index) for name, index in term.factors))
+
+        arrays = [
+            array._replace(name=self.name(array.name), order=self.axes.order(array.name, len(array.shape)) or ())
+            for array in worked.arrays
+        ]
+        got, right = (tuple(map(renamed, terms)) for terms in (worked.got, worked.right))
+        return worked._replace(leaf=self.name(worked.leaf), got=got, right=right, arrays=tuple(arrays))
+
+    def _smallest(self, smallest: Smallest) -> Smallest:
+        """It is drawn in the order of the axes already."""
+
+        def renamed(blocks: Sequence[Block]) -> tuple[Block, ...]:
+            return tuple(block._replace(title=self.name(block.title)) for block in blocks)
+
+        given, outputs = renamed(smallest.given), renamed(smallest.outputs)
+        return smallest._replace(given=given, note=self.name(smallest.note), outputs=outputs)
 
     def _row(self, row: Row) -> Row:
         return row._replace(worst=self._worst(row.worst), remark=self.text(row.remark))

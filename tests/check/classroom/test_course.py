@@ -6,6 +6,7 @@ import runpy
 import subprocess
 import sys
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,13 +91,22 @@ def test_gradescope_points_and_visibility() -> None:
 
 @pytest.mark.parametrize(("student", "points"), [("finn.py", 10), ("bela.py", None)])
 def test_nbgrader(student: str, points: float | None, capsys: pytest.CaptureFixture[str]) -> None:
-    # As nbgrader reads a cell: what its last line gives, if that is a number.
+    # As nbgrader reads a cell: what its last line gives, if that is a number; nothing for a cell that writes to the standard
+    # error stream, as warnings do.
     *lines, last = (COURSE / "nbgrader" / "test_cell.py").read_text().splitlines()
     names: dict[str, Any] = {"conv_backward": solution_of(student)}
     exec("\n".join(lines), names)  # noqa: S102 (our own example)
     got = float(eval(last, names))  # noqa: S307
     assert got == points if points else 0 < got < 10
-    assert ("overwrites" in capsys.readouterr().err) == (points is None)
+    said = capsys.readouterr()
+    assert ("overwrites" in said.out) == (points is None)
+    assert not said.err
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_a_function_that_warns_has_its_points(capsys: pytest.CaptureFixture[str]) -> None:
+    assert points_for(_warning, "relu_backward", points=10) == 10
+    assert not capsys.readouterr().err
 
 
 def test_nothing_right_raises() -> None:
@@ -110,6 +120,12 @@ def test_nothing_right_raises() -> None:
 
 def _raising(dy: Any, x: Any) -> Any:
     raise ValueError("no")
+
+
+def _warning(dy: Any, x: Any) -> Any:
+    warnings.warn("slow", stacklevel=1)
+    sys.stderr.write("slow\n")
+    return dy * (x > 0)
 
 
 class TestCase:

@@ -12,6 +12,7 @@ from jcnn.check.outcome import Misfit
 from jcnn.check.styles.adapt import adapt
 from jcnn.check.styles.expected import call_of
 from jcnn.check.styles.wording import Wording
+from jcnn.figures.graded import render_report
 
 Array = np.ndarray
 
@@ -132,6 +133,28 @@ def test_a_mistake_is_the_same_in_either_layout() -> None:
     assert grade(with_channels_second(kind, kind_of(kind).reference), kind).verdict == "bug"
 
 
+def test_a_number_worked_out_is_written_in_the_layout() -> None:
+    """In words, as a sum in HTML and over the pictures; and so are hints and the smallest case."""
+    kind, name = "avg_pool_backward", "windows overwrite each other"
+    wrong = next(entry.wrong[kind] for entry in CATALOGUE if entry.name == name)
+    plain, found = grade(wrong, kind), grade(with_channels_second(kind, wrong), kind, layout="NCHW")
+    (before, *_), (after, *_) = plain.findings, found.findings
+    assert before.worked is not None
+    assert after.worked is not None
+    n, i, j, c = before.worked.index
+    assert after.worked.entry(after.worked.leaf, after.worked.index) == f"dx[{n}, {c}, {i}, {j}]"
+    assert after.example.startswith(f"dx[{n}, {c}, {i}, {j}] = ")
+    assert f"dx[{n}, {c}, {i}, {j}] = " in render_report(found)
+    assert f"dx[{n}, {i}, {j}, {c}] = " in render_report(plain)
+    factors = {after.worked.entry(*factor) for term in after.worked.right for factor in term.factors}
+    assert any(f"{factor}" in after.example for factor in factors)
+    assert plain.hint(2) == found.hint(2)
+    assert plain.hint(3) != found.hint(3)
+    assert plain.smallest is not None
+    assert found.smallest is not None
+    assert [block.cells for block in found.smallest.outputs] == [block.cells for block in plain.smallest.outputs]
+
+
 @pytest.mark.parametrize(
     ("said", "in_nchw"),
     [
@@ -143,6 +166,9 @@ def test_a_mistake_is_the_same_in_either_layout() -> None:
         pytest.param("z[0, 1, 2, 3]", "z[0, 1, 2, 3]", id="another name"),
         pytest.param(
             "dw has shape (3, 2, 4, 5): expected (3, 2, 5, 4)", "dw has shape (5, 4, 3, 2): expected (4, 5, 3, 2)", id="shape"
+        ),
+        pytest.param(
+            "dw has shape (3, 2, 4, 5); right is (3, 2, 5, 4)", "dw has shape (5, 4, 3, 2); right is (4, 5, 3, 2)", id="hint"
         ),
         pytest.param(
             "dx has shape (1, 2, 3, 4) where (1, 3, 2, 4) is right (x): its axes are in the order (a, c, b, d).",
