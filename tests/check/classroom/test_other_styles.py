@@ -33,10 +33,10 @@ def submissions(tmp_path: Path) -> Path:
 
 
 def test_a_class_in_another_style_finds_its_functions(submissions: Path) -> None:
-    report = grade_all(submissions, ["dense", "dense_backward"], jobs=1, options={"style": "cs231n"})
+    report = grade_all(submissions, ["dense_backward"], jobs=1, options={"style": "cs231n"})
     verdicts = {result.submission: [graded.verdict for graded in result.functions] for result in report.results}
-    assert verdicts == {"ada.py": ["agrees", "agrees"], "bob.py": ["agrees", "bug"]}
-    assert all("first example" in mistake for result in report.results for mistake in result.functions[1].mistakes)
+    assert verdicts == {"ada.py": ["agrees"], "bob.py": ["bug"]}
+    assert all("first example" in mistake for result in report.results for mistake in result.functions[0].mistakes)
     with pytest.raises(ValueError, match="style='keras'"):
         grade_all(submissions, ["dense"], options={"style": "keras"})
 

@@ -83,10 +83,6 @@ def test_whose_mistake_it_is(
 def in_the_course(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """A plain function of jcnn's, in NHWC, with the signature of the course."""
 
-    def conv_backward_naive(dout: Array, cache: Any) -> Any:
-        x, w, _, conv_param = cache
-        return function(dout, x, w, stride=conv_param["stride"], padding=conv_param["pad"])
-
     def max_pool_backward_naive(dout: Array, cache: Any) -> Any:
         x, param = cache
         return function(dout, x, (param["pool_height"], param["pool_width"]), stride=param["stride"])
@@ -107,7 +103,6 @@ def in_the_course(kind: str, function: Callable[..., Any]) -> Callable[..., Any]
         return None, function(np.full(len(x), 1 / len(x)), x, y)
 
     return {
-        "conv_backward": conv_backward_naive,
         "max_pool": max_pool_forward_naive,
         "max_pool_backward": max_pool_backward_naive,
         "dense": affine_forward,
@@ -120,7 +115,6 @@ def in_the_course(kind: str, function: Callable[..., Any]) -> Callable[..., Any]
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
-        pytest.param("conv_backward", "filter not flipped", id="conv_backward"),
         pytest.param("max_pool", "stride forgotten", id="max_pool"),
         pytest.param("max_pool_backward", "windows overwrite each other", id="max_pool_backward"),
         pytest.param("dense", "bias forgotten", id="dense"),
