@@ -16,13 +16,6 @@ EIGEN_CONVOLUTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TY
 BARRIERS = {"xla_disable_hlo_passes": "cse_barrier_expander"}
 """The pass that removes optimization barriers before XLA decides what to fuse, left out: what is held is computed once."""
 
-QUICKLY = {
-    "xla_backend_optimization_level": 1,
-    "xla_cpu_use_fusion_emitters": False,
-    "xla_cpu_parallel_codegen_split_count": 1,
-}
-"""For what runs once: code of the same results, generated in half the time, which takes a little longer to run."""
-
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Options of glibc's `mallopt`."""
 

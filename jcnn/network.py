@@ -144,7 +144,7 @@ def init(key: Array, network: Network, input_shape: Shape, dtype: Any = jnp.floa
     return _program(_init, network)(key, _hashable(network), shape, dtype)
 
 
-@compiled("network", "shape", "dtype", once=True)
+@compiled("network", "shape", "dtype")
 def _init(key: Array, network: Network, shape: Shape, dtype: Any) -> Params:
     return as_layer(network).init(key, shape, None, dtype)
 

@@ -13,7 +13,7 @@ import jax
 from jax.core import eval_context
 from jax.extend.core import get_opaque_trace_state
 
-from jcnn.compilation import BARRIERS, QUICKLY
+from jcnn.compilation import BARRIERS
 from jcnn.precision import rounded_once
 
 P = ParamSpec("P")
@@ -23,33 +23,24 @@ with eval_context():
     _OUTERMOST = get_opaque_trace_state()
 
 
-def compiled(*static: str, once: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def compiled(*static: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Makes one program of a pure function of arrays, for each of their shapes and dtypes and each value of the rest.
 
     To be used once per function, where it is defined: what was compiled is found again by the function.
 
     Args:
         *static: names of the arguments that are no arrays; their values can be hashed, and equal ones mean the same program.
-        once: a program is seldom run more than once, so that compiling it is what takes the time.
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         anywhere: Any = jax.jit(function, static_argnames=static, inline=True)
         # Without this XLA's CPU backend removes barriers, and computes what they hold as often as it is read.
         on_cpu: Any = jax.jit(function, static_argnames=static, inline=True, compiler_options=BARRIERS)
-        options = {**BARRIERS, **QUICKLY}
-        quickly: Any = jax.jit(function, static_argnames=static, inline=True, compiler_options=options) if once else None
 
         @wraps(function)
         def program(*args: P.args, **kwargs: P.kwargs) -> T:
             if not _is_computed_on_cpu(args):
                 return anywhere(*args, **kwargs)
-            if quickly is not None:
-                try:
-                    return quickly(*args, **kwargs)
-                except jax.errors.JaxRuntimeError as error:
-                    if "No such compile option" not in str(error):  # as another XLA may say
-                        raise
             return on_cpu(*args, **kwargs)
 
         return program

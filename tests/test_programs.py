@@ -167,13 +167,3 @@ def test_what_has_a_barrier_can_be_within_any_transformation() -> None:
     np.testing.assert_array_equal(jax.jit(lambda y: held(x) + y)(x), (x + 1) * 2 + x)
     np.testing.assert_array_equal(jax.vmap(held)(x), (x + 1) * 2)
     np.testing.assert_array_equal(jax.grad(lambda x: held(x).sum())(x), np.full(4, 2))
-
-
-def test_a_program_for_once_is_compiled_where_xla_knows_no_such_option(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jcnn.programs.QUICKLY", {"xla_cpu_no_such_option": True})
-
-    @compiled(once=True)
-    def doubled(x: Array) -> Array:
-        return x * 2
-
-    np.testing.assert_array_equal(doubled(jnp.arange(4.0)), 2 * np.arange(4.0))

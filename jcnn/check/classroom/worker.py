@@ -6,7 +6,6 @@ its own, as always; this one is there so that its grader's work is shared out, c
 
 import json
 import os
-import re
 import shutil
 import signal
 import sys
@@ -15,13 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from jcnn.check.classroom.mistakes import mistakes_of
 from jcnn.check.classroom.score import score_of
 from jcnn.check.classroom.submission import Graded
 from jcnn.check.grading.grade import grade_file
 from jcnn.check.operations import expected_of, kind_of
 from jcnn.check.report import Report
-
-_UNNAMED = "wrong, by no known mistake"
 
 
 def main() -> None:
@@ -86,40 +84,6 @@ def summarise(report: Report, kind: str, shown: dict[str, str] | None = None) ->
         left_out=report.left_out,
         printed=report.printed,
     )
-
-
-_BEHAVIOUR = {
-    "cannot be imported": "cannot be imported",
-    "while it is imported": "cannot be imported",
-    "has no function": "the function is missing",
-    "it is written in the style": "written in another style",
-    "It is written for the layout": "written for another layout",
-    "By its names it takes": "arguments in another order",
-    "takes longer than": "takes too long",
-    "forks": "starts processes",
-    "sends more than it was asked for": "answers unasked",
-    "ends its process": "ends the process",
-    "is ended by": "crashes",
-    "has shape": "wrong shape",
-    "It returns": "wrong number of outputs",
-    " Expected: ": "another signature",
-    "NaN or infinite": "NaN or infinite",
-}
-"""What a diagnosis without a known mistake has in common with others, by words that it holds."""
-
-
-def mistakes_of(report: Report) -> tuple[str, ...]:
-    """Each mistake in a few words: those of the catalogue by name, other rules as they are stated, else how it fails."""
-    if report.verdict != "bug":
-        return ()
-    diagnosis = report.diagnosis or ""
-    rules = [finding.rule for finding in report.findings if finding.rule in diagnosis]
-    named = tuple(dict.fromkeys([*report.mistakes, *rules]))
-    if named:
-        return named
-    if raised := re.search(r"It raises (\w{1,40})", diagnosis):
-        return (f"raises {raised[1]}",)
-    return (next((name for words, name in _BEHAVIOUR.items() if words in diagnosis), _UNNAMED),)
 
 
 def _own_copy(path: Path) -> Path:

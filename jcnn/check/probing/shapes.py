@@ -47,6 +47,30 @@ LENGTHS = (
 )
 """What an axis may be as long as; along an axis H, F and O are its own pixels, taps and outputs, W, G and Q the other's."""
 
+_OTHER = {letter: f"({own} of the other axis)" for letter, own in zip("WGQTR", "HFOSP", strict=True)}
+
+
+def _counted(pixels: str, taps: str, stride: str, padding: str, sides: int, added: int) -> Expression:
+    """A number of outputs, (pixels + sides · padding − taps) // stride + added."""
+    letters = {name: _OTHER.get(name, name) for name in (pixels, taps, stride, padding)}
+    padded = {0: "", 1: f" + {letters[padding]}", 2: f" + 2·{letters[padding]}"}[sides]
+    rest = f" + {added}" if added else ""
+    differs = (pixels != "H") + (taps != "F") + (stride != "S") + (padding != "P") + (sides != 2) + (added != 1)
+    return Expression(
+        f"({letters[pixels]}{padded} − {letters[taps]}) // {letters[stride]}{rest}, where (H + 2·P − F) // S + 1 is right",
+        lambda s: (s[pixels] + sides * s[padding] - s[taps]) // s[stride] + added,
+        2 + differs,
+    )
+
+
+COUNTS = tuple(
+    _counted(pixels, taps, stride, padding, sides, added)
+    for pixels, taps, stride in itertools.product("HW", "FG", "ST")
+    for padding, sides in (("P", 0), ("P", 1), ("P", 2), ("R", 1), ("R", 2))
+    for added in (0, 1, 2)
+)
+"""What is made of the number of outputs by exchanged axes and slips of one, tried after the others."""
+
 _AXES = {
     "output": ("examples", "rows", "columns", "channels"),
     "image": ("examples", "rows", "columns", "channels"),
@@ -103,7 +127,7 @@ def explain_shape(leaf: str, array: str, observed: Sequence[Observed]) -> tuple[
             continue
         number = 1 if COORDINATES[array][axis] in {"j", "c", "b"} else 0
         cases = [(sizes_along(one, number), lambda value, here=shape[axis]: value == here) for one, shape, _ in observed]
-        expression = first_that_fits(LENGTHS, cases)
+        expression = first_that_fits(LENGTHS + COUNTS if array == "output" else LENGTHS, cases)
         if expression is None:
             complete = False
             continue
