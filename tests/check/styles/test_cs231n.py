@@ -9,6 +9,9 @@ import pytest
 
 from jcnn.check import CATALOGUE, Report, grade, grade_file
 from jcnn.check.operations import kind_of
+from jcnn.check.outcome import Misfit
+from jcnn.check.styles.adapt import adapt
+from jcnn.check.styles.expected import call_of
 
 Array = np.ndarray
 
@@ -130,6 +133,20 @@ def test_the_right_function_agrees_and_a_mistake_has_its_name(kind: str, name: s
     report = grade(in_the_course(kind, wrong), kind, style="cs231n", layout="NHWC")
     assert report.verdict == "bug"
     assert report.mistakes == (name,)
+
+
+def test_the_stride_of_a_pooling_is_its_window_where_that_is_square() -> None:
+    given: list[Any] = []
+
+    def max_pool_forward_naive(x: Array, pool_param: Any) -> Any:
+        given.append(pool_param)
+        return x, None
+
+    adapted = adapt(max_pool_forward_naive, {}, call_of(kind_of("max_pool"), "NCHW", "cs231n"), Misfit)
+    adapted.candidate(np.zeros((1, 4, 4, 1)), (2, 2))
+    assert given == [{"pool_height": 2, "pool_width": 2, "stride": 2}]
+    with pytest.raises(NotImplementedError, match="one number as stride"):
+        adapted.candidate(np.zeros((1, 4, 4, 1)), (2, 3))
 
 
 def test_an_argument_that_is_changed_has_the_courses_name(tmp_path: Path) -> None:

@@ -155,6 +155,10 @@ def no_window(s: Array, p: Array) -> Any:
     return ((s - p) ** 2).mean(-1)
 
 
+def no_dilation(rate: Array) -> Any:
+    return np.maximum(rate, 0)
+
+
 def fixed_stride(x: Array, size: Any = 2, stride: Any = 2) -> Any:
     return sums.max_pool(x, size, stride=stride)
 
@@ -170,6 +174,7 @@ def fixed_stride(x: Array, size: Any = 2, stride: Any = 2) -> Any:
         pytest.param(bias_apart, "conv", ("stride", "padding", "b"), id="a bias elsewhere"),
         pytest.param(kernel_and_bias_of_another_name, "conv", ("padding", "b"), id="a bias by another name"),
         pytest.param(no_window, "mean_squared_error", (), id="p without a window"),
+        pytest.param(no_dilation, "relu", (), id="rate without a window"),
         pytest.param(fixed_stride, "max_pool", ("stride",), id="another default"),
         pytest.param(window_by_position, "max_pool_backward", ("stride",), id="kernel_size by position"),
     ],

@@ -9,6 +9,7 @@ import pytest
 from jcnn.check import CATALOGUE, KINDS, grade
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Misfit
+from jcnn.check.smallest import draw_case
 from jcnn.check.styles.adapt import adapt
 from jcnn.check.styles.expected import call_of
 from jcnn.check.styles.wording import Wording
@@ -153,6 +154,16 @@ def test_a_number_worked_out_is_written_in_the_layout() -> None:
     assert plain.smallest is not None
     assert found.smallest is not None
     assert [block.cells for block in found.smallest.outputs] == [block.cells for block in plain.smallest.outputs]
+
+
+@pytest.mark.parametrize(("layout", "rows"), [("NHWC", 2), ("NCHW", 3)])
+def test_rows_of_the_smallest_case_are_the_first_axis_that_the_candidate_has(layout: str, rows: int) -> None:
+    y = np.arange(6.0).reshape(1, 2, 1, 3)
+    drawn = draw_case("a case", {}, {}, "y", y, -y, Wording.of("max_pool", layout, "jcnn").order)
+    (_, cells, wrong), _ = drawn.outputs
+    table = np.array(cells, float)
+    assert len(table) == len(wrong) == rows
+    np.testing.assert_array_equal(table if layout == "NHWC" else table.T, y[0, :, 0])
 
 
 @pytest.mark.parametrize(
