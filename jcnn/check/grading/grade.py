@@ -43,6 +43,9 @@ from jcnn.geometry import choice
 PATIENCE = 5.0
 """Seconds after which a candidate that is wrong already is not asked any further cases."""
 
+ENOUGH, HASTE = 20, 1.0
+"""So many cases tell one mistake from others, so that a candidate that has answered them needs no more than so many seconds."""
+
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
 
@@ -285,11 +288,13 @@ def _asked(kind: Kind, expected: list[tuple[Expected, ...]], answer: Callable[[C
     """What a candidate does with all cases; one that is slow, and wrong already, is not asked the rest."""
     began = time.monotonic()
     wrong = False
+    answered = 0
     for case, right in zip(kind.cases, expected, strict=True):
-        if wrong and time.monotonic() - began > PATIENCE:
+        if wrong and time.monotonic() - began > (HASTE if answered >= ENOUGH else PATIENCE):
             yield Outcome(declined="not asked, since it is slow and wrong already", asked=False)
             continue
         outcome = answer(case)
+        answered += outcome.declined is None
         if outcome.declined is None and not outcome.raised and must_take(kind, case):
             wrong |= any(row.verdict == "bug" for row in _judged(kind, case, right, outcome).rows)
         yield outcome

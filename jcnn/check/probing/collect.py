@@ -39,7 +39,13 @@ class Readings(NamedTuple):
 
 
 def read_terms(
-    kind: str, answer: Answer, plan: Plan, *, seconds: float = SECONDS, geometries: Sequence[Geometry] | None = None
+    kind: str,
+    answer: Answer,
+    plan: Plan,
+    *,
+    seconds: float = SECONDS,
+    geometries: Sequence[Geometry] | None = None,
+    beside: Readings | None = None,
 ) -> Readings:
     """Probes a candidate.
 
@@ -49,8 +55,9 @@ def read_terms(
         plan: how it is probed.
         seconds: after which no further geometry is begun.
         geometries: in place of those that the plan is probed by.
+        beside: what was read before, to which it is added.
     """
-    found = Readings({leaf: [] for leaf in plan.reads}, {}, [], {})
+    found = beside or Readings({leaf: [] for leaf in plan.reads}, {}, [], {})
     began = time.monotonic()
     usual = GEOMETRIES if plan.spatial else WITHOUT_AXES
     _over(usual if geometries is None else geometries, kind, answer, plan, found, began + seconds)

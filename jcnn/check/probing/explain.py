@@ -16,7 +16,7 @@ from jcnn.check.probing.collect import Answer, Readings, read_terms
 from jcnn.check.probing.conditions import Condition, Explained, explain
 from jcnn.check.probing.expressions import sizes_along
 from jcnn.check.probing.first_questions import ask_first_questions
-from jcnn.check.probing.geometries import GEOMETRIES, OF_EACH_AXIS
+from jcnn.check.probing.geometries import OF_EACH_AXIS
 from jcnn.check.probing.jacobians import FormulaRule, explain_formula
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
@@ -90,15 +90,15 @@ def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:
         return found
     if without >= set(plan.reads):
         return found
-    found += _in_calls(kind, answer, plan, without)
+    readings = read_terms(kind, answer, plan)
+    found += _of_readings(kind, plan, readings, without)
     if not found and plan.spatial:
-        found = _in_calls(kind, answer, plan, without, of_each_axis=True)
+        readings = read_terms(kind, answer, plan, geometries=OF_EACH_AXIS, beside=readings)
+        found = _of_readings(kind, plan, readings, without)
     return found
 
 
-def _in_calls(kind: str, answer: Answer, plan: Plan, without: set[str], *, of_each_axis: bool = False) -> list[Explanation]:
-    """What is found in the usual calls; or in those too whose strides and paddings differ between the axes."""
-    readings = read_terms(kind, answer, plan, geometries=(*GEOMETRIES, *OF_EACH_AXIS) if of_each_axis else None)
+def _of_readings(kind: str, plan: Plan, readings: Readings, without: set[str]) -> list[Explanation]:
     explained = [_of_leaf(leaf, read.array, kind, plan, readings) for leaf, read in plan.reads.items() if leaf not in without]
     return [one for several in explained for one in several]
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from jcnn import dense_backward, max_pool, relu_backward, softmax_cross_entropy
-from jcnn.check import assert_grades, grade, operations
+from jcnn.check import CATALOGUE, assert_grades, grade, operations
+from jcnn.check.grading import grade as grading
 from jcnn.check.grading.left_out import must_take
 from jcnn.check.operations import kind_of
 from jcnn.definition import sums
@@ -303,6 +304,25 @@ def test_results_are_copied_at_once() -> None:
         return y
 
     assert grade(candidate, "relu").verdict == "agrees"
+
+
+@pytest.mark.parametrize("name", ["= for +=", "filter not flipped", "mean instead of sum in db"])
+def test_a_slow_candidate_that_is_wrong_is_asked_no_more_than_tells_its_mistake(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mistake = next(one for one in CATALOGUE if one.name == name)
+    monkeypatch.setattr(grading, "HASTE", 0.0)
+    report = grade(mistake.wrong["conv_backward"], "conv_backward")
+    leaves = len(kind_of("conv_backward").leaves)
+    assert (report.verdict, report.mistakes) == ("bug", (name,))
+    assert leaves * grading.ENOUGH <= len(report.rows) <= leaves * (grading.ENOUGH + 1)
+
+
+def test_a_slow_candidate_that_is_right_is_asked_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grading, "HASTE", 0.0)
+    monkeypatch.setattr(grading, "PATIENCE", 0.0)
+    report = grade(right, "conv_backward")
+    assert (report.verdict, report.left_out) == ("agrees", ())
 
 
 def test_who_declines_what_everybody_takes_has_failed() -> None:
