@@ -365,7 +365,7 @@ def _batch_statistics(x: Array, sets: _Sets) -> tuple[Array, Array]:
 @compiled("sets", "epsilon")
 def _forward(x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float) -> Array:
     normal, _ = _normalised(x, sets, epsilon)
-    y = normal * sets.split(wide(scale)) + sets.split(wide(offset))
+    y = normal * sets.split(_along_channels(scale, x)) + sets.split(_along_channels(offset, x))
     return y.reshape(x.shape).astype(x.dtype)
 
 
@@ -373,7 +373,7 @@ def _forward(x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float)
 def _backward(dy: Array, x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float) -> tuple[Array, Array, Array]:
     normal, inverse = _normalised(x, sets, epsilon)
     upstream = sets.split(wide(dy))
-    by_normal = upstream * sets.split(wide(scale))
+    by_normal = upstream * sets.split(_along_channels(scale, x))
     dx = inverse * (by_normal - sets.mean(by_normal) - normal * sets.mean(by_normal * normal))
     dscale, doffset = _channel_sums((upstream * normal).reshape(x.shape)), _channel_sums(wide(dy))
     return dx.reshape(x.shape).astype(x.dtype), dscale.astype(scale.dtype), doffset.astype(offset.dtype)
@@ -385,6 +385,11 @@ def _normalised(x: Array, sets: _Sets, epsilon: float) -> tuple[Array, Array]:
     mean, variance = sets.moments(x)
     inverse = 1 / jnp.sqrt(variance + epsilon)
     return (x - mean) * inverse, inverse
+
+
+def _along_channels(array: Array, x: Array) -> Array:
+    """An array of one number for each channel in wide numbers, with axes of 1 for the others of x."""
+    return wide(array).reshape((1,) * (x.ndim - 1) + (-1,))
 
 
 def _channel_sums(x: Array) -> Array:
@@ -405,8 +410,9 @@ def _in_parts(x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float
 
 @compiled("epsilon")
 def _by_given(x: Array, scale: Array, offset: Array, mean: Array, variance: Array, epsilon: float) -> Array:
-    inverse = 1 / jnp.sqrt(wide(variance) + epsilon)
-    return ((wide(x) - wide(mean)) * inverse * wide(scale) + wide(offset)).astype(x.dtype)
+    scale, offset, mean, variance = (_along_channels(array, x) for array in (scale, offset, mean, variance))
+    inverse = 1 / jnp.sqrt(variance + epsilon)
+    return ((wide(x) - mean) * inverse * scale + offset).astype(x.dtype)
 
 
 @compiled("epsilon")
@@ -415,9 +421,9 @@ def _by_given_backward(
 ) -> tuple[Array, Array, Array, Array, Array]:
     inverse = 1 / jnp.sqrt(wide(variance) + epsilon)
     upstream, factor = wide(dy), wide(scale) * inverse
-    dscale = _channel_sums(upstream * ((wide(x) - wide(mean)) * inverse))
-    doffset = _channel_sums(upstream)
-    gradients = (upstream * factor, dscale, doffset, -factor * doffset, -factor * inverse * dscale / 2)
+    normal = (wide(x) - _along_channels(mean, x)) * _along_channels(inverse, x)
+    dx, dscale, doffset = upstream * _along_channels(factor, x), _channel_sums(upstream * normal), _channel_sums(upstream)
+    gradients = (dx, dscale, doffset, -factor * doffset, -factor * inverse * dscale / 2)
     arrays = (x, scale, offset, mean, variance)
     dx, *others = (leaf.astype(array.dtype) for leaf, array in zip(gradients, arrays, strict=True))
     return (dx, *others)
