@@ -16,6 +16,7 @@ _SAME = "any shape"
 
 _CONVOLUTION = {"x": _IMAGE, "y": _OUTPUT, "w": _FILTER, "b": "C_out"}
 _POOLING = {"x": "N, H, W, C", "y": "N, H_out, W_out, C"}
+_NORMALISED = {"x": "N, H, W, C", "y": "N, H, W, C", **dict.fromkeys(("scale", "offset", "mean", "variance"), "C")}
 _GLOBAL = {"x": "N, H, W, C", "y": "N, C"}
 _SHAPES: dict[str, dict[str, str]] = {
     "conv": _CONVOLUTION,
@@ -29,6 +30,8 @@ _SHAPES: dict[str, dict[str, str]] = {
     "avg_pool": _POOLING,
     "global_max_pool": _GLOBAL,
     "global_avg_pool": _GLOBAL,
+    **dict.fromkeys(("batch_norm", "batch_norm_evaluation", "layer_norm", "group_norm"), _NORMALISED),
+    "upsample": _POOLING,
     "softmax": {"x": "N, C", "y": "N, C"},
     "log_softmax": {"x": "N, C", "y": "N, C"},
     "softmax_cross_entropy": {"logits": "N, C", "labels": "N", "y": "N"},
@@ -45,6 +48,12 @@ _MEANINGS = {
     "labels": "the numbers of the right classes",
     "prediction": "what was predicted",
     "target": "what is right",
+    "scale": "γ, one number for each channel",
+    "offset": "β, one number for each channel",
+    "mean": "of the training, one number for each channel",
+    "variance": "of the training, one number for each channel",
+    "key": "of the mask: jcnn.dropout_mask(x, key, rate=…, spatial=…) is True where a number is kept",
+    "factor": "how many times as large, one number or one for each axis",
 }
 _OPTIONS = {
     "stride": ("1", "how far the window moves, one number or one for each axis"),
@@ -55,6 +64,14 @@ _OPTIONS = {
     "count_padding": ("False", "whether an average counts the padding"),
     "output_size": ("None", "rows and columns of the result"),
     "output_padding": ("0", "rows and columns more of the result"),
+    "epsilon": ("1e-05", "what is added to the variance"),
+    "axes": ('"channels"', 'what has statistics of its own: "channels", every pixel; "all", every example'),
+    "rate": ("", "the share of numbers that are dropped"),
+    "spatial": ("False", "whether channels are dropped as a whole"),
+    "method": ('"nearest"', '"nearest" or "bilinear"'),
+    "label_smoothing": ("0.0", "the share of the target that is spread over all classes"),
+    "class_weights": ("None", "what the loss of each class counts, (C,)"),
+    "ignored_label": ("None", "a label whose loss is 0"),
 }
 
 
@@ -157,15 +174,17 @@ def _of_jcnn(kind: Kind, form: Call) -> Expected:
     meant = {**_OPTIONS, **(_OF_POOLING if "window" in form.arguments else {})}
     values = {name: meant[name][0] for name in options}
     listed = [f"{name}=None" if name == "b" else name for name in form.arguments]
-    by_name = [*(f"{name}={value}" for name, value in values.items()), *(f"{name}=…" for name in parameters)]
+    given = [name if name in kind.required else f"{name}={value}" for name, value in values.items()]
+    by_name = [*given, *(f"{name}=…" for name in parameters)]
     inside = ", ".join([*listed, *(["*", *by_name] if by_name else [])])
     others = {name: f"; also {' or '.join(SYNONYMS[name][:2])}" for name in options if name in SYNONYMS}
     arguments = [
         *(_argument(form, name) for name in form.arguments),
         *(Argument(name, "", f"{meant[name][1]}{others.get(name, '')}") for name in options),
     ]
-    notes = (_ARRAYS, *([_LEFT_OUT] if options else []))
-    few = [*listed, *(f"{name}={values[name]}" for name in ("stride", "padding") if name in values)]
+    notes = (_ARRAYS, *([_LEFT_OUT] if set(options) - kind.required else []))
+    usual = [name for name in options if name in {"stride", "padding"} or name in kind.required]
+    few = [*listed, *(name if name in kind.required else f"{name}={values[name]}" for name in usual)]
     start = f"def {kind.name}({', '.join(few)}):\n    ...\n    return {', '.join(form.leaves)}"
     outputs = tuple(_argument(form, name) for name in form.leaves)
     return Expected(f"{kind.name}({inside}) -> {_result(form.leaves)}", tuple(arguments), outputs, notes, start)

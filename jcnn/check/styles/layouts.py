@@ -102,6 +102,7 @@ ROLES: dict[str, dict[str, str]] = {
     **dict.fromkeys(
         ("max_pool", "avg_pool", "global_max_pool", "global_avg_pool", "maxout", "softmax", "log_softmax"), _POOLING
     ),
+    **dict.fromkeys(("batch_norm", "batch_norm_evaluation", "layer_norm", "group_norm", "upsample"), _POOLING),
 }
 """What the arrays of an operation are; of one that is not here all are the same in every layout."""
 

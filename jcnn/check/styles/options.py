@@ -8,7 +8,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "stride": ("strides", "s", "S", "step", "pool_stride"),
     "padding": ("pad", "pads", "p", "P", "paddings", "pad_size"),
     "dilation": ("dilations", "dilation_rate", "rate"),
-    "groups": ("group", "num_groups", "feature_group_count"),
+    "groups": ("group", "num_groups", "feature_group_count", "G"),
+    "epsilon": ("eps",),
+    "rate": ("p", "drop_rate"),
     "window": ("size", "pool_size", "kernel_size", "window_size", "ksize", "kernel", "pool", "k", "F"),
 }
 """Other names of an option, or of the window of a pooling."""
@@ -31,13 +33,16 @@ def meant_by(name: str, arguments: Sequence[str]) -> str | None:
     return next((argument for argument in arguments if name == argument or name in ARGUMENTS.get(argument, ())), None)
 
 
-_NOTHING = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "rounding": "floor", "count_padding": False}
+_NOTHING = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "rounding": "floor", "count_padding": False, "epsilon": 1e-5}
 
 _CONVOLUTION = ("stride", "padding", "dilation", "groups")
 _POOLING = ("stride", "padding", "dilation", "window")
 _RENAMED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("conv", "convolve", "conv_transpose", "locally_connected"), _CONVOLUTION),
     **dict.fromkeys(("max_pool", "avg_pool"), _POOLING),
+    **dict.fromkeys(("batch_norm", "batch_norm_evaluation", "layer_norm"), ("epsilon",)),
+    "group_norm": ("epsilon", "groups"),
+    "dropout": ("rate",),
 }
 """By operation what may have other names; what is not here moves no window, and there p is no padding."""
 
