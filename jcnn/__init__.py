@@ -26,7 +26,7 @@ from jcnn.losses import (
     softmax_cross_entropy,
     softmax_cross_entropy_backward,
 )
-from jcnn.network import apply, backprop, init, value_and_grad
+from jcnn.network import apply, apply_training, backprop, init, init_state, value_and_grad
 from jcnn.pool import (
     avg_pool,
     avg_pool_backward,
@@ -83,6 +83,7 @@ __all__ = [
     "PrecisionWarning",
     "Recipe",
     "apply",
+    "apply_training",
     "avg_pool",
     "avg_pool_backward",
     "backprop",
@@ -103,6 +104,7 @@ __all__ = [
     "global_max_pool",
     "global_max_pool_backward",
     "init",
+    "init_state",
     "lecture",
     "lenet5",
     "load",
