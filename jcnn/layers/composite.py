@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jcnn import geometry, random_keys
@@ -55,6 +56,11 @@ class Serial(Layer):
 
     def init_state(self, shape: Shape, dtype: Any) -> State:
         return tuple(layer.init_state(seen, dtype) for layer, seen in self.steps(shape))
+
+    def adapt(self, state: State, x: np.ndarray) -> State:
+        """The first one's, which alone sees x itself."""
+        first, *others = state
+        return (self.layers[0].adapt(first, x), *others)
 
     def next_state(self, saved: Saved, state: State) -> State:
         return tuple(next_state_of(*each) for each in zip(self.layers, saved, state, strict=True))
@@ -358,6 +364,13 @@ def layers_in(layer: Layer) -> Iterator[Layer]:
     yield layer
     for part in parts_of(layer).values():
         yield from layers_in(part)
+
+
+def adapts(layer: Layer) -> bool:
+    """Whether a network of this layer looks at images before it starts."""
+    while isinstance(layer, Serial):
+        layer = layer.layers[0]
+    return type(layer).adapt is not Layer.adapt
 
 
 def all_ours(layer: Layer) -> bool:
