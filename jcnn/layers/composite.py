@@ -359,6 +359,11 @@ def states(layer: Layer, shape: Shape, dtype: Any) -> State:
     return _remembered_states(layer, shape, dtype) if all_ours(layer) else _states(layer, shape, dtype)
 
 
+def keeps(layer: Layer) -> bool:
+    """Whether a layer says of itself, and not of its parts, that it keeps something, however much."""
+    return not parts_of(layer) and type(layer).init_state is not Layer.init_state
+
+
 def layers_in(layer: Layer) -> Iterator[Layer]:
     """A layer and all in it, from the outside in."""
     yield layer
