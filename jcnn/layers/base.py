@@ -4,9 +4,14 @@ Every layer answers these questions, shapes always of one example, (*S, C) or (C
 
     output_shape(shape)              what it makes of such an input
     init(key, shape, gain, dtype)    its first parameters, any pytree of arrays
+    init_state(shape, dtype)         what it keeps beside them, such as running statistics, as a run begins
+    adapt(state, x)                  the same once it has seen some inputs, where it hangs on them
+    next_state(saved, state)         the same after a forward pass in training, by what that pass left
+    draws                            whether it draws random numbers in training, and so needs a key
     multiply_adds(shape)             its cost for one example, if it says
     walk                             the window that it moves, if it says: by attributes window, stride, padding, dilation
     gain                             for an activation, how much weights before it are to enlarge the signal
+    transparent                      whether weights before it are drawn for what comes behind it
     branches                         for a layer that is made of others, those that see its input
     forward(params, x, context)      (y, saved): the output over a batch, and what the way back needs
     backward(params, saved, dy)      (dx, gradients): by hand, the gradients by input and parameters
@@ -19,6 +24,7 @@ from typing import Any, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jcnn import arguments
@@ -33,6 +39,8 @@ Parameters = Any
 """The parameters of a layer: any pytree of arrays."""
 Saved = Any
 """What a layer's forward pass leaves for its backward pass: any pytree."""
+State = Any
+"""What a layer keeps beside its parameters and no gradient changes, such as running statistics: any pytree of arrays."""
 
 
 class NetworkError(ValueError):
@@ -73,7 +81,7 @@ class Context:
         ops: formulation and gradient of the operations.
         training: whether the network learns, or is only asked.
         key: a random key for layers that draw; None: there is none.
-        state: what layers keep beside their parameters, in the structure of the parameters; None: nothing.
+        state: what layers keep beside their parameters, nested as the parameters are; None: nothing.
     """
 
     ops: Ops = DEFAULT
@@ -95,7 +103,8 @@ class Context:
             name: where its parameters and its state are found in those of the whole.
         """
         key = None if self.key is None else jax.random.fold_in(self.key, number)
-        state = None if self.state is None else self.state[name]
+        # A layer around layers without a state need not say how they nest.
+        state = self.state[name] if jax.tree.leaves(self.state) else None
         return dataclasses.replace(self, key=key, state=state)
 
 
@@ -123,7 +132,7 @@ class Layer:
 
     def __repr__(self) -> str:
         """The description as one would write it, defaults left out."""
-        fields = dataclasses.fields(self)
+        fields = sorted(dataclasses.fields(self), key=lambda field: bool(field.kw_only))
         shown = [
             repr(value) if field.default is dataclasses.MISSING else f"{field.name}={value!r}"
             for field in fields
@@ -139,6 +148,11 @@ class Layer:
     def gain(self) -> float | None:
         """For an activation: how much weights that feed it are to enlarge the signal, to keep it; see `jcnn.init`."""
         return None
+
+    @property
+    def transparent(self) -> bool:
+        """Whether weights in front of it are drawn for the activation behind it, though it learns: as of a normalisation."""
+        return False
 
     @property
     def branches(self) -> "Mapping[Any, Layer | Network]":
@@ -173,6 +187,49 @@ class Layer:
             Any pytree of arrays.
         """
         return {}
+
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        """What the layer keeps beside its parameters, as a run begins; nothing, unless a layer keeps something.
+
+        A layer that is made of others says what these keep, nested as their parameters are.
+
+        Args:
+            shape: of one example of its input.
+            dtype: of the parameters and the input. Statistics are better kept in at least float32.
+
+        Returns:
+            Any pytree of arrays.
+        """
+        return {}
+
+    def next_state(self, saved: Saved, state: State) -> State:
+        """What the layer keeps after a forward pass in training.
+
+        Args:
+            saved: what the forward pass left.
+            state: what the layer kept before.
+
+        Returns:
+            The new state, of the same structure, shapes and dtypes. It is asked for only where there is one.
+        """
+        raise TypeError(f"{self!r} has a state and no way on: expected it to define next_state(saved, state) -> state")
+
+    def adapt(self, state: State, x: np.ndarray) -> State:
+        """The state to start with, once the layer has seen some inputs, where what it keeps hangs on them.
+
+        Args:
+            state: as `init_state` makes it.
+            x: some inputs. Only layers with which a network begins are shown any, the network's own.
+
+        Returns:
+            The state, of the same structure, shapes and dtypes.
+        """
+        return state
+
+    @property
+    def draws(self) -> bool:
+        """Whether the forward pass in training needs `context.key`, to draw random numbers; of this layer without its parts."""
+        return False
 
     def plan(self, shape: Shape, dtype: Any = jnp.float32) -> Plan | None:
         """For a convolution: the way that each of its passes takes by `formulation="auto"`, as `jcnn.plan` says; else None."""

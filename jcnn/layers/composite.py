@@ -1,5 +1,6 @@
 """Layers that are made of layers: one after the other, side by side, around a shortcut."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -8,14 +9,15 @@ from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jcnn import geometry, random_keys
 from jcnn.geometry import GeometryError
-from jcnn.layers.base import EVALUATION, Context, Layer, Network, NetworkError, Parameters, Saved, Shape
+from jcnn.layers.base import EVALUATION, Context, Layer, Network, NetworkError, Parameters, Saved, Shape, State
 from jcnn.precision import rounded_once
 
-__all__ = ["Parallel", "Residual"]
+__all__ = ["Gate", "Parallel", "Residual"]
 
 Join = Literal["sum", "concat"]
 
@@ -51,6 +53,17 @@ class Serial(Layer):
             layer.init(jax.random.fold_in(key, number), seen, _gain_of_next(steps[number:], gain), dtype)
             for number, (layer, seen) in enumerate(steps, 1)
         )
+
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        return tuple(layer.init_state(seen, dtype) for layer, seen in self.steps(shape))
+
+    def adapt(self, state: State, x: np.ndarray) -> State:
+        """The first one's, which alone sees x itself."""
+        first, *others = state
+        return (self.layers[0].adapt(first, x), *others)
+
+    def next_state(self, saved: Saved, state: State) -> State:
+        return tuple(next_state_of(*each) for each in zip(self.layers, saved, state, strict=True))
 
     def multiply_adds(self, shape: Shape) -> int | None:
         return _sum_if_known(layer.multiply_adds(seen) for layer, seen in self.steps(shape))
@@ -110,6 +123,12 @@ class Residual(Layer):
             for number, (name, part) in enumerate(self.branches.items(), 1)
         }
 
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        return {name: as_layer(part).init_state(shape, dtype) for name, part in self.branches.items()}
+
+    def next_state(self, saved: Saved, state: State) -> State:
+        return {name: next_state_of(as_layer(part), saved[name], state[name]) for name, part in self.branches.items()}
+
     def multiply_adds(self, shape: Shape) -> int | None:
         return _sum_if_known(as_layer(part).multiply_adds(shape) for part in self.branches.values())
 
@@ -122,6 +141,81 @@ class Residual(Layer):
         """The output gradient goes whole into both summands; what comes back is added."""
         inputs, gradients = _backward_each(self.branches, params, saved, dict.fromkeys(self.branches, dy))
         return rounded_once(jnp.add, inputs["body"], inputs.get("shortcut", dy)), gradients
+
+
+@dataclass(frozen=True, repr=False)
+class Gate(Layer):
+    """x · body(x): the body says how much of x passes, of every channel as a whole or of every value.
+
+    Its parameters are `{"body": …}`. A body of global pooling, two fully connected layers and a sigmoid makes it squeeze and
+    excitation (`squeeze_excitation`).
+
+    Source: Hu, Shen & Sun 2018, "Squeeze-and-excitation networks".
+    """
+
+    body: "Layer | Network"
+
+    def __post_init__(self) -> None:
+        self._keep(body=_checked_part("body", self.body))
+
+    @property
+    def branches(self) -> "Mapping[str, Layer | Network]":
+        return {"body": self.body}
+
+    @property
+    def paths(self) -> "tuple[Layer | Network, ...]":
+        return (self.body, ())
+
+    @property
+    def transparent(self) -> bool:
+        return True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        gate = as_layer(self.body).output_shape(shape)
+        if gate not in (shape, shape[-1:]):
+            raise GeometryError(f"the body gives {gate}: expected {shape[-1:]}, one factor a channel of the input, or {shape}")
+        return shape
+
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> Parameters:
+        return {"body": as_layer(self.body).init(jax.random.fold_in(key, 1), shape, None, dtype)}
+
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        return {"body": as_layer(self.body).init_state(shape, dtype)}
+
+    def next_state(self, saved: "Gated", state: State) -> State:
+        return {"body": next_state_of(as_layer(self.body), saved.body, state["body"])}
+
+    def multiply_adds(self, shape: Shape) -> int | None:
+        """Those of the body, and one a value."""
+        return _sum_if_known((as_layer(self.body).multiply_adds(shape), math.prod(shape)))
+
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, "Gated"]:
+        outputs, saved = _forward_each(self.branches, params, x, context)
+        return x * _over_pixels(outputs["body"], x), Gated(x, outputs["body"], saved["body"])
+
+    def backward(self, params: Parameters, saved: "Gated", dy: Array) -> tuple[Array, Parameters]:
+        """By the product rule, with dgate = dy · x, of a channel's factor summed over its pixels:
+
+        dx = dy · gate + what comes back through the body
+        """
+
+        def by_gate(dy: Array, x: Array) -> Array:
+            pixels = tuple(range(1, 1 + x.ndim - saved.gate.ndim))
+            return (dy * x).sum(pixels)
+
+        through, gradients = backward_of(as_layer(self.body), params["body"], saved.body, rounded_once(by_gate, dy, saved.x))
+        dx = rounded_once(lambda dy, gate, through: dy * _over_pixels(gate, dy) + through, dy, saved.gate, through)
+        return dx, {"body": gradients}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Gated:
+    """What `Gate` leaves for its backward pass: its input, what its body made of that, and what the body left."""
+
+    x: Array
+    gate: Array
+    body: Saved
 
 
 @dataclass(frozen=True, repr=False, init=False)
@@ -163,6 +257,13 @@ class Parallel(Layer):
             as_layer(part).init(jax.random.fold_in(key, number), shape, gain, dtype)
             for number, part in enumerate(self.parts, 1)
         )
+
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        return tuple(as_layer(part).init_state(shape, dtype) for part in self.parts)
+
+    def next_state(self, saved: "Joined", state: State) -> State:
+        parts = enumerate(self.parts)
+        return tuple(next_state_of(as_layer(part), saved.branches[number], state[number]) for number, part in parts)
 
     def multiply_adds(self, shape: Shape) -> int | None:
         return _sum_if_known(as_layer(part).multiply_adds(shape) for part in self.parts)
@@ -247,6 +348,36 @@ def parameters(layer: Layer, shape: Shape) -> Any:
     return _remembered_parameters(layer, shape) if all_ours(layer) else _parameters(layer, shape)
 
 
+def states(layer: Layer, shape: Shape, dtype: Any) -> State:
+    """What a layer keeps beside its parameters, for an input of this shape and dtype: its pytree, with shapes for arrays."""
+    if type(layer).init_state is Layer.init_state:
+        return {}
+    try:
+        hash(layer)
+    except TypeError:  # a field that is known only while the program runs
+        return _states(layer, shape, dtype)
+    return _remembered_states(layer, shape, dtype) if all_ours(layer) else _states(layer, shape, dtype)
+
+
+def keeps(layer: Layer) -> bool:
+    """Whether a layer says of itself, and not of its parts, that it keeps something, however much."""
+    return not parts_of(layer) and type(layer).init_state is not Layer.init_state
+
+
+def layers_in(layer: Layer) -> Iterator[Layer]:
+    """A layer and all in it, from the outside in."""
+    yield layer
+    for part in parts_of(layer).values():
+        yield from layers_in(part)
+
+
+def adapts(layer: Layer) -> bool:
+    """Whether a network of this layer looks at images before it starts."""
+    while isinstance(layer, Serial):
+        layer = layer.layers[0]
+    return type(layer).adapt is not Layer.adapt
+
+
 def all_ours(layer: Layer) -> bool:
     """Whether a layer and all in it are of this package, where layers that compare equal are equal in all they do."""
     return _is_ours(layer) and all(map(all_ours, parts_of(layer).values()))
@@ -257,6 +388,13 @@ def _parameters(layer: Layer, shape: Shape) -> Any:
 
 
 _remembered_parameters = lru_cache(maxsize=4096)(_parameters)
+
+
+def _states(layer: Layer, shape: Shape, dtype: Any) -> State:
+    return jax.eval_shape(lambda: layer.init_state(shape, jnp.dtype(dtype)))
+
+
+_remembered_states = lru_cache(maxsize=4096)(_states)
 
 
 def _is_ours(layer: Layer) -> bool:
@@ -313,6 +451,30 @@ def backward_of(layer: Layer, params: Parameters, saved: Saved, dy: Array) -> tu
     return given
 
 
+def next_state_of(layer: Layer, saved: Saved, state: State) -> State:
+    """`layer.next_state`, held against the state before where the layer is somebody else's; where there is none, as it is.
+
+    Raises:
+        NetworkError: it gives no such state.
+    """
+    if not jax.tree.leaves(state):
+        return state
+    given = layer.next_state(saved, state)
+    if _is_ours(layer):
+        return given
+    whose = f"next_state of {geometry.shown(layer)}"
+    found, expected = jax.tree.structure(given), jax.tree.structure(state)
+    if found != expected:
+        raise NetworkError(f"{whose} gave {found}: expected {expected}, the structure of the state before")
+    for after, before in zip(jax.tree.leaves(given), jax.tree.leaves(state), strict=True):
+        if (jnp.shape(after), jnp.result_type(after)) != (before.shape, before.dtype):
+            raise NetworkError(
+                f"{whose} gave an array of shape {jnp.shape(after)} and {jnp.result_type(after)}: "
+                f"expected {before.shape} and {before.dtype}, as before"
+            )
+    return given
+
+
 def _gain_of_next(following: Sequence[tuple[Layer, Shape]], otherwise: float | None) -> float | None:
     """The gain of the first activation before the next layer that learns; where neither is, what follows all of them."""
     for layer, shape in following:
@@ -326,6 +488,8 @@ def _meets(layer: Layer, shape: Shape) -> tuple[bool, float | None]:
     """Whether a signal meets an activation or weights in this layer, and the gain of the activation if that comes first."""
     if layer.gain is not None:
         return True, layer.gain
+    if layer.transparent:
+        return False, None
     inner = layer.steps(shape) if isinstance(layer, Serial) else ((as_layer(part), shape) for part in layer.branches.values())
     for part, seen in inner:
         met, gain = _meets(part, seen)
@@ -361,6 +525,11 @@ def _backward_each(
     for name, part in branches.items():
         inputs[name], gradients[name] = backward_of(as_layer(part), params[name], saved[name], dy[name])
     return inputs, gradients
+
+
+def _over_pixels(gate: Array, x: Array) -> Array:
+    """A factor for every value of x, where there may be one a channel."""
+    return gate.reshape(gate.shape[0], *(1,) * (x.ndim - gate.ndim), *gate.shape[1:])
 
 
 def _sum_if_known(counts: Iterable[int | None]) -> int | None:

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import jax
+import jax.numpy as jnp
 
 from jcnn import geometry, printing
+from jcnn.data.batches import to_input
 from jcnn.data.dataset import Dataset, Examples, checked_examples, checked_test, with_classes
 from jcnn.data.stream import Placement, free_memory
 from jcnn.data.stream import placement as chosen_placement
 from jcnn.layers import Network, Ops
-from jcnn.network import NetworkError, Params, trace
+from jcnn.layers.composite import adapts, as_layer
+from jcnn.network import NetworkError, Params, adapt, trace
 from jcnn.network_data import NetworkDataError, to_data
 from jcnn.training import checkpoint, settings
 from jcnn.training.config import as_stored
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RECIPE = Recipe()
 
+SEEN_FIRST = 5000
+"""How many training images layers such as `Whiten` look at before the first step."""
+
 
 class Result(NamedTuple):
     """A finished run.
@@ -39,6 +45,7 @@ class Result(NamedTuple):
         config: all that decided it, by name, as plain values: data, network, and the recipe.
         network: its layers.
         params: the final parameters, in the recipe's dtype; use those in float64 under `with jax.enable_x64(True):`.
+        state: what the layers keep beside them at the end, such as running statistics, for `apply(…, state=…)`.
         records: the metrics of the whole run, also of the parts before it was resumed.
         evaluation: of the final parameters, on the test images; None: there were none.
         test: the test images; None: there were none.
@@ -55,6 +62,7 @@ class Result(NamedTuple):
     config: dict[str, Any]
     network: Network
     params: Params
+    state: Any
     records: list[Record]
     evaluation: Evaluation | None
     test: Dataset | None
@@ -107,6 +115,9 @@ def fit(
 
     Gradients are those of the operations, by hand where that was measured to be faster, joined by JAX: a layer's own `backward`
     is what `backprop` calls.
+
+    Layers with running statistics, such as `BatchNorm`, collect them on the way, and are evaluated with them; what `Dropout`
+    and its like draw hangs on the seed, the step and the layer's place alone.
 
     Args:
         network: a tuple of layers, whose output is one score per class.
@@ -171,14 +182,14 @@ def fit(
         }
         values = as_stored({**subject, **job.recipe_values()})
         if folder is None:
-            return _finish(job, None, values, Memory(), job.initial_state(), 0)
+            return _finish(job, None, values, Memory(), job.first_state(), 0)
         like = jax.eval_shape(job.initial_state)
         if why := checkpoint.unstorable(like):
             raise ValueError(f"{why}; only without out can it be trained")
         with held(folder, job.tell, job.spelling):
             kept = RunFiles(folder, values, images, job.tell, job.spelling)
             found = kept.open(like, job.total, resume=resume)
-            result = _finish(job, folder, values, kept, *(found or (job.initial_state(), 0)))
+            result = _finish(job, folder, values, kept, *(found or (job.first_state(), 0)))
             if report:
                 write_report(result)
             return result
@@ -210,6 +221,14 @@ class _Job(NamedTuple):
         """First weights, an optimiser without memory."""
         return initial_state(self.recipe, self.network, self.images.input_shape, self.total)
 
+    def first_state(self) -> State:
+        """`initial_state`, what layers take from images taken from the first ones."""
+        state = self.initial_state()
+        if not adapts(as_layer(self.network)):
+            return state
+        seen = to_input(self.images.images[:SEEN_FIRST], jnp.dtype(self.recipe.dtype))
+        return state._replace(network_state=adapt(self.network, state.network_state, seen))
+
     def recipe_values(self) -> dict[str, Any]:
         """The recipe as plain values; an optimiser that has no name by the structure of its state, which is checked."""
         values = recipe_values(self.recipe)
@@ -234,13 +253,14 @@ def _finish(job: _Job, out: Path | None, values: dict[str, Any], keeper: Keeper,
         outcome = _train(job, keeper, evaluate, ops, state, first, interruptible=out is not None)
     evaluation = outcome.evaluation
     if evaluate is not None and evaluation is None:  # the run was finished before
-        evaluation = evaluate(outcome.state.params)
+        evaluation = evaluate(outcome.state.params, outcome.state.network_state)
     records = list(keeper.records)
     return Result(
         out,
         values,
         job.network,
         outcome.state.params,
+        outcome.state.network_state,
         records,
         evaluation,
         job.test,
@@ -254,7 +274,7 @@ def _finish(job: _Job, out: Path | None, values: dict[str, Any], keeper: Keeper,
 def _train(
     job: _Job,
     keeper: Keeper,
-    evaluate: Callable[[Params], Evaluation] | None,
+    evaluate: Callable[[Params, Any], Evaluation] | None,
     ops: Ops,
     state: State,
     first: int,
