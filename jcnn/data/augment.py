@@ -181,11 +181,11 @@ def alternating_flip(
 
 
 def _epoch(epoch: Any) -> Array:
-    if isinstance(epoch, jax.Array):
-        if epoch.ndim or not jnp.issubdtype(epoch.dtype, jnp.integer):
-            raise TypeError(f"epoch is {epoch.dtype.name}{list(epoch.shape)}: expected one integer")
-        return epoch
-    return jnp.asarray(geometry.integer("epoch", epoch, 0), jnp.int32)
+    if not isinstance(epoch, jax.core.Tracer):
+        return jnp.asarray(geometry.integer("epoch", epoch, 0), jnp.int32)
+    if epoch.ndim or not jnp.issubdtype(epoch.dtype, jnp.integer):
+        raise TypeError(f"epoch is {epoch.dtype.name}{list(epoch.shape)}: expected one integer")
+    return epoch
 
 
 @compiled()
@@ -217,7 +217,7 @@ def _identities(images: Array) -> Array:
     for factor in (0x85EBCA6B, 0xC2B2AE35):
         weights = (weights ^ (weights >> 16)) * jnp.uint32(factor)
     weights |= jnp.uint32(1)
-    return (values * weights).sum(axis=1, dtype=jnp.uint32)
+    return (values * weights[None]).sum(axis=1, dtype=jnp.uint32)
 
 
 def cutout(key: Array, images: Float[AnyArray, "n *s c"], *, size: int = 8, fill: float = 0.0) -> Float[Array, "n *s c"]:
@@ -250,7 +250,7 @@ def _cutout(key: Array, images: Array, size: int, fill: float) -> Array:
     inside = jnp.ones((n, *[1] * (len(sizes) + 1)), bool)
     for axis, (own, length) in enumerate(zip(jax.random.split(key, len(sizes)), sizes, strict=True), 1):
         first = jax.random.randint(own, (n, 1), 0, length) - size // 2
-        at = jnp.arange(length)
+        at = jnp.arange(length)[None]
         along = (first <= at) & (at < first + size)
         inside &= jnp.expand_dims(along, [other for other in range(1, images.ndim) if other != axis])
     return jnp.where(inside, jnp.asarray(fill, images.dtype), images)
@@ -290,7 +290,7 @@ def mixup(
 def _mixup(key: Array, images: Array, targets: Array, alpha: float) -> tuple[Array, Array]:
     share_key, order_key = jax.random.split(key)
     n = images.shape[0]
-    share = jax.random.beta(share_key, alpha, alpha, (n,), jnp.float32)
+    share = _symmetric_beta(share_key, alpha, n)
     other = jax.random.permutation(order_key, n)
 
     def blended(values: Array) -> Array:
@@ -298,6 +298,20 @@ def _mixup(key: Array, images: Array, targets: Array, alpha: float) -> tuple[Arr
         return part * values + (1 - part) * values[other]
 
     return rounded_once(blended, images), rounded_once(blended, targets)
+
+
+def _symmetric_beta(key: Array, alpha: float, n: int) -> Float[Array, " n"]:
+    """n draws from Beta(α, α), float32, for any α > 0, without rejecting any.
+
+    With Gamma(α) = Gamma(α + 1) U^{1/α} the ratio G/(G + G′) of two is, by its logit, that of two of α + 1, which is from
+    Beta(α + 1, α + 1) = (1 + r)/2 with r = √(1 − U^{2/(2α + 1)}) cos 2πV, plus (ln U − ln U′)/α.
+
+    Source: Ulrich 1984, "Computer generation of distributions on the m-sphere"; Devroye 1986, "Non-uniform random variate
+    generation", IX.3.3.
+    """
+    radius, angle, first, second = jax.random.uniform(key, (4, n), jnp.float32, jnp.finfo(jnp.float32).tiny)
+    r = jnp.sqrt(1 - radius ** (2 / (2 * alpha + 1))) * jnp.cos(2 * jnp.pi * angle)
+    return jax.nn.sigmoid(2 * jnp.arctanh(r) + (jnp.log(first) - jnp.log(second)) / alpha)
 
 
 def brightness_contrast(
