@@ -189,7 +189,7 @@ def test_mixup_blends_images_and_targets_by_the_same_part(dtype: Any) -> None:
     assert (np.count_nonzero(partners, axis=0) <= 1).all()  # a permutation
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.2, 1.0, 8.0])
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
 def test_mixups_parts_are_from_the_beta_distribution(alpha: float) -> None:
     # A target of 1 blended with 0 is λ, one of 0 blended with 1 is 1 − λ: both Beta(α, α).
     halves = jnp.concatenate([jnp.ones((5000, 1)), jnp.zeros((5000, 1))])
