@@ -241,7 +241,7 @@ def in_words(augment: Augment) -> str:
 
 
 def to_data(augment: Augment) -> Any:
-    """As a run's files hold it: True, False, or a list of names and amounts."""
+    """As a run's files hold it: True, False, or a list of names and amounts; what is data already stays it."""
     return [named_values.to_data(one, AUGMENTATIONS) for one in augment] if isinstance(augment, tuple) else augment
 
 
