@@ -67,7 +67,7 @@ class Predict:
             except PictureError as error:
                 unread.append(error)
                 continue
-            shown = probabilities(predict(restored.params, picture.pixels[None]))[0]
+            shown = probabilities(predict(restored.params, picture.pixels[None], restored.state))[0]
             ranked = [(restored.class_names[index], shown[index]) for index in shown.argsort()[::-1][: self.top]]
             others = ", ".join(f"{name} {value:.1%}" for name, value in ranked[1:])
             table.add_row(plain(path), plain(ranked[0][0]), f"{ranked[0][1]:.1%}", plain(others), "; ".join(picture.notes))

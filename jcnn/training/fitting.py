@@ -39,6 +39,7 @@ class Result(NamedTuple):
         config: all that decided it, by name, as plain values: data, network, and the recipe.
         network: its layers.
         params: the final parameters, in the recipe's dtype; use those in float64 under `with jax.enable_x64(True):`.
+        state: what the layers keep beside them at the end, such as running statistics, for `apply(…, state=…)`.
         records: the metrics of the whole run, also of the parts before it was resumed.
         evaluation: of the final parameters, on the test images; None: there were none.
         test: the test images; None: there were none.
@@ -55,6 +56,7 @@ class Result(NamedTuple):
     config: dict[str, Any]
     network: Network
     params: Params
+    state: Any
     records: list[Record]
     evaluation: Evaluation | None
     test: Dataset | None
@@ -107,6 +109,9 @@ def fit(
 
     Gradients are those of the operations, by hand where that was measured to be faster, joined by JAX: a layer's own `backward`
     is what `backprop` calls.
+
+    Layers with running statistics, such as `BatchNorm`, collect them on the way, and are evaluated with them; what `Dropout`
+    and its like draw hangs on the seed, the step and the layer's place alone.
 
     Args:
         network: a tuple of layers, whose output is one score per class.
@@ -234,13 +239,14 @@ def _finish(job: _Job, out: Path | None, values: dict[str, Any], keeper: Keeper,
         outcome = _train(job, keeper, evaluate, ops, state, first, interruptible=out is not None)
     evaluation = outcome.evaluation
     if evaluate is not None and evaluation is None:  # the run was finished before
-        evaluation = evaluate(outcome.state.params)
+        evaluation = evaluate(outcome.state.params, outcome.state.network_state)
     records = list(keeper.records)
     return Result(
         out,
         values,
         job.network,
         outcome.state.params,
+        outcome.state.network_state,
         records,
         evaluation,
         job.test,
@@ -254,7 +260,7 @@ def _finish(job: _Job, out: Path | None, values: dict[str, Any], keeper: Keeper,
 def _train(
     job: _Job,
     keeper: Keeper,
-    evaluate: Callable[[Params], Evaluation] | None,
+    evaluate: Callable[[Params, Any], Evaluation] | None,
     ops: Ops,
     state: State,
     first: int,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jcnn.layers import Network, Shape
-from jcnn.network import Params, init
+from jcnn.network import Params, init, init_state
 from jcnn.network_data import from_data
 from jcnn.presets import preset
 from jcnn.random_keys import key
@@ -24,6 +24,7 @@ class Restored(NamedTuple):
     Attributes:
         network: its layers.
         params: its parameters.
+        state: what its layers keep beside them, such as running statistics.
         input_shape: of one image.
         images_dtype: of the images: "uint8", which it saw as v/255, or that of floats, which it saw as they are.
         class_names: in the order of its scores.
@@ -33,6 +34,7 @@ class Restored(NamedTuple):
 
     network: Network
     params: Params
+    state: Any
     input_shape: tuple[int, ...]
     images_dtype: str
     class_names: tuple[str, ...]
@@ -63,16 +65,31 @@ def _restored(found: Checkpoint) -> Restored:
     dtype, entry = config.get("dtype", Config.dtype), config.get("network", Config.network)
     shape, names = tuple(source["input_shape"]), tuple(source["class_names"])
     images_dtype = source.get("dtype", "uint8")  # the first runs had no others
-    own = found._replace(
-        arrays={name.removeprefix("params/"): array for name, array in found.arrays.items() if name.startswith("params/")}
-    )
     with fixed(dtype):
         try:
             network = stored_network(entry, shape, len(names))
-            template = jax.eval_shape(lambda: init(key(0), network, shape, dtype))
+            params = jax.eval_shape(lambda: init(key(0), network, shape, dtype))
+            state = jax.eval_shape(lambda: init_state(network, shape, dtype))
         except (ValueError, TypeError, OverflowError) as error:
             raise CheckpointError(f"{found.path} is refused: no network of this version: {error}") from error
-        return Restored(network, checkpoint.restore(own, template), shape, images_dtype, names, dtype, found.path)
+        return Restored(
+            network,
+            checkpoint.restore(_part(found, "params"), params),
+            checkpoint.restore(_part(found, "network_state"), state),
+            shape,
+            images_dtype,
+            names,
+            dtype,
+            found.path,
+        )
+
+
+def _part(found: Checkpoint, name: str) -> Checkpoint:
+    """A checkpoint with one part of its state alone."""
+    inside = f"{name}/"
+    return found._replace(
+        arrays={name.removeprefix(inside): array for name, array in found.arrays.items() if name.startswith(inside)}
+    )
 
 
 def stored_network(entry: Any, input_shape: Shape, classes: int) -> Network:

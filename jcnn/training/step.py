@@ -19,7 +19,7 @@ from jcnn.data.dataset import Dataset
 from jcnn.data.stream import calls, steps_per_chunk, stream
 from jcnn.layers import Network, Ops
 from jcnn.losses import softmax_cross_entropy
-from jcnn.network import Params, apply, init
+from jcnn.network import Params, apply_training, init, init_state
 from jcnn.random_keys import key
 from jcnn.training.recipe import Recipe, optimizer
 
@@ -28,10 +28,17 @@ STEPS_PER_CALL = 20
 
 
 class State(NamedTuple):
-    """What a step changes: parameters and the optimiser's memory. With the step's number it is the whole state of a run."""
+    """What a step changes. With the step's number it is the whole state of a run.
+
+    Attributes:
+        params: the parameters.
+        optimizer: the optimiser's memory.
+        network_state: what layers keep beside their parameters, such as running statistics; () or without arrays: nothing.
+    """
 
     params: Params
     optimizer: Any
+    network_state: Any = ()
 
 
 class Progress(NamedTuple):
@@ -80,21 +87,27 @@ def initial_params(recipe: Recipe, network: Network, input_shape: tuple[int, ...
 
 
 def initial_state(recipe: Recipe, network: Network, input_shape: tuple[int, ...], steps: int) -> State:
-    """First weights from the seed, an optimiser without memory."""
+    """First weights from the seed, an optimiser without memory, what layers keep as it is at the start."""
     params = initial_params(recipe, network, input_shape)
     # Compiled, the zeros are one program; uncompiled, one for every leaf, which a start would feel.
-    return State(params, jax.jit(optimizer(recipe, steps).init)(params))
+    memory = jax.jit(optimizer(recipe, steps).init)(params)
+    return State(params, memory, init_state(network, input_shape, recipe.dtype))
 
 
-def all_finite(params: Params) -> Bool[Array, ""]:
-    """Whether no parameter is NaN or infinite."""
-    return reduce(jnp.logical_and, [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params)], jnp.ones((), bool))
+def step_key(seed: int, step: Array) -> Array:
+    """The key of one step, for layers that draw: it hangs on seed and step alone."""
+    return jax.random.fold_in(jax.random.fold_in(key(seed), 2), step)
+
+
+def all_finite(tree: Any) -> Bool[Array, ""]:
+    """Whether no number in a pytree of arrays is NaN or infinite."""
+    return reduce(jnp.logical_and, [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)], jnp.ones((), bool))
 
 
 def updated(state: State, gradient: Params, transformation: optax.GradientTransformation) -> State:
     """The state after one update by this gradient."""
     updates, memory = transformation.update(gradient, state.optimizer, state.params)
-    return State(cast(Params, optax.apply_updates(state.params, updates)), memory)
+    return state._replace(params=cast(Params, optax.apply_updates(state.params, updates)), optimizer=memory)
 
 
 def make_step(network: Network, transformation: optax.GradientTransformation, ops: Ops) -> Callable[..., StepDone]:
@@ -106,17 +119,19 @@ def make_step(network: Network, transformation: optax.GradientTransformation, op
         ops: formulation and gradient.
 
     Returns:
-        `step(state, x, labels)`: the state after the update, the batch's mean loss and number of right answers before it.
+        `step(state, x, labels, key)`: the state after the update, the batch's mean loss and number of right answers before it.
+        The key is for layers that draw, another one for every step.
     """
 
-    def loss_of(params: Params, x: Array, labels: Array) -> tuple[Array, Array]:
-        logits = apply(network, params, x, ops=ops)
+    def loss_of(params: Params, state: State, x: Array, labels: Array, key: Array | None) -> tuple[Array, tuple[Any, Array]]:
+        kept = state.network_state
+        logits, kept = apply_training(network, params, x, ops=ops, state=kept, key=key)
         right = logits.argmax(-1).astype(labels.dtype) == labels
-        return softmax_cross_entropy(logits, labels).mean(), right.sum(dtype=jnp.int32)
+        return softmax_cross_entropy(logits, labels).mean(), (kept, right.sum(dtype=jnp.int32))
 
-    def step(state: State, x: Array, labels: Array) -> StepDone:
-        (loss, correct), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params, x, labels)
-        return StepDone(updated(state, gradient, transformation), loss, correct)
+    def step(state: State, x: Array, labels: Array, key: Array | None = None) -> StepDone:
+        (loss, (kept, correct)), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params, state, x, labels, key)
+        return StepDone(updated(state, gradient, transformation)._replace(network_state=kept), loss, correct)
 
     return step
 
@@ -157,9 +172,10 @@ def make_run_steps(recipe: Recipe, network: Network, n: int, ops: Ops, batches: 
             state, progress, position = carry
             step = progress.step
             position, chosen, target = source.batch(position, step, images, labels)
-            stepped, loss, correct = one_step(state, as_seen(step, chosen), target)
-            # The parameters too: the last update has no loss after it, and an infinite weight may hide behind a relu.
-            finite = jnp.isfinite(loss) & all_finite(stepped.params)
+            stepped, loss, correct = one_step(state, as_seen(step, chosen), target, step_key(recipe.seed, step))
+            # The parameters too: the last update has no loss after it, and an infinite weight may hide behind a relu. And
+            # running statistics, which training itself does not look at.
+            finite = jnp.isfinite(loss) & all_finite(stepped.params) & all_finite(stepped.network_state)
             kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), stepped, state)
             loss = loss.astype(jnp.float32)
             done = Progress(step + 1, progress.loss_sum + loss, progress.correct + correct, loss, jnp.zeros((), bool), zero)
