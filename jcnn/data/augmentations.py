@@ -25,6 +25,7 @@ from jcnn.data.augment import (
     positive,
     warp,
 )
+from jcnn.precision import sum_dtype
 
 
 class Batch(NamedTuple):
@@ -32,7 +33,7 @@ class Batch(NamedTuple):
 
     Attributes:
         images: (B, *S, C), floating.
-        targets: class numbers (B,); once something mixes them, distributions (B, classes) in the dtype of the images.
+        targets: class numbers (B,); once something mixes them, distributions (B, classes), at least float32.
         identity: (B,), a number for each image, the same in every epoch.
         epoch: 0, 1, ….
         run_key: a random key that is the same in every step.
@@ -214,7 +215,7 @@ def augmented(augment: Augment, key: Array, batch: Batch, classes: int) -> Batch
     """
     chosen = parts(augment)
     if any(one.mixes for one in chosen):
-        batch = batch._replace(targets=jax.nn.one_hot(batch.targets, classes, dtype=batch.images.dtype))
+        batch = batch._replace(targets=jax.nn.one_hot(batch.targets, classes, dtype=sum_dtype(batch.images)))
     keys = [key] if len(chosen) == 1 else jax.random.split(key, max(len(chosen), 1))
     for one, own in zip(chosen, keys, strict=False):
         batch = one.apply(own, batch)

@@ -105,8 +105,8 @@ def _needed(images: Dataset, recipe: Recipe, steps: int) -> Dataset:
 def _losses(network: Network, images: Dataset, recipe: Recipe, rates: np.ndarray) -> Float[np.ndarray, " n"]:
     """The losses of steps at these rates, as far as they go."""
     factor = math.log(rates[-1] / rates[0]) / (len(rates) - 1)
-    optimizer = with_rate(recipe, lambda step: rates[0] * jax.numpy.exp(factor * step))
-    run_steps = make_run_steps(recipe, network, len(images.images), fastest_ops(), optimizer=optimizer)
+    transformation = with_rate(recipe, lambda step: rates[0] * jax.numpy.exp(factor * step))
+    run_steps = make_run_steps(recipe, network, len(images.images), fastest_ops(), transformation=transformation)
     state = initial_state(recipe, network, images.input_shape, len(rates))
     on_device = jax.device_put((images.images, images.labels))
     losses: list[float] = []
