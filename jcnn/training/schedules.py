@@ -38,7 +38,7 @@ def _one_cycle(peak: float, warmup: int, steps: int) -> optax.Schedule:
 
 
 def _half_cosine(first: float, last: float, part: Array) -> Array:
-    return first + (last - first) * (1 - jnp.cos(jnp.pi * jnp.clip(part, 0, 1))) / 2
+    return last + (first - last) * (1 + jnp.cos(jnp.pi * jnp.clip(part, 0, 1))) / 2
 
 
 SCHEDULES: dict[Schedule, Curve] = {
