@@ -32,7 +32,7 @@ class LearningRateRange(NamedTuple):
         rates: of the steps done, in rising order.
         losses: of their batches, before each update.
         smoothed: each loss as the mean of itself and of three before and after it, as far as there are.
-        suggested: where the loss falls the most, as the rate grows by a factor.
+        suggested: a quarter of the rate at which that mean is the least.
     """
 
     rates: Float[np.ndarray, " n"]
@@ -84,7 +84,7 @@ def learning_rate_range(
     with settings.fixed(recipe.dtype):
         losses = _losses(tuple(network), _needed(images, recipe, len(rates)), recipe, rates)
     rates, smoothed = rates[: len(losses)], running_mean(losses)
-    return LearningRateRange(rates, losses, smoothed, suggestion(rates, losses))
+    return LearningRateRange(rates, losses, smoothed, suggestion(rates, smoothed))
 
 
 FEWEST = 10
@@ -132,36 +132,25 @@ def running_mean(losses: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return np.convolve(losses, window)[AROUND:-AROUND] / np.convolve(np.ones_like(losses), window)[AROUND:-AROUND]
 
 
-def suggestion(rates: Float[np.ndarray, " n"], losses: Float[np.ndarray, " n"]) -> float:
-    """The rate around which the loss falls the most, by the logarithm of the rate.
+def suggestion(rates: Float[np.ndarray, " n"], smoothed: Float[np.ndarray, " n"]) -> float:
+    """A quarter of the rate at which the mean of the losses is the least: soon after it steps lead away.
 
-    How much it falls is the slope of the line through the losses of all rates within a factor of √10, since those of single
-    batches go up and down. Rates within that factor of where their mean has its least value are left out: soon after it steps
-    lead away.
+    Unlike the steepest slope, it hardly hangs on single batches.
 
     Args:
         rates: rising.
-        losses: of single batches.
+        smoothed: the means of the losses.
 
     Raises:
-        TrainingError: it never falls.
+        TrainingError: the mean never falls.
     """
-    end = int(running_mean(losses).argmin()) + 1
-    places, losses = np.log10(rates[:end]), losses[:end]
-    centres = places[places <= places[-1] - HALF_A_DECADE]
-    slopes = [_slope(places[near], losses[near]) for near in np.abs(centres[:, None] - places[None]) <= HALF_A_DECADE]
-    if min(slopes, default=0) >= 0:
+    least = int(smoothed.argmin())
+    if least == 0:
         raise TrainingError(
             f"the loss does not fall at any learning rate from {rates[0]:.2g} to {rates[-1]:.2g}: try a smaller lowest"
         )
-    return float(rates[int(np.argmin(slopes))])
+    return float(rates[least] / BELOW)
 
 
-HALF_A_DECADE = 0.5
-"""log₁₀ √10."""
-
-
-def _slope(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
-    """Of the line of least squares through the points; 0 for one point."""
-    centred = x - x.mean()
-    return float(centred @ y / max(centred @ centred, 1e-30))
+BELOW = 4.0
+"""How far below the rate of the least loss is the one that is suggested."""

@@ -44,7 +44,6 @@ def test_it_is_a_pure_function_and_suggests_a_rate_at_which_the_loss_falls() -> 
     again = learning_rate_range(NETWORK, (DIGITS.images, DIGITS.labels), recipe=RECIPE, highest=100.0, steps=60)
     np.testing.assert_array_equal(found.losses, again.losses)
     assert len(found.rates) == len(found.losses) == len(found.smoothed) < 60  # it ended where the loss led away
-    assert found.suggested < found.rates[found.smoothed.argmin()] / 3
     assert 0.005 < found.suggested < 2  # 0.001 hardly moves this network, 10 destroys it
 
 
@@ -54,13 +53,9 @@ def test_the_mean_is_of_seven_as_far_as_there_are() -> None:
     np.testing.assert_allclose(running_mean(losses), expected, rtol=1e-12)
 
 
-def test_the_suggestion_is_where_the_loss_falls_the_most_whatever_single_batches_do() -> None:
+def test_the_suggestion_is_a_quarter_of_the_rate_of_the_least_mean() -> None:
     rates = 10.0 ** np.linspace(-4, 1, 51)
-    place = np.log10(rates)
-    falls = 2 - 1 / (1 + np.exp(-6 * (place + 2)))  # the most at 0.01
-    for seed in range(5):
-        noise = np.random.default_rng(seed).normal(0, 0.05, 51)
-        assert 0.005 < suggestion(rates, np.where(place < 0, falls, 9.0) + noise) < 0.02
+    assert suggestion(rates, np.abs(np.log10(rates) + 1)) == pytest.approx(0.025)
     with pytest.raises(TrainingError, match=r"does not fall at any learning rate from 0\.0001 to 10: try a smaller lowest"):
         suggestion(rates, np.linspace(1, 2, 51))
 
