@@ -1,4 +1,4 @@
-"""What moves no window, as textbooks write it, in NumPy: activations, losses, dense layers, what is done to whole maps, dropout.
+"""What moves no window, as textbooks write it, in NumPy: activations, losses, dense layers, dropout, what whole maps undergo.
 
 An activation is a formula and its derivative, which stand beside its layer; its backward is dy times the latter.
 """
@@ -146,7 +146,7 @@ def maxout_backward(dy: Array, x: Array, pieces: int, *, share: Callable[[Array]
 
 
 def kept(x: Array, key: Array, *, rate: float, spatial: bool = False) -> Array:
-    """What dropout keeps of x: drawn from 2³² numbers, of each value or of each map, where it is not among the first of them."""
+    """What dropout keeps of x: each value, or each map, that draws a number of 32 bits of at least rate · 2³²."""
     shape = (len(x), *(1,) * (x.ndim - 2), x.shape[-1]) if spatial else x.shape
     drawn = np.asarray(jax.random.bits(jax.random.wrap_key_data(key), shape, np.uint32))
     return np.broadcast_to(drawn >= rate * 2.0**32, x.shape)

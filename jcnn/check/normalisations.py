@@ -71,9 +71,7 @@ def normalise(x: Array, scale: Array, offset: Array, sets: Sets, epsilon: float 
     return ((values - mean) / np.sqrt(variance + epsilon)).reshape(x.shape) * scale + offset
 
 
-def normalise_backward(
-    dy: Array, x: Array, scale: Array, sets: Sets, epsilon: float = EPSILON
-) -> tuple[Array, Array, Array]:
+def normalise_backward(dy: Array, x: Array, scale: Array, sets: Sets, epsilon: float = EPSILON) -> tuple[Array, Array, Array]:
     """dx along the three paths, dscale, doffset."""
     values, mean, variance = moments(x, sets)
     m = sets.size(x)
@@ -98,7 +96,7 @@ def batch_norm(x: Array, scale: Array, offset: Array, *, epsilon: float = EPSILO
 
 
 def batch_norm_backward(
-    dy: Array, x: Array, scale: Array, offset: Array, *, epsilon: float = EPSILON
+    dy: Array, x: Array, scale: Array, _offset: Array, *, epsilon: float = EPSILON
 ) -> tuple[Array, Array, Array]:
     """Through the statistics too."""
     return normalise_backward(dy, x, scale, batch_sets(x), epsilon)
@@ -112,7 +110,7 @@ def batch_norm_evaluation(
 
 
 def batch_norm_evaluation_backward(
-    dy: Array, x: Array, scale: Array, offset: Array, mean: Array, variance: Array, *, epsilon: float = EPSILON
+    dy: Array, x: Array, scale: Array, _offset: Array, mean: Array, variance: Array, *, epsilon: float = EPSILON
 ) -> tuple[Array, ...]:
     """(dx, dscale, doffset, dmean, dvariance), every argument for itself."""
     root = np.sqrt(variance + epsilon)
@@ -127,7 +125,7 @@ def layer_norm(x: Array, scale: Array, offset: Array, *, epsilon: float = EPSILO
 
 
 def layer_norm_backward(
-    dy: Array, x: Array, scale: Array, offset: Array, *, epsilon: float = EPSILON, axes: str = "channels"
+    dy: Array, x: Array, scale: Array, _offset: Array, *, epsilon: float = EPSILON, axes: str = "channels"
 ) -> tuple[Array, Array, Array]:
     """As `normalise_backward`."""
     return normalise_backward(dy, x, scale, layer_sets(x, axes), epsilon)
@@ -139,7 +137,7 @@ def group_norm(x: Array, scale: Array, offset: Array, *, groups: int, epsilon: f
 
 
 def group_norm_backward(
-    dy: Array, x: Array, scale: Array, offset: Array, *, groups: int, epsilon: float = EPSILON
+    dy: Array, x: Array, scale: Array, _offset: Array, *, groups: int, epsilon: float = EPSILON
 ) -> tuple[Array, Array, Array]:
     """As `normalise_backward`."""
     return normalise_backward(dy, x, scale, group_sets(x, groups), epsilon)

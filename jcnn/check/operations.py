@@ -55,7 +55,8 @@ class Operation:
         bias: the shape of its bias in a case; None where it has none.
         by_rule: takes `gradient="manual"`, so that autodiff goes through its rule.
         forward_only: options that its backward does not take, since the output gradient's shape says them.
-        checked: the cases that our own is checked on, which have everything between them; None: all.
+        checked: the names of those that it is checked on, which have everything between them; None: all.
+        own: makes the cases that our own is checked on, where candidates are not given them all; as `cases`.
         public: the name of our own, where it is not that of the row.
     """
 
@@ -67,6 +68,7 @@ class Operation:
     by_rule: bool = False
     forward_only: frozenset[str] = frozenset()
     checked: tuple[str, ...] | None = None
+    own: Cases | None = None
     public: str | None = None
 
 
@@ -110,12 +112,11 @@ def _normalisation(name: str, cases: Cases, checked: tuple[str, ...]) -> Operati
     """The row of a normalisation by statistics of x itself."""
     return Operation(
         Function(("y",), getattr(normalisations, name), normalisations.FORWARD_TERMS[name]),
-        Function(
-            ("dx", "dscale", "doffset"), getattr(normalisations, f"{name}_backward"), normalisations.BACKWARD_TERMS[name]
-        ),
+        Function(("dx", "dscale", "doffset"), getattr(normalisations, f"{name}_backward"), normalisations.BACKWARD_TERMS[name]),
         cases,
         of_images=True,
         by_rule=True,
+        own=partial(cases, own=True),
         checked=(*checked, "a constant channel", "another epsilon", "numbers far from 0", "any numbers"),
     )
 
@@ -239,10 +240,13 @@ OPERATIONS: dict[str, Operation] = {
         of_images=True,
         by_rule=True,
         checked=("no spatial axes", "a constant channel", "another epsilon", "any numbers"),
+        own=partial(normal_cases.evaluation_cases, own=True),
         public="batch_norm",
     ),
     "layer_norm": _normalisation("layer_norm", normal_cases.layer_cases, ("no spatial axes", "whole examples")),
-    "group_norm": _normalisation("group_norm", normal_cases.group_cases, ("one group", "as many groups as channels")),
+    "group_norm": _normalisation(
+        "group_norm", normal_cases.group_cases, ("one axis", "one group", "as many groups as channels")
+    ),
     "dropout": Operation(
         Function(("y",), formulas.dropout, bounds.masked_terms),
         Function(("dx",), formulas.dropout_backward, bounds.masked_terms),
@@ -314,6 +318,11 @@ class Kind:
         """As of the function."""
         return self.function.linear
 
+    @property
+    def required(self) -> frozenset[str]:
+        """The options that every call of it has."""
+        return frozenset(set.intersection(*(set(case.options) for case in self.cases)))
+
     def expected(self, case: Case) -> tuple[Expected, ...]:
         """The right outputs of a case, their bounds and kinks."""
         values = as_leaves(self.reference(*case.args.values(), **case.options))
@@ -333,6 +342,13 @@ class Kind:
             )
             for value, (terms, count), (low, high, together) in zip(values, magnitudes, choices, strict=True)
         )
+
+
+def own_cases(name: str) -> tuple[Case, ...]:
+    """The cases that our own operation of that name is checked on."""
+    row = OPERATIONS[name]
+    every = row.own(backward=False) if row.own else kind_of(name).cases
+    return tuple(case for case in every if row.checked is None or case.name in row.checked)
 
 
 def _is_real(value: Any) -> bool:

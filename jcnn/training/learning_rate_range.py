@@ -14,9 +14,9 @@ from jcnn.data.stream import host_order
 from jcnn.layers import Network
 from jcnn.training import settings
 from jcnn.training.errors import TrainingError
-from jcnn.training.fitting import DEFAULT_RECIPE, checked_call
+from jcnn.training.fitting import DEFAULT_RECIPE, checked_call, first_state
 from jcnn.training.recipe import Recipe, with_rate
-from jcnn.training.step import fastest_ops, initial_state, make_run_steps
+from jcnn.training.step import fastest_ops, make_run_steps
 
 AROUND = 3
 """Losses before and after each over which its mean is taken."""
@@ -107,7 +107,7 @@ def _losses(network: Network, images: Dataset, recipe: Recipe, rates: np.ndarray
     factor = math.log(rates[-1] / rates[0]) / (len(rates) - 1)
     transformation = with_rate(recipe, lambda step: rates[0] * jax.numpy.exp(factor * step))
     run_steps = make_run_steps(recipe, network, len(images.images), fastest_ops(), transformation=transformation)
-    state = initial_state(recipe, network, images.input_shape, len(rates))
+    state = first_state(recipe, network, images, len(rates))
     on_device = jax.device_put((images.images, images.labels))
     losses: list[float] = []
     for step in range(len(rates)):
