@@ -272,7 +272,7 @@ def as_seen(
         return x, labels
     keys = jax.random.fold_in(key(recipe.seed), 1)
     batch = Batch(x, labels, identities(images), jnp.asarray(epoch), jax.random.fold_in(keys, NO_STEP))
-    classes = trace(network, images.shape[1:])[-1].output_shape[-1]
+    classes = trace(network, images.shape[1:])[-1].output_shape[-1] if any(one.mixes for one in chosen) else 0
     batch = augmented(chosen, jax.random.fold_in(keys, step), batch, classes)
     return batch.images, batch.targets
 
