@@ -226,8 +226,8 @@ def test_the_last_evaluation_is_the_result_and_is_made_once(monkeypatch: pytest.
     made = []
     counted = fitting.evaluator
 
-    def counting(*arguments: Any) -> Any:
-        evaluate = counted(*arguments)
+    def counting(*arguments: Any, **options: Any) -> Any:
+        evaluate = counted(*arguments, **options)
         return lambda *asked: made.append(evaluate(*asked)) or made[-1]
 
     monkeypatch.setattr(fitting, "evaluator", counting)
