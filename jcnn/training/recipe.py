@@ -221,7 +221,7 @@ def _muon(recipe: Recipe, rate: optax.Schedule) -> optax.GradientTransformation:
     )
 
 
-def _as_matrices(params: Params) -> Any:
+def _as_matrices(params: Any) -> Any:
     def of(leaf: Any) -> optax.contrib.MuonDimensionNumbers | None:
         last = leaf.ndim - 1
         return optax.contrib.MuonDimensionNumbers(tuple(range(last)), (last,)) if last > 0 else None

@@ -1,5 +1,7 @@
 """Images as a network is shown them: a row an image, a column an epoch, every pixel as it was given."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,8 @@ def test_every_image_is_drawn_in_its_place() -> None:
 def test_what_is_no_brightness_is_black_or_white() -> None:
     values = np.array([-1.0, 0.0, 1.0, 7.0, np.nan], np.float32).reshape(1, 1, 5, 1)
     figure = augmented_images(Augmented(np.zeros((1, 1, 5, 1), np.uint8), (values,), "brightness-contrast"))
-    np.testing.assert_array_equal(figure.axes[1].images[0].get_array().ravel(), [0, 0, 255, 255, 0])
+    drawn = np.asarray(cast(Any, figure.axes[1].images[0].get_array()))
+    np.testing.assert_array_equal(drawn.ravel(), [0, 0, 255, 255, 0])
 
 
 def config(augment: object) -> dict[str, object]:
