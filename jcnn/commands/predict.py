@@ -59,7 +59,7 @@ class Predict:
         table = Table(show_edge=False, pad_edge=False)
         for title in ("image", "class", "probability", "next", "note"):
             table.add_column(title, justify="right" if title == "probability" else "left", overflow="fold")
-        predict = make_predict(restored.network, restored.dtype, fastest_ops())
+        predict = make_predict(restored.network, restored.dtype, fastest_ops(), flip=restored.test_time_flip)
         unread: list[PictureError] = []
         for path in self.images:
             try:

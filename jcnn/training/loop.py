@@ -21,7 +21,7 @@ from jcnn.training.evaluation import Evaluation
 from jcnn.training.metrics import Record, Timing
 from jcnn.training.recipe import Recipe, schedule
 from jcnn.training.run_files import Keeper
-from jcnn.training.step import Progress, State
+from jcnn.training.step import Progress, State, averaged
 
 if TYPE_CHECKING:
     from rich import progress
@@ -107,7 +107,7 @@ class Loop:
             records = [record]
             if step % self._per_epoch == 0:
                 if self._evaluate is not None:
-                    evaluation = self._evaluate(state.params, state.network_state)
+                    evaluation = self._evaluate(*averaged(self._recipe, state))
                     records.append(self._evaluated(evaluation, step, progress))
                 self._keeper.save(state, step)
             # Last, so that an exception of theirs finds on the disk what they were told.
