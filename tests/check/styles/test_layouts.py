@@ -51,6 +51,7 @@ MAPS = [
     for name in (
         *("conv", "convolve", "conv_transpose", "max_pool", "avg_pool", "global_max_pool", "global_avg_pool"),
         *("maxout", "softmax", "log_softmax", "softmax_cross_entropy"),
+        *("batch_norm", "batch_norm_evaluation", "layer_norm", "group_norm", "upsample"),
     )
     for suffix in ("", "_backward")
 ]
@@ -79,9 +80,11 @@ def assert_right_in_every_case(kind: str, candidate: Callable[..., Any]) -> None
     adapted = adapt(candidate, {}, call_of(known, "NCHW", "jcnn"), Misfit).candidate
     for case in known.cases:
         args = [value.copy() if isinstance(value, np.ndarray) else value for value in case.args.values()]
-        found = known.reference(*case.args.values(), **case.options), adapted(*args, **case.options)
-        for right, got in zip(*(part if isinstance(part, tuple) else (part,) for part in found), strict=True):
-            np.testing.assert_allclose(got, right, rtol=1e-12, atol=1e-12, err_msg=case.name)
+        found = adapted(*args, **case.options)
+        parts = found if isinstance(found, tuple) else (found,)
+        for expected, got in zip(known.expected(case), parts, strict=True):
+            # In another order of the axes a sum is rounded otherwise.
+            assert (np.abs(got - expected.value) <= expected.bound("float64", whole=False)).all(), case.name
 
 
 @pytest.mark.parametrize("kind", MAPS)
