@@ -242,17 +242,17 @@ def _computed(
     """The convolution of what `parse` returns, with w flipped along every spatial axis where so `flipped`."""
     gradient = geometry.choice("gradient", gradient, get_args(Gradient))
     allowed = policy(formulation, gradient)
-    _check_formulation(formulation, call, len(x))
+    _check_formulation(formulation, call, x.shape[0])
     forward = partial(_forward, call, allowed, flipped)
     back = partial(_backward, call, allowed, flipped)
     return differentiable(forward, back, gradient)(x, w, b)
 
 
 def _check_formulation(formulation: str, call: Call, examples: int) -> None:
-    """Checks that a formulation can be had, and that what it makes can be held."""
+    """Checks that a formulation can be had, and that what it makes can be held: of one example where their number is a symbol."""
     for way in WAYS["forward"]:
         if way.name == formulation:
-            way.check(call, examples)
+            way.check(call, examples if isinstance(examples, int) else 1)
 
 
 @compiled("call", "allowed", "flipped")
