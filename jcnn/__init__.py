@@ -17,16 +17,27 @@ from jcnn.conv import (
     plan,
 )
 from jcnn.dense import dense, dense_backward, flatten, flatten_backward
+from jcnn.dropout import dropout, dropout_backward, dropout_mask
 from jcnn.geometry import GeometryError, output_size, receptive_field
 from jcnn.layers import *  # noqa: F403 (its __all__ says what)
 from jcnn.locally_connected import locally_connected, locally_connected_backward
 from jcnn.losses import (
+    label_weights,
     mean_squared_error,
     mean_squared_error_backward,
     softmax_cross_entropy,
     softmax_cross_entropy_backward,
 )
-from jcnn.network import apply, backprop, init, value_and_grad
+from jcnn.network import apply, apply_training, backprop, init, init_state, value_and_grad
+from jcnn.normalisation import (
+    batch_norm,
+    batch_norm_backward,
+    batch_statistics,
+    group_norm,
+    group_norm_backward,
+    layer_norm,
+    layer_norm_backward,
+)
 from jcnn.pool import (
     avg_pool,
     avg_pool_backward,
@@ -39,6 +50,7 @@ from jcnn.pool import (
 )
 from jcnn.presets import PRESETS, lecture, lenet5, small
 from jcnn.summary import count_parameters, summary
+from jcnn.upsample import upsample, upsample_backward
 
 if TYPE_CHECKING:
     from jcnn import check as check
@@ -83,9 +95,13 @@ __all__ = [
     "PrecisionWarning",
     "Recipe",
     "apply",
+    "apply_training",
     "avg_pool",
     "avg_pool_backward",
     "backprop",
+    "batch_norm",
+    "batch_norm_backward",
+    "batch_statistics",
     "conv",
     "conv_backward",
     "conv_matrix",
@@ -95,6 +111,9 @@ __all__ = [
     "count_parameters",
     "dense",
     "dense_backward",
+    "dropout",
+    "dropout_backward",
+    "dropout_mask",
     "fit",
     "flatten",
     "flatten_backward",
@@ -102,7 +121,13 @@ __all__ = [
     "global_avg_pool_backward",
     "global_max_pool",
     "global_max_pool_backward",
+    "group_norm",
+    "group_norm_backward",
     "init",
+    "init_state",
+    "label_weights",
+    "layer_norm",
+    "layer_norm_backward",
     "lecture",
     "lenet5",
     "load",
@@ -120,6 +145,8 @@ __all__ = [
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
     "summary",
+    "upsample",
+    "upsample_backward",
     "value_and_grad",
 ]
 __all__ += activations.__all__

@@ -14,6 +14,7 @@ from jax import Array
 from jax.core import Tracer
 
 from jcnn.geometry import LIMIT, shown, wrong
+from jcnn.precision import sum_dtype
 
 AnyArray = Array | np.ndarray
 """What every operation takes."""
@@ -251,6 +252,19 @@ def vector(name: str, value: Any, length: int, meaning: str) -> Array:
     value = numeric(name, value, integers=True)
     if value.shape != (length,):
         raise ValueError(f"{name} has shape {value.shape}: expected ({length},), {meaning}")
+    return value
+
+
+def per_channel(name: str, value: Any, x: Array, of: str = "x", what: str = "channel") -> Array:
+    """`value` as an array of one number for each channel of x, in its dtype or in the one that its sums are taken in.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: another shape.
+    """
+    value = vector(name, value, x.shape[-1], f"one number per {what} of {of}, whose shape is {x.shape}")
+    if value.dtype != sum_dtype(x):
+        same_dtype(**{of: x, name: value})
     return value
 
 

@@ -11,6 +11,7 @@ from jcnn.layers.base import Network as Network
 from jcnn.layers.base import Parameters as Parameters
 from jcnn.layers.base import Saved as Saved
 from jcnn.layers.base import Shape as Shape
+from jcnn.layers.base import State as State
 from jcnn.layers.composite import *  # noqa: F403 (its __all__ says what)
 from jcnn.layers.dense import *  # noqa: F403 (its __all__ says what)
 from jcnn.layers.initial import normal_weights as normal_weights

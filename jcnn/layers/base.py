@@ -4,6 +4,9 @@ Every layer answers these questions, shapes always of one example, (*S, C) or (C
 
     output_shape(shape)              what it makes of such an input
     init(key, shape, gain, dtype)    its first parameters, any pytree of arrays
+    init_state(shape, dtype)         what it keeps beside them, such as running statistics, as a run begins
+    next_state(saved, state)         the same after a forward pass in training, by what that pass left
+    draws                            whether it draws random numbers in training, and so needs a key
     multiply_adds(shape)             its cost for one example, if it says
     walk                             the window that it moves, if it says: by attributes window, stride, padding, dilation
     gain                             for an activation, how much weights before it are to enlarge the signal
@@ -33,6 +36,8 @@ Parameters = Any
 """The parameters of a layer: any pytree of arrays."""
 Saved = Any
 """What a layer's forward pass leaves for its backward pass: any pytree."""
+State = Any
+"""What a layer keeps beside its parameters and no gradient changes, such as running statistics: any pytree of arrays."""
 
 
 class NetworkError(ValueError):
@@ -73,7 +78,7 @@ class Context:
         ops: formulation and gradient of the operations.
         training: whether the network learns, or is only asked.
         key: a random key for layers that draw; None: there is none.
-        state: what layers keep beside their parameters, in the structure of the parameters; None: nothing.
+        state: what layers keep beside their parameters, nested as the parameters are; None: nothing.
     """
 
     ops: Ops = DEFAULT
@@ -95,7 +100,8 @@ class Context:
             name: where its parameters and its state are found in those of the whole.
         """
         key = None if self.key is None else jax.random.fold_in(self.key, number)
-        state = None if self.state is None else self.state[name]
+        # A layer around layers without a state need not say how they nest.
+        state = self.state[name] if jax.tree.leaves(self.state) else None
         return dataclasses.replace(self, key=key, state=state)
 
 
@@ -173,6 +179,37 @@ class Layer:
             Any pytree of arrays.
         """
         return {}
+
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        """What the layer keeps beside its parameters, as a run begins; nothing, unless a layer keeps something.
+
+        A layer that is made of others says what these keep, nested as their parameters are.
+
+        Args:
+            shape: of one example of its input.
+            dtype: of the parameters and the input. Statistics are better kept in at least float32.
+
+        Returns:
+            Any pytree of arrays.
+        """
+        return {}
+
+    def next_state(self, saved: Saved, state: State) -> State:
+        """What the layer keeps after a forward pass in training.
+
+        Args:
+            saved: what the forward pass left.
+            state: what the layer kept before.
+
+        Returns:
+            The new state, of the same structure, shapes and dtypes. It is asked for only where there is one.
+        """
+        raise TypeError(f"{self!r} has a state and no way on: expected it to define next_state(saved, state) -> state")
+
+    @property
+    def draws(self) -> bool:
+        """Whether the forward pass in training needs `context.key`, to draw random numbers; of this layer without its parts."""
+        return False
 
     def plan(self, shape: Shape, dtype: Any = jnp.float32) -> Plan | None:
         """For a convolution: the way that each of its passes takes by `formulation="auto"`, as `jcnn.plan` says; else None."""

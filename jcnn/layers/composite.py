@@ -12,7 +12,7 @@ from jax import Array
 
 from jcnn import geometry, random_keys
 from jcnn.geometry import GeometryError
-from jcnn.layers.base import EVALUATION, Context, Layer, Network, NetworkError, Parameters, Saved, Shape
+from jcnn.layers.base import EVALUATION, Context, Layer, Network, NetworkError, Parameters, Saved, Shape, State
 from jcnn.precision import rounded_once
 
 __all__ = ["Parallel", "Residual"]
@@ -51,6 +51,12 @@ class Serial(Layer):
             layer.init(jax.random.fold_in(key, number), seen, _gain_of_next(steps[number:], gain), dtype)
             for number, (layer, seen) in enumerate(steps, 1)
         )
+
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        return tuple(layer.init_state(seen, dtype) for layer, seen in self.steps(shape))
+
+    def next_state(self, saved: Saved, state: State) -> State:
+        return tuple(next_state_of(*each) for each in zip(self.layers, saved, state, strict=True))
 
     def multiply_adds(self, shape: Shape) -> int | None:
         return _sum_if_known(layer.multiply_adds(seen) for layer, seen in self.steps(shape))
@@ -110,6 +116,12 @@ class Residual(Layer):
             for number, (name, part) in enumerate(self.branches.items(), 1)
         }
 
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        return {name: as_layer(part).init_state(shape, dtype) for name, part in self.branches.items()}
+
+    def next_state(self, saved: Saved, state: State) -> State:
+        return {name: next_state_of(as_layer(part), saved[name], state[name]) for name, part in self.branches.items()}
+
     def multiply_adds(self, shape: Shape) -> int | None:
         return _sum_if_known(as_layer(part).multiply_adds(shape) for part in self.branches.values())
 
@@ -163,6 +175,13 @@ class Parallel(Layer):
             as_layer(part).init(jax.random.fold_in(key, number), shape, gain, dtype)
             for number, part in enumerate(self.parts, 1)
         )
+
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        return tuple(as_layer(part).init_state(shape, dtype) for part in self.parts)
+
+    def next_state(self, saved: "Joined", state: State) -> State:
+        parts = enumerate(self.parts)
+        return tuple(next_state_of(as_layer(part), saved.branches[number], state[number]) for number, part in parts)
 
     def multiply_adds(self, shape: Shape) -> int | None:
         return _sum_if_known(as_layer(part).multiply_adds(shape) for part in self.parts)
@@ -247,6 +266,24 @@ def parameters(layer: Layer, shape: Shape) -> Any:
     return _remembered_parameters(layer, shape) if all_ours(layer) else _parameters(layer, shape)
 
 
+def states(layer: Layer, shape: Shape, dtype: Any) -> State:
+    """What a layer keeps beside its parameters, for an input of this shape and dtype: its pytree, with shapes for arrays."""
+    if type(layer).init_state is Layer.init_state:
+        return {}
+    try:
+        hash(layer)
+    except TypeError:  # a field that is known only while the program runs
+        return _states(layer, shape, dtype)
+    return _remembered_states(layer, shape, dtype) if all_ours(layer) else _states(layer, shape, dtype)
+
+
+def layers_in(layer: Layer) -> Iterator[Layer]:
+    """A layer and all in it, from the outside in."""
+    yield layer
+    for part in parts_of(layer).values():
+        yield from layers_in(part)
+
+
 def all_ours(layer: Layer) -> bool:
     """Whether a layer and all in it are of this package, where layers that compare equal are equal in all they do."""
     return _is_ours(layer) and all(map(all_ours, parts_of(layer).values()))
@@ -257,6 +294,13 @@ def _parameters(layer: Layer, shape: Shape) -> Any:
 
 
 _remembered_parameters = lru_cache(maxsize=4096)(_parameters)
+
+
+def _states(layer: Layer, shape: Shape, dtype: Any) -> State:
+    return jax.eval_shape(lambda: layer.init_state(shape, jnp.dtype(dtype)))
+
+
+_remembered_states = lru_cache(maxsize=4096)(_states)
 
 
 def _is_ours(layer: Layer) -> bool:
@@ -309,6 +353,30 @@ def backward_of(layer: Layer, params: Parameters, saved: Saved, dy: Array) -> tu
             raise NetworkError(
                 f"{whose} gave a gradient of shape {jnp.shape(gradient)} and {jnp.result_type(gradient)}: "
                 f"expected {parameter.shape} and {parameter.dtype}, as its parameter has"
+            )
+    return given
+
+
+def next_state_of(layer: Layer, saved: Saved, state: State) -> State:
+    """`layer.next_state`, held against the state before where the layer is somebody else's; where there is none, as it is.
+
+    Raises:
+        NetworkError: it gives no such state.
+    """
+    if not jax.tree.leaves(state):
+        return state
+    given = layer.next_state(saved, state)
+    if _is_ours(layer):
+        return given
+    whose = f"next_state of {geometry.shown(layer)}"
+    found, expected = jax.tree.structure(given), jax.tree.structure(state)
+    if found != expected:
+        raise NetworkError(f"{whose} gave {found}: expected {expected}, the structure of the state before")
+    for after, before in zip(jax.tree.leaves(given), jax.tree.leaves(state), strict=True):
+        if (jnp.shape(after), jnp.result_type(after)) != (before.shape, before.dtype):
+            raise NetworkError(
+                f"{whose} gave an array of shape {jnp.shape(after)} and {jnp.result_type(after)}: "
+                f"expected {before.shape} and {before.dtype}, as before"
             )
     return given
 

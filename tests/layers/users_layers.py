@@ -56,3 +56,42 @@ class Noise(Layer):
         if context.training and context.key is not None:
             x = x + jax.random.normal(context.key, x.shape, x.dtype)
         return x if context.state is None else x + context.state, None
+
+
+@dataclass(frozen=True, repr=False)
+class Centred(Layer):
+    """Subtracts the batch's mean of each channel in training, a running mean otherwise: a state without our helpers."""
+
+    rate: float = 0.25
+
+    def init_state(self, shape: Shape, dtype: Any) -> Any:
+        return {"running": [jnp.zeros(shape[-1:], dtype)], "steps": jnp.zeros((), jnp.int32)}
+
+    def next_state(self, saved: Any, state: Any) -> Any:
+        _, mean = saved
+        (before,) = state["running"]
+        return {"running": [before + self.rate * (mean - before)], "steps": state["steps"] + 1}
+
+    def forward(self, params: Any, x: Array, context: Context = EVALUATION) -> tuple[Array, Any]:
+        mean = x.mean(tuple(range(x.ndim - 1))) if context.training else context.state["running"][0]
+        return x - jnp.broadcast_to(mean, x.shape), (context.training, mean)
+
+    def backward(self, params: Any, saved: Any, dy: Array) -> tuple[Array, Any]:
+        training, _ = saved
+        return dy - dy.mean(tuple(range(dy.ndim - 1)), keepdims=True) if training else dy, {}
+
+
+@dataclass(frozen=True, repr=False)
+class Dropped(Layer):
+    """Leaves out about half of its inputs in training, and says that it draws."""
+
+    @property
+    def draws(self) -> bool:
+        return True
+
+    def forward(self, params: Any, x: Array, context: Context = EVALUATION) -> tuple[Array, Any]:
+        kept = jax.random.bernoulli(context.key, 0.5, x.shape) if context.training else jnp.ones(x.shape, bool)
+        return jnp.where(kept, x, 0), kept
+
+    def backward(self, params: Any, saved: Any, dy: Array) -> tuple[Array, Any]:
+        return jnp.where(saved, dy, 0), {}
