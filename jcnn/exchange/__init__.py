@@ -1,0 +1,37 @@
+"""Trained networks out of jcnn and in: PyTorch, safetensors, ONNX, StableHLO, modules of Flax and Equinox.
+
+The libraries that this needs are extras; each function says which one it misses.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from jcnn.exchange.errors import ExchangeError
+
+if TYPE_CHECKING:
+    from jcnn.exchange.torch_file import from_torch as from_torch
+    from jcnn.exchange.torch_file import to_torch as to_torch
+    from jcnn.exchange.torch_file import torch_module as torch_module
+    from jcnn.exchange.torch_file import torch_source as torch_source
+
+FUNCTIONS = {
+    "from_torch": "torch_file",
+    "to_torch": "torch_file",
+    "torch_module": "torch_file",
+    "torch_source": "torch_file",
+}
+"""Every function and its file, which is loaded when one of them is first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in FUNCTIONS:
+        return getattr(importlib.import_module(f"jcnn.exchange.{FUNCTIONS[name]}"), name)
+    raise AttributeError(f"module 'jcnn.exchange' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *FUNCTIONS})
+
+
+__all__ = ["ExchangeError"]
+__all__ += list(FUNCTIONS)

@@ -1,0 +1,42 @@
+"""Modules that PyTorch does not have: what an exported network brings along where it needs them."""
+
+# pyright: reportMissingImports=false
+# ruff: noqa: D101, D102
+
+import torch
+from torch import nn
+
+
+class Residual(nn.Module):
+    """body(x) + shortcut(x), the shortcut being x itself where none is given."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module | None = None) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x) + (x if self.shortcut is None else self.shortcut(x))
+
+
+class Parallel(nn.ModuleList):
+    """Several modules that see the same input; their outputs are added, or stand side by side as channels."""
+
+    def __init__(self, *branches: nn.Module, join: str = "concat") -> None:
+        super().__init__(branches)
+        self.join = join
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs = [branch(x) for branch in self]
+        return torch.cat(outputs, 1) if self.join == "concat" else sum(outputs[1:], outputs[0])
+
+
+class Maxout(nn.Module):
+    """The largest of each `pieces` neighbouring channels."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.unflatten(1, (-1, self.pieces)).amax(2)
