@@ -80,7 +80,9 @@ def check_names(found: Collection[str], expected: Collection[str], whose: str, t
     missing = [name for name in expected if name not in found]
     unexpected = [name for name in found if name not in expected]
     if missing or unexpected:
-        what = [f"no {_listed(missing)}"] * bool(missing) + [f"{_listed(unexpected)}, which it does not take"] * bool(unexpected)
+        what = [f"no {_listed(missing)}"] * bool(missing) + [f"{_listed(unexpected)}, which it does not take"] * bool(
+            unexpected
+        )
         raise ExchangeError(f"{whose} does not fit {taker}: it has {', and '.join(what)}")
 
 

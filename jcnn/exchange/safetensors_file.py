@@ -11,16 +11,15 @@ Source: the format of https://github.com/huggingface/safetensors.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jcnn import geometry, network_data
-from jcnn.disk import file_to_write, naming, write_atomically
-from jcnn.exchange.arrays import by_name, check_trained, from_names
-from jcnn.exchange.errors import ExchangeError
+from jcnn.disk import file_to_write, write_atomically
+from jcnn.exchange.arrays import by_name, check_trained
 from jcnn.layers import Network, Shape
 from jcnn.network_data import NetworkDataError
 

@@ -253,7 +253,9 @@ def _arrays(torch: Any, given: Any, whose: str) -> dict[str, np.ndarray]:
     found = {}
     for name, value in given.items():
         if isinstance(value, Mapping) and all(isinstance(inner, torch.Tensor) for inner in value.values()):
-            raise ExchangeError(f"{whose} holds {', '.join(map(str, given))[:300]}: give entry={name!r}, if that is the state dict")
+            raise ExchangeError(
+                f"{whose} holds {', '.join(map(str, given))[:300]}: give entry={name!r}, if that is the state dict"
+            )
         if not isinstance(name, str) or not isinstance(value, torch.Tensor | np.ndarray):
             raise ExchangeError(f"{whose} has {geometry.shown(name)}, {geometry.shown(value)}: expected tensors by name")
         found[name] = _array(torch, name, value, whose) if isinstance(value, torch.Tensor) else value
@@ -274,7 +276,9 @@ def _array(torch: Any, name: str, tensor: Any, whose: str) -> np.ndarray:
 def _tensor(torch: Any, array: np.ndarray) -> Any:
     """The tensor with an array's bits."""
     array = np.array(array, order="C")  # its own, which may be written to
-    return torch.from_numpy(array.view(np.uint16)).view(torch.bfloat16) if array.dtype == jnp.bfloat16 else torch.from_numpy(array)
+    return (
+        torch.from_numpy(array.view(np.uint16)).view(torch.bfloat16) if array.dtype == jnp.bfloat16 else torch.from_numpy(array)
+    )
 
 
 def _compare(

@@ -31,8 +31,8 @@ from jcnn.layers import (
     GlobalMaxPool,
     Layer,
     LeakyRelu,
-    MaxPool,
     Maxout,
+    MaxPool,
     Network,
     Parallel,
     Relu,
@@ -52,6 +52,10 @@ Order = np.ndarray | None
 
 SOFTPLUS_STRAIGHT = 40
 """From here on PyTorch's softplus is x itself; its own default, 20, is to be seen in float64."""
+
+
+DEFAULTS = {"padding": 0, "dilation": 1, "groups": 1, "bias": True, "ceil_mode": False}
+"""What an option of PyTorch's modules is, where it is not given."""
 
 
 @dataclass(frozen=True)
@@ -215,44 +219,47 @@ def _conv(step: Step) -> Made:
     layer: Conv = step.layer
     window = _window(step)
     padded = _padding(window)
-    sizes = (step.shape[-1], layer.filters, window.size)
-    options = {"stride": window.stride, "dilation": window.dilation, "groups": layer.groups, "bias": layer.bias}
-    options |= {} if padded else {"padding": tuple(lo for lo, _ in window.padding)}
+    options = _options(
+        stride=window.stride,
+        padding=0 if padded else tuple(lo for lo, _ in window.padding),
+        dilation=window.dilation,
+        groups=layer.groups,
+        bias=layer.bias,
+    )
     source = step.source(_WEIGHT, *[_BIAS] * layer.bias, padded=padded)
-    conv = Module(f"nn.Conv{step.rank}d", sizes, options, source=source)
+    conv = Module(f"nn.Conv{step.rank}d", (step.shape[-1], layer.filters, _plain(window.size)), options, source=source)
     return _behind_padding(step, padded, 0.0, conv), None
 
 
 def _max_pool(step: Step) -> Made:
-    layer: MaxPool = step.layer
-    if (common := _pool_options(step)) is not None:
-        return Module(f"nn.MaxPool{step.rank}d", options={**common, "dilation": _window(step).dilation}), None
-    window = _window(step)
-    options = {"kernel_size": window.size, "stride": window.stride, "dilation": window.dilation}
-    return _behind_padding(step, window.padding, -math.inf, Module(f"nn.MaxPool{step.rank}d", options=options)), None
+    window, padding, ceil = _pool(step)
+    outside = None if padding is not None else window.padding
+    options = _options(stride=window.stride, padding=padding or 0, dilation=window.dilation, ceil_mode=ceil)
+    pool = Module(f"nn.MaxPool{step.rank}d", (_plain(window.size),), options)
+    return _behind_padding(step, outside, -math.inf, pool), None
 
 
 def _avg_pool(step: Step) -> Made:
     layer: AvgPool = step.layer
-    common, window = _pool_options(step), _window(step)
+    window, padding, ceil = _pool(step)
     if any(d > 1 and f > 1 for d, f in zip(window.dilation, window.size, strict=True)):
         raise step.refused(f"its average pooling has no dilation, and this has {window.dilation}")
-    if common is not None:
-        options = {**common, "count_include_pad": layer.count_padding}
-        return Module(f"nn.AvgPool{step.rank}d", options=options), None
-    raise step.refused(
-        f"it pads {window.padding}, and average pooling there pads both sides alike, by half a window at most: expected such "
-        f"a padding"
-    )
+    if padding is None:
+        raise step.refused(
+            f"it pads {window.padding} (before, behind) along its axes, and average pooling there pads both sides alike, by "
+            f"half a window at most: expected such a padding"
+        )
+    options = _options(stride=window.stride, padding=padding, ceil_mode=ceil)
+    options["count_include_pad"] = layer.count_padding
+    return Module(f"nn.AvgPool{step.rank}d", (_plain(window.size),), options), None
 
 
 def _dense(step: Step) -> Made:
     layer: Dense = step.layer
     source = step.source(replace(_WEIGHT, ones=step.rank), *[_BIAS] * layer.bias)
     if step.rank == 0:
-        return Module("nn.Linear", (step.shape[-1], layer.units), {"bias": layer.bias}, source=source), None
-    sizes = (step.shape[-1], layer.units, (1,) * step.rank)
-    return Module(f"nn.Conv{step.rank}d", sizes, {"bias": layer.bias}, source=source), None
+        return Module("nn.Linear", (step.shape[-1], layer.units), _options(bias=layer.bias), source=source), None
+    return Module(f"nn.Conv{step.rank}d", (step.shape[-1], layer.units, 1), _options(bias=layer.bias), source=source), None
 
 
 def _flatten(step: Step) -> Made:
@@ -361,14 +368,24 @@ def _padding(window: Window) -> tuple[tuple[int, int], ...] | None:
     return None if all(lo == hi for lo, hi in window.padding) else window.padding
 
 
-def _pool_options(step: Step) -> dict[str, Any] | None:
-    """The options of a pooling; None where PyTorch has none for this padding."""
+def _pool(step: Step) -> tuple[Window, tuple[int, ...] | None, bool]:
+    """The window of a pooling, its padding and its ceil_mode there; None for the padding where PyTorch's has none like it."""
     walk = step.layer.walk
     asked = parse_window(step.shape[:-1], walk.window, stride=walk.stride, padding=walk.padding, dilation=walk.dilation)
     if any(lo != hi or lo > f // 2 for (lo, hi), f in zip(asked.padding, asked.size, strict=True)):
-        return None
-    padding = tuple(lo for lo, _ in asked.padding)
-    return {"kernel_size": asked.size, "stride": asked.stride, "padding": padding, "ceil_mode": walk.rounding == "ceil"}
+        return _window(step), None, False
+    return asked, tuple(lo for lo, _ in asked.padding), walk.rounding == "ceil"
+
+
+def _options(**options: Any) -> dict[str, Any]:
+    """The options that are not what PyTorch takes anyway; its pooling moves by its window unless told otherwise."""
+    plain = {name: _plain(value) for name, value in options.items()}
+    return {name: value for name, value in plain.items() if name not in DEFAULTS or value != DEFAULTS[name]}
+
+
+def _plain(value: Any) -> Any:
+    """One number for one along every axis."""
+    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 def _behind_padding(step: Step, padding: tuple[tuple[int, int], ...] | None, value: float, module: Module) -> Module:

@@ -1,7 +1,6 @@
 """Modules that PyTorch does not have: what an exported network brings along where it needs them."""
 
 # pyright: reportMissingImports=false
-# ruff: noqa: D101, D102
 
 import torch
 from torch import nn

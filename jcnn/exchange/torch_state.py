@@ -14,7 +14,7 @@ from jcnn import geometry
 from jcnn.exchange.arrays import FLOATS, check_names, check_trained, on_device, templates
 from jcnn.exchange.errors import ExchangeError
 from jcnn.exchange.torch_modules import Source, Tensor, module_of, sources
-from jcnn.layers import Network, Shape
+from jcnn.layers import Network
 
 IGNORED = "num_batches_tracked"
 """PyTorch counts the batches of its running statistics, which only a momentum of None looks at."""
@@ -152,9 +152,7 @@ def _matched(
     return [(f"{module}." if module else "", source) for module, source in pairs]
 
 
-def _in_order(
-    found: Mapping[str, list[str]], layers: Sequence[Source], in_order: bool, whose: str
-) -> list[tuple[str, Source]]:
+def _in_order(found: Mapping[str, list[str]], layers: Sequence[Source], in_order: bool, whose: str) -> list[tuple[str, Source]]:
     if not in_order:
         raise ExchangeError(
             f"{whose} does not say in which order its modules {_listed(found)} come: expected names=, which says for each the "
