@@ -10,6 +10,7 @@ Every layer answers these questions, shapes always of one example, (*S, C) or (C
     multiply_adds(shape)             its cost for one example, if it says
     walk                             the window that it moves, if it says: by attributes window, stride, padding, dilation
     gain                             for an activation, how much weights before it are to enlarge the signal
+    transparent                      whether weights before it are drawn for what comes behind it
     branches                         for a layer that is made of others, those that see its input
     forward(params, x, context)      (y, saved): the output over a batch, and what the way back needs
     backward(params, saved, dy)      (dx, gradients): by hand, the gradients by input and parameters
@@ -129,7 +130,7 @@ class Layer:
 
     def __repr__(self) -> str:
         """The description as one would write it, defaults left out."""
-        fields = dataclasses.fields(self)
+        fields = sorted(dataclasses.fields(self), key=lambda field: bool(field.kw_only))
         shown = [
             repr(value) if field.default is dataclasses.MISSING else f"{field.name}={value!r}"
             for field in fields
@@ -145,6 +146,11 @@ class Layer:
     def gain(self) -> float | None:
         """For an activation: how much weights that feed it are to enlarge the signal, to keep it; see `jcnn.init`."""
         return None
+
+    @property
+    def transparent(self) -> bool:
+        """Whether weights in front of it are drawn for the activation behind it, though it learns: as of a normalisation."""
+        return False
 
     @property
     def branches(self) -> "Mapping[Any, Layer | Network]":

@@ -1,5 +1,6 @@
 """Layers that are made of layers: one after the other, side by side, around a shortcut."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,7 +16,7 @@ from jcnn.geometry import GeometryError
 from jcnn.layers.base import EVALUATION, Context, Layer, Network, NetworkError, Parameters, Saved, Shape, State
 from jcnn.precision import rounded_once
 
-__all__ = ["Parallel", "Residual"]
+__all__ = ["Gate", "Parallel", "Residual"]
 
 Join = Literal["sum", "concat"]
 
@@ -134,6 +135,81 @@ class Residual(Layer):
         """The output gradient goes whole into both summands; what comes back is added."""
         inputs, gradients = _backward_each(self.branches, params, saved, dict.fromkeys(self.branches, dy))
         return rounded_once(jnp.add, inputs["body"], inputs.get("shortcut", dy)), gradients
+
+
+@dataclass(frozen=True, repr=False)
+class Gate(Layer):
+    """x · body(x): the body says how much of x passes, of every channel as a whole or of every value.
+
+    Its parameters are `{"body": …}`. A body of global pooling, two fully connected layers and a sigmoid makes it squeeze and
+    excitation (`squeeze_excitation`).
+
+    Source: Hu, Shen & Sun 2018, "Squeeze-and-excitation networks".
+    """
+
+    body: "Layer | Network"
+
+    def __post_init__(self) -> None:
+        self._keep(body=_checked_part("body", self.body))
+
+    @property
+    def branches(self) -> "Mapping[str, Layer | Network]":
+        return {"body": self.body}
+
+    @property
+    def paths(self) -> "tuple[Layer | Network, ...]":
+        return (self.body, ())
+
+    @property
+    def transparent(self) -> bool:
+        return True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        gate = as_layer(self.body).output_shape(shape)
+        if gate not in (shape, shape[-1:]):
+            raise GeometryError(f"the body gives {gate}: expected {shape[-1:]}, one factor a channel of the input, or {shape}")
+        return shape
+
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> Parameters:
+        return {"body": as_layer(self.body).init(jax.random.fold_in(key, 1), shape, None, dtype)}
+
+    def init_state(self, shape: Shape, dtype: Any) -> State:
+        return {"body": as_layer(self.body).init_state(shape, dtype)}
+
+    def next_state(self, saved: "Gated", state: State) -> State:
+        return {"body": next_state_of(as_layer(self.body), saved.body, state["body"])}
+
+    def multiply_adds(self, shape: Shape) -> int | None:
+        """Those of the body, and one a value."""
+        return _sum_if_known((as_layer(self.body).multiply_adds(shape), math.prod(shape)))
+
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, "Gated"]:
+        outputs, saved = _forward_each(self.branches, params, x, context)
+        return x * _over_pixels(outputs["body"], x), Gated(x, outputs["body"], saved["body"])
+
+    def backward(self, params: Parameters, saved: "Gated", dy: Array) -> tuple[Array, Parameters]:
+        """By the product rule, with dgate = dy · x, of a channel's factor summed over its pixels:
+
+        dx = dy · gate + what comes back through the body
+        """
+
+        def by_gate(dy: Array, x: Array) -> Array:
+            pixels = tuple(range(1, 1 + x.ndim - saved.gate.ndim))
+            return (dy * x).sum(pixels)
+
+        through, gradients = backward_of(as_layer(self.body), params["body"], saved.body, rounded_once(by_gate, dy, saved.x))
+        dx = rounded_once(lambda dy, gate, through: dy * _over_pixels(gate, dy) + through, dy, saved.gate, through)
+        return dx, {"body": gradients}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Gated:
+    """What `Gate` leaves for its backward pass: its input, what its body made of that, and what the body left."""
+
+    x: Array
+    gate: Array
+    body: Saved
 
 
 @dataclass(frozen=True, repr=False, init=False)
@@ -394,6 +470,8 @@ def _meets(layer: Layer, shape: Shape) -> tuple[bool, float | None]:
     """Whether a signal meets an activation or weights in this layer, and the gain of the activation if that comes first."""
     if layer.gain is not None:
         return True, layer.gain
+    if layer.transparent:
+        return False, None
     inner = layer.steps(shape) if isinstance(layer, Serial) else ((as_layer(part), shape) for part in layer.branches.values())
     for part, seen in inner:
         met, gain = _meets(part, seen)
@@ -429,6 +507,11 @@ def _backward_each(
     for name, part in branches.items():
         inputs[name], gradients[name] = backward_of(as_layer(part), params[name], saved[name], dy[name])
     return inputs, gradients
+
+
+def _over_pixels(gate: Array, x: Array) -> Array:
+    """A factor for every value of x, where there may be one a channel."""
+    return gate.reshape(gate.shape[0], *(1,) * (x.ndim - gate.ndim), *gate.shape[1:])
 
 
 def _sum_if_known(counts: Iterable[int | None]) -> int | None:

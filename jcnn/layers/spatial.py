@@ -1,8 +1,8 @@
-"""Layers that look at neighbouring pixels: convolution and pooling."""
+"""Layers that look at neighbouring pixels: convolution and its transpose, pooling and its contrary."""
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jax import Array
 from jcnn import arguments, geometry
 from jcnn.conv.operation import Formulation, conv, conv_gradients
 from jcnn.conv.plan import Plan, plan
+from jcnn.conv.transpose import conv_transpose, conv_transpose_backward
 from jcnn.geometry import GeometryError, Padding, Rounding, Walk
 from jcnn.layers.base import EVALUATION, Context, Layer, Parameters, Shape, Sizes
 from jcnn.layers.initial import normal_weights, weights_and_bias
@@ -25,9 +26,10 @@ from jcnn.pool import (
     max_pool_backward,
     parse_pool,
 )
+from jcnn.upsample import Method, upsample, upsample_backward
 from jcnn.window import parse_window
 
-__all__ = ["AvgPool", "Conv", "GlobalAvgPool", "GlobalMaxPool", "MaxPool"]
+__all__ = ["AvgPool", "Conv", "ConvTranspose", "GlobalAvgPool", "GlobalMaxPool", "MaxPool", "UpSample"]
 
 
 def _spatial(shape: Shape) -> Shape:
@@ -110,6 +112,122 @@ class Convolved:
 
     x: Array
     formulation: Formulation = field(metadata={"static": True})
+
+
+@dataclass(frozen=True, repr=False)
+class ConvTranspose(Layer):
+    """A transposed convolution, which enlarges maps: `filters` outputs a position; arguments as `conv_transpose`.
+
+    Its w is that of the convolution whose adjoint it is, (*F, filters // groups, C_in). The receptive field of
+    what enlarges is not known here, so that `summary` shows ? from it on.
+
+    Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", section 4.
+    """
+
+    filters: int
+    window: Sizes
+    stride: Sizes = 1
+    padding: Padding = 0
+    dilation: Sizes = 1
+    groups: int = 1
+    bias: bool = True
+    output_padding: Sizes = 0
+
+    def __post_init__(self) -> None:
+        if self.window is None:
+            raise GeometryError("window=None: expected an int or one per spatial axis")
+        walk = geometry.checked_walk(Walk(self.name, self.window, self.stride, self.padding, self.dilation))
+        self._keep(
+            filters=geometry.integer("filters", self.filters, 1),
+            window=walk.window,
+            stride=walk.stride,
+            padding=walk.padding,
+            dilation=walk.dilation,
+            groups=geometry.integer("groups", self.groups, 1),
+            bias=arguments.flag("bias", self.bias),
+            output_padding=geometry.entries("output_padding", self.output_padding, 0),
+        )
+        if self.filters % self.groups:
+            raise GeometryError(f"groups={self.groups}: expected a divisor of filters={self.filters}")
+
+    @property
+    def walk(self) -> None:
+        """It enlarges, where a window's walk can only shrink."""
+        return None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        spatial = _spatial(shape)
+        if shape[-1] % self.groups:
+            raise GeometryError(f"groups={self.groups}: expected a divisor of the input's {shape[-1]} channels")
+        axes = zip(
+            spatial,
+            geometry.per_axis("window", self.window, len(spatial)),
+            geometry.per_axis("stride", self.stride, len(spatial)),
+            geometry.padding_per_axis(self.padding, len(spatial)),
+            geometry.per_axis("dilation", self.dilation, len(spatial)),
+            geometry.per_axis("output_padding", self.output_padding, len(spatial), 0),
+            strict=True,
+        )
+        sizes = (
+            geometry.transposed_size(n, f, stride=s, padding=p, dilation=d, output_padding=more) for n, f, s, p, d, more in axes
+        )
+        return (*sizes, self.filters)
+
+    def init(self, key: Array, shape: Shape, gain: float | None, dtype: Any) -> dict[str, Array]:
+        """As `Conv`; an output sums up the taps that meet an input, one in as many as the strides leave."""
+        window = geometry.per_axis("window", self.window, len(shape) - 1)
+        taps, apart = math.prod(window), math.prod(geometry.per_axis("stride", self.stride, len(shape) - 1))
+        fan_in = max(taps * shape[-1] // (self.groups * apart), 1)
+        fan_out = taps * self.filters // self.groups
+        drawn = (*window, self.filters // self.groups, shape[-1])
+        w = normal_weights(key, drawn, fan_in=fan_in, fan_out=fan_out, gain=gain, dtype=dtype)
+        return {"w": w, "b": jnp.zeros((self.filters,), dtype)} if self.bias else {"w": w}
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """As the convolution whose adjoint it is."""
+        window = geometry.per_axis("window", self.window, len(shape) - 1)
+        return geometry.conv_multiply_adds(shape[:-1], window, self.filters, shape[-1], groups=self.groups)
+
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
+        y = conv_transpose(x, params["w"], params.get("b"), **self._options(), output_padding=self.output_padding)
+        return y, x
+
+    def backward(self, params: Parameters, saved: Array, dy: Array) -> tuple[Array, dict[str, Array]]:
+        dx, dw, db = conv_transpose_backward(dy, saved, params["w"], **self._options())
+        return dx, {"w": dw, "b": db} if self.bias else {"w": dw}
+
+    def _options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("stride", "padding", "dilation", "groups")}
+
+
+@dataclass(frozen=True, repr=False)
+class UpSample(Layer):
+    """Maps enlarged by a whole factor; arguments as `upsample`. As for `ConvTranspose`, `summary` shows ? from it on."""
+
+    factor: Sizes
+    method: Method = "nearest"
+
+    def __post_init__(self) -> None:
+        geometry.choice("method", self.method, get_args(Method))
+        self._keep(factor=geometry.entries("factor", self.factor))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        spatial = _spatial(shape)
+        factors = geometry.per_axis("factor", self.factor, len(spatial))
+        return (*(n * factor for n, factor in zip(spatial, factors, strict=True)), shape[-1])
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """None for the nearest pixel; for the linear way one a value of what every axis in turn is enlarged to."""
+        if self.method == "nearest":
+            return 0
+        factors = geometry.per_axis("factor", self.factor, len(shape) - 1)
+        return sum(math.prod(shape) * math.prod(factors[: axis + 1]) for axis in range(len(factors)))
+
+    def forward(self, params: Parameters, x: Array, context: Context = EVALUATION) -> tuple[Array, Array]:
+        return upsample(x, self.factor, method=self.method), x
+
+    def backward(self, params: Parameters, saved: Array, dy: Array) -> tuple[Array, Parameters]:
+        return upsample_backward(dy, saved, self.factor, method=self.method), {}
 
 
 @dataclass(frozen=True, repr=False)
