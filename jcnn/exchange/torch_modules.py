@@ -22,14 +22,20 @@ from jcnn import geometry
 from jcnn.exchange.errors import ExchangeError
 from jcnn.layers import (
     AvgPool,
+    BatchNorm,
     Conv,
+    ConvTranspose,
     Dense,
+    Dropout,
     Elu,
     Flatten,
+    Gate,
     Gelu,
     GlobalAvgPool,
     GlobalMaxPool,
+    GroupNorm,
     Layer,
+    LayerNorm,
     LeakyRelu,
     Maxout,
     MaxPool,
@@ -37,11 +43,13 @@ from jcnn.layers import (
     Parallel,
     Relu,
     Residual,
+    Scale,
     Selu,
     Shape,
     Sigmoid,
     Softplus,
     Tanh,
+    UpSample,
 )
 from jcnn.layers.composite import Serial
 from jcnn.network import Trace, trace
@@ -54,7 +62,19 @@ SOFTPLUS_STRAIGHT = 40
 """From here on PyTorch's softplus is x itself; its own default, 20, is to be seen in float64."""
 
 
-DEFAULTS = {"padding": 0, "dilation": 1, "groups": 1, "bias": True, "ceil_mode": False}
+DEFAULTS = {
+    "affine": True,
+    "bias": True,
+    "ceil_mode": False,
+    "count_include_pad": True,
+    "dilation": 1,
+    "elementwise_affine": True,
+    "eps": 1e-5,
+    "groups": 1,
+    "momentum": 0.1,
+    "output_padding": 0,
+    "padding": 0,
+}
 """What an option of PyTorch's modules is, where it is not given."""
 
 
@@ -249,9 +269,86 @@ def _avg_pool(step: Step) -> Made:
             f"it pads {window.padding} (before, behind) along its axes, and average pooling there pads both sides alike, by "
             f"half a window at most: expected such a padding"
         )
-    options = _options(stride=window.stride, padding=padding, ceil_mode=ceil)
-    options["count_include_pad"] = layer.count_padding
+    counted = {"count_include_pad": layer.count_padding} if any(padding) else {}
+    options = _options(stride=window.stride, padding=padding, ceil_mode=ceil, **counted)
     return Module(f"nn.AvgPool{step.rank}d", (_plain(window.size),), options), None
+
+
+def _conv_transpose(step: Step) -> Made:
+    """It crops what PyTorch's leaves, where that crops both sides alike."""
+    layer: ConvTranspose = step.layer
+    sizes = layer.output_shape(step.shape)[:-1]
+    window = parse_window(sizes, layer.window, stride=layer.stride, padding=layer.padding, dilation=layer.dilation)
+    whole = [
+        s * (n - 1) + geometry.span(f, d) for n, f, s, d in zip(step.shape[:-1], *window[:2], window.dilation, strict=True)
+    ]
+    behind = [full - lo - size for full, (lo, _), size in zip(whole, window.padding, sizes, strict=True)]
+    before = tuple(lo for lo, _ in window.padding)
+    alike = all(0 <= lo - hi < s for lo, hi, s in zip(before, behind, window.stride, strict=True))
+    more = tuple(lo - hi if alike else max(-hi, 0) for lo, hi in zip(before, behind, strict=True))
+    options = _options(
+        stride=window.stride,
+        padding=before if alike else 0,
+        output_padding=more,
+        groups=layer.groups,
+        bias=layer.bias,
+        dilation=window.dilation,
+    )
+    crops = None if alike else tuple((-lo, -max(hi, 0)) for lo, hi in zip(before, behind, strict=True))
+    source = step.source(_WEIGHT, *[_BIAS] * layer.bias, padded=crops)
+    sizes = (step.shape[-1], layer.filters, _plain(window.size))
+    module = Module(f"nn.ConvTranspose{step.rank}d", sizes, options, source=source)
+    if crops is None:
+        return module, None
+    return Module("nn.Sequential", parts={"0": module, "1": _padding_module(step, crops, 0.0)}), None
+
+
+def _upsample(step: Step) -> Made:
+    layer: UpSample = step.layer
+    factors = tuple(map(float, geometry.per_axis("factor", layer.factor, step.rank)))
+    options = {"scale_factor": _plain(factors)}
+    if layer.method == "linear":
+        options |= {"mode": {1: "linear", 2: "bilinear", 3: "trilinear"}[step.rank], "align_corners": False}
+    return Module("nn.Upsample", options=options), None
+
+
+def _batch_norm(step: Step) -> Made:
+    layer: BatchNorm = step.layer
+    options = _options(eps=layer.epsilon, momentum=layer.momentum, affine=layer.scale or layer.offset)
+    module = Module(f"nn.BatchNorm{max(step.rank, 1)}d", step.shape[-1:], options, source=_normalising(step, *_RUNNING))
+    return module, step.order
+
+
+def _layer_norm(step: Step) -> Made:
+    layer: LayerNorm = step.layer
+    affine = layer.scale or layer.offset
+    if step.rank and layer.axes == "all":
+        options = _options(eps=layer.epsilon, affine=affine)
+        return Module("nn.GroupNorm", (1, step.shape[-1]), options, source=_normalising(step)), None
+    options = _options(eps=layer.epsilon, elementwise_affine=affine)
+    name = "ChannelNorm" if step.rank else "nn.LayerNorm"
+    return Module(name, step.shape[-1:], options, source=_normalising(step)), step.order
+
+
+def _group_norm(step: Step) -> Made:
+    layer: GroupNorm = step.layer
+    if step.order is not None and layer.groups > 1:
+        raise step.refused("its groups are of neighbouring features of a flattened map, which PyTorch numbers in another order")
+    options = _options(eps=layer.epsilon, affine=layer.scale or layer.offset)
+    return Module("nn.GroupNorm", (layer.groups, step.shape[-1]), options, source=_normalising(step)), step.order
+
+
+def _normalising(step: Step, *running: Tensor) -> Source | None:
+    """The arrays of a normalisation; one that learns neither scale nor offset may have none."""
+    layer = step.layer
+    learned = ((_SCALE, layer.scale, 1.0), (_OFFSET, layer.offset, 0.0)) if layer.scale or layer.offset else ()
+    tensors = [tensor if learns else replace(tensor, otherwise=value) for tensor, learns, value in learned]
+    return step.source(*tensors, *running) if tensors or running else None
+
+
+def _dropout(step: Step) -> Made:
+    layer: Dropout = step.layer
+    return Module(f"nn.Dropout{step.rank}d" if layer.spatial else "nn.Dropout", (layer.rate,)), step.order
 
 
 def _dense(step: Step) -> Made:
@@ -292,6 +389,12 @@ def _maxout(step: Step) -> Made:
     return Module("Maxout", (step.layer.pieces,)), None
 
 
+def _gate(step: Step) -> Made:
+    (part,) = step.trace.parts
+    body, order = _one(Step(part, (*step.path, "body"), step.order))
+    return Module("Gate", parts={"body": body}), _common(step, [order, step.order])
+
+
 def _residual(step: Step) -> Made:
     names = step.layer.branches
     made = [_one(Step(part, (*step.path, name), step.order)) for name, part in zip(names, step.trace.parts, strict=True)]
@@ -326,28 +429,42 @@ def _same(first: Order, second: Order) -> bool:
 
 MODULES: dict[type[Layer], Callable[[Step], Made]] = {
     AvgPool: _avg_pool,
+    BatchNorm: _batch_norm,
     Conv: _conv,
+    ConvTranspose: _conv_transpose,
     Dense: _dense,
+    Dropout: _dropout,
     Elu: _elementwise("nn.ELU", "alpha"),
     Flatten: _flatten,
+    Gate: _gate,
     Gelu: _elementwise("nn.GELU"),
     GlobalAvgPool: _global_pool("Avg"),
     GlobalMaxPool: _global_pool("Max"),
+    GroupNorm: _group_norm,
+    LayerNorm: _layer_norm,
     LeakyRelu: _elementwise("nn.LeakyReLU", "slope"),
     MaxPool: _max_pool,
     Maxout: _maxout,
     Parallel: _parallel,
     Relu: _elementwise("nn.ReLU"),
     Residual: _residual,
+    Scale: _elementwise("Scale", "factor"),
     Selu: _elementwise("nn.SELU"),
     Sigmoid: _elementwise("nn.Sigmoid"),
     Softplus: _elementwise("nn.Softplus", threshold=SOFTPLUS_STRAIGHT),
     Tanh: _elementwise("nn.Tanh"),
+    UpSample: _upsample,
 }
 """For every layer that PyTorch can compute: its module."""
 
 _WEIGHT = Tensor("weight", "params", "w", filters=True, features=-2)
 _BIAS = Tensor("bias", "params", "b")
+_SCALE = Tensor("weight", "params", "scale", features=-1)
+_OFFSET = Tensor("bias", "params", "offset", features=-1)
+_RUNNING = (
+    Tensor("running_mean", "state", "mean", features=-1),
+    Tensor("running_var", "state", "variance", features=-1),
+)
 
 
 def _window(step: Step) -> Window:
@@ -389,8 +506,13 @@ def _plain(value: Any) -> Any:
 
 
 def _behind_padding(step: Step, padding: tuple[tuple[int, int], ...] | None, value: float, module: Module) -> Module:
-    """The module behind one that pads, where that is needed; PyTorch lists the last axis first."""
+    """The module behind one that pads, where that is needed."""
     if padding is None:
         return module
+    return Module("nn.Sequential", parts={"0": _padding_module(step, padding, value), "1": module})
+
+
+def _padding_module(step: Step, padding: tuple[tuple[int, int], ...], value: float) -> Module:
+    """What pads, and crops where that is negative; PyTorch lists the last axis first."""
     edges = tuple(edge for pair in reversed(padding) for edge in pair)
-    return Module("nn.Sequential", parts={"0": Module(f"nn.ConstantPad{step.rank}d", (edges, value)), "1": module})
+    return Module(f"nn.ConstantPad{step.rank}d", (edges, value))

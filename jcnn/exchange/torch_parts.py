@@ -30,6 +30,36 @@ class Parallel(nn.ModuleList):
         return torch.cat(outputs, 1) if self.join == "concat" else sum(outputs[1:], outputs[0])
 
 
+class Gate(nn.Module):
+    """x · body(x), the body giving one factor for each value or for each channel."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate = self.body(x)
+        return x * gate.reshape(*gate.shape, *(1,) * (x.ndim - gate.ndim))
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of every pixel."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Scale(nn.Module):
+    """factor · x."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.factor * x
+
+
 class Maxout(nn.Module):
     """The largest of each `pieces` neighbouring channels."""
 

@@ -53,7 +53,7 @@ def to_state_dict(
     for prefix, source in layers:
         for tensor in source.tensors:
             name = f"{prefix}{tensor.name}"
-            array = np.asarray(_leaf(tensor, source, trees))
+            array = _array(tensor, source, trees)
             if like is not None:
                 _checked(name, like[name], tensor, source, array, "like")
             found[name] = tensor.to_torch(array, source.order)
@@ -101,6 +101,9 @@ def from_state_dict(
     for prefix, source in layers:
         for tensor in source.tensors:
             name = f"{prefix}{tensor.name}"
+            if tensor.otherwise is not None:
+                _check_constant(name, arrays[name], tensor, source, whose)
+                continue
             expected = _leaf(tensor, source, {"params": params, "state": state})
             array = _checked(name, arrays[name], tensor, source, expected, whose)
             found[tensor.tree, *source.path, tensor.key] = tensor.from_torch(array, source.order)
@@ -124,6 +127,23 @@ def _without_counts(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _leaf(tensor: Tensor, source: Source, trees: Mapping[str, Any]) -> Any:
     """The array in ours."""
     return reduce(lambda tree, key: tree[key], (*source.path, tensor.key), trees[tensor.tree])
+
+
+def _array(tensor: Tensor, source: Source, trees: Mapping[str, Any]) -> np.ndarray:
+    """The array in ours, or what stands for it where the layer learns none."""
+    if tensor.otherwise is None:
+        return np.asarray(_leaf(tensor, source, trees))
+    others = [leaf.dtype for leaf in jax.tree.leaves(trees["params"])]
+    return np.full(source.input_shape[-1:], tensor.otherwise, np.dtype(others[0]) if others else np.float32)
+
+
+def _check_constant(name: str, array: np.ndarray, tensor: Tensor, source: Source, whose: str) -> None:
+    """Raises ExchangeError unless an array that the layer does not learn is what the layer takes it for."""
+    if array.shape != source.input_shape[-1:] or not (array == tensor.otherwise).all():
+        raise ExchangeError(
+            f"{name} in {whose} is {geometry.shown(array)}, and {_said(source)} learns none: expected {tensor.key}=True in it, "
+            f"or {source.input_shape[-1]} times {tensor.otherwise}"
+        )
 
 
 def _matched(
