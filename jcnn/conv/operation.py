@@ -249,10 +249,10 @@ def _computed(
 
 
 def _check_formulation(formulation: str, call: Call, examples: int) -> None:
-    """Checks that a formulation can be had, and that what it makes can be held: of one example where their number is a symbol."""
+    """Checks that a formulation can be had, and that what it makes can be held."""
     for way in WAYS["forward"]:
         if way.name == formulation:
-            way.check(call, examples if isinstance(examples, int) else 1)
+            way.check(call, examples)
 
 
 @compiled("call", "allowed", "flipped")

@@ -79,5 +79,5 @@ def by_sums(dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Wi
 
 
 def _parts(examples: int) -> int:
-    """Into how many equal parts so many examples are divided; 1 where their number is a symbol, of which no divisor is known."""
+    """Into how many equal parts so many examples are divided; 1 where their number is a symbol, with no divisor known."""
     return math.gcd(PARTS, examples) if isinstance(examples, int) else 1

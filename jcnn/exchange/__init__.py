@@ -9,13 +9,31 @@ from typing import TYPE_CHECKING, Any
 from jcnn.exchange.errors import ExchangeError
 
 if TYPE_CHECKING:
+    from jcnn.exchange.equinox_module import from_equinox as from_equinox
+    from jcnn.exchange.equinox_module import to_equinox as to_equinox
+    from jcnn.exchange.flax_module import from_nnx as from_nnx
+    from jcnn.exchange.flax_module import to_nnx as to_nnx
+    from jcnn.exchange.onnx_file import to_onnx as to_onnx
+    from jcnn.exchange.safetensors_file import load_safetensors as load_safetensors
+    from jcnn.exchange.safetensors_file import save_safetensors as save_safetensors
+    from jcnn.exchange.stablehlo import to_stablehlo as to_stablehlo
     from jcnn.exchange.torch_file import from_torch as from_torch
+    from jcnn.exchange.torch_file import save_torch as save_torch
     from jcnn.exchange.torch_file import to_torch as to_torch
     from jcnn.exchange.torch_file import torch_module as torch_module
     from jcnn.exchange.torch_file import torch_source as torch_source
 
 FUNCTIONS = {
+    "from_equinox": "equinox_module",
+    "from_nnx": "flax_module",
     "from_torch": "torch_file",
+    "load_safetensors": "safetensors_file",
+    "save_safetensors": "safetensors_file",
+    "save_torch": "torch_file",
+    "to_equinox": "equinox_module",
+    "to_nnx": "flax_module",
+    "to_onnx": "onnx_file",
+    "to_stablehlo": "stablehlo",
     "to_torch": "torch_file",
     "torch_module": "torch_file",
     "torch_source": "torch_file",

@@ -3,13 +3,14 @@
     torch.save(jcnn.exchange.to_torch(network, params, input_shape=(28, 28, 1), like=module), "lenet5.pt")
     params, state = jcnn.exchange.from_torch("lenet5.pt", network, (28, 28, 1))
 
-A state dict has arrays by name, and nothing of what is computed with them: how a convolution pads, what a layer divides by, in which
-order a map is flattened. Where a module is given in its place its outputs are compared with those of the network, so that all of
-that is known to be the same.
+A state dict has arrays by name, and nothing of what is computed with them: how a convolution pads, what a layer divides by, in
+which order a map is flattened. Where a module is given in its place its outputs are compared with those of the network, so that
+all of that is known to be the same.
 """
 
 import copy
 import inspect
+import io
 import math
 import os
 import pickle
@@ -23,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jcnn import geometry
-from jcnn.disk import naming
+from jcnn.disk import file_to_write, naming, write_atomically
 from jcnn.exchange import torch_state
 from jcnn.exchange.errors import ExchangeError, library
 from jcnn.exchange.torch_modules import Module, module_of
@@ -45,9 +46,9 @@ def to_torch(
         params: as `init` makes them.
         state: as `init_state` makes it, or as training left it.
         input_shape: of one example, (*S, C).
-        like: a module of PyTorch that computes the same, or its state dict, for its names: its modules with weights are taken for
-            the layers in the order in which they were defined. Of a module the outputs with these weights are compared with those
-            of the network. None: the names of `torch_module`.
+        like: a module of PyTorch that computes the same, or its state dict, for its names: its modules with weights are taken
+            for the layers in the order in which they were defined. Of a module the outputs with these weights are compared with
+            those of the network. None: the names of `torch_module`.
 
     Returns:
         What `load_state_dict` of the module takes.
@@ -120,6 +121,43 @@ def from_torch(
     if module is not None:
         _compare(torch, module, dict(module.state_dict()), network, params, state, input_shape)
     return params, state
+
+
+def save_torch(
+    path: str | os.PathLike[str], network: Network, params: Any, state: Any = None, *, input_shape: Sequence[int]
+) -> Path:
+    """Writes a trained network as a checkpoint of PyTorch, and beside it the program of its module.
+
+    `digits.pt` has the tensors alone, `digits.py` a function `network()` that makes the module which takes them. Both appear
+    whole or not at all, and need PyTorch alone.
+
+    Args:
+        path: the checkpoint; files of these names are replaced.
+        network: a tuple of layers.
+        params: as `init` makes them.
+        state: as `init_state` makes it, or as training left it.
+        input_shape: of one example, (*S, C).
+
+    Returns:
+        The path of the program.
+
+    Raises:
+        NetworkError: parameters, state and input do not fit the network; by layer.
+        ExchangeError: a layer has no counterpart in PyTorch, the checkpoint has the program's name, or PyTorch is not
+            installed.
+        OSError: a file cannot be written; names it.
+    """
+    torch = _torch("save_torch")
+    path = Path(path)
+    program = path.with_suffix(".py")
+    if program == path:
+        raise ExchangeError(f"{path} would be the program of the module: expected another name for its weights, such as *.pt")
+    file_to_write(path)
+    content = io.BytesIO()
+    torch.save(to_torch(network, params, state, input_shape=input_shape), content)
+    write_atomically(program, torch_source(network, input_shape).encode())
+    write_atomically(path, content.getvalue())
+    return program
 
 
 def torch_module(network: Network, params: Any, state: Any = None, *, input_shape: Sequence[int]) -> Any:
@@ -308,9 +346,9 @@ def _compare(
     if not difference <= ROOM * max(largest, 1.0):
         raise ExchangeError(
             f"the module computes something else than the network: with the same weights their outputs differ by up to "
-            f"{difference:.2g}, the largest being {largest:.2g}. A state dict does not say how layers pad (same with a stride of "
-            f"2 is not padding=1), the epsilon of a normalisation, the order in which a map is flattened, nor what stands "
-            f"between the layers, a softmax at the end for one"
+            f"{difference:.2g}, the largest being {largest:.2g}. Weights do not say how layers pad (same with a stride of 2 is "
+            f"not padding=1), the epsilon of a normalisation, the order in which a map is flattened, nor what else is done, a "
+            f"softmax at the end for one"
         )
 
 

@@ -5,10 +5,10 @@ PyTorch has channels first. That moves axes, and it numbers what a map is flatte
     filters and weights  (*F, I, O)  →  (O, I, *F)
     a flattened map      s·C + c     →  c·|S| + s        position s of |S|, channel c of C
 
-So the weights of a dense layer behind `Flatten` are put into the order of PyTorch, and so is what is learned for each feature in
-between. Padding that is not alike on both sides is no option of PyTorch's layers: "same" with a stride of 2 on an even size pads
-nothing before and one pixel behind, where padding=1 there pads both sides and reads other pixels. Such a layer gets a module in
-front of it that pads.
+So the weights of a dense layer behind `Flatten` are put into the order of PyTorch, and so is what is learned for each feature
+in between. Padding that is not alike on both sides is no option of PyTorch's layers: "same" with a stride of 2 on an even size
+pads nothing before and one pixel behind, where padding=1 there pads both sides and reads other pixels. Such a layer gets a
+module in front of it that pads.
 """
 
 import math
