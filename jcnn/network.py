@@ -212,7 +212,12 @@ def init_state(network: Network, input_shape: Shape, dtype: Any = jnp.float32) -
         TypeError: another dtype.
     """
     dtype = arguments.dtype("dtype", dtype)
-    return as_layer(network).init_state(trace(network, input_shape, dtype)[0].input_shape, dtype)
+    steps = trace(network, input_shape, dtype)
+    layer, shape = as_layer(network), steps[0].input_shape
+    if next(keeping(steps), None) is None:
+        return layer.init_state(shape, dtype)
+    # One program, where each array would be one otherwise.
+    return jax.jit(lambda: layer.init_state(shape, dtype))()
 
 
 def apply(
@@ -459,6 +464,8 @@ def _matching(
             f"key is None, and layer {step.place}, {step.layer!r}, draws random numbers in training: "
             f"give key=, a JAX random key, another one for every step, such as jax.random.fold_in(jax.random.key(0), step)"
         )
+    if all_ours(as_layer(network)) and not any(drawing(steps)):
+        key = None  # which nothing of ours looks at
     output = jax.ShapeDtypeStruct((x.shape[0], *steps[-1].output_shape), x.dtype)
     params = _matching_each("params", steps, params, x, "network")
     return _Call(params, x, output, _matching_state(network, steps, state, x), key)

@@ -18,14 +18,15 @@ from jcnn.commands.doctor import Doctor
 from jcnn.commands.explore import Explore
 from jcnn.commands.grade import Grade
 from jcnn.commands.grade_all import GradeAll
+from jcnn.commands.lr_find import LrFind
 from jcnn.commands.predict import Predict
 from jcnn.commands.summary import Summary
 from jcnn.commands.train import Train
 from jcnn.compilation import keep_compiled, keep_memory
 from jcnn.endings import USAGE, ending
-from jcnn.training import Config, default_config, stored_config
+from jcnn.training import Config
 
-Command = Train | Data | Summary | Predict | Check | Grade | GradeAll | Explore | Doctor
+Command = Train | LrFind | Data | Summary | Predict | Check | Grade | GradeAll | Explore | Doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -78,16 +79,16 @@ def _run_command(arguments: list[str]) -> int:
             _parse(["--help"], Config())
         return USAGE
     command = _parse(arguments, Config())
-    if isinstance(command, Train):
-        # The defaults are those of the data, or of the stored run that is gone on with; what is given still counts.
-        folder = command.folder() if command.resume else None
-        command = _parse(arguments, (folder and stored_config(folder)) or default_config(command.config.data))
+    if isinstance(command, Train | LrFind):
+        # The defaults are those of a recipe, of the data, or of the run that is gone on with; what is given still counts.
+        command = _parse(arguments, command.defaults())
     return command.run(printing.console())
 
 
-def _parse(arguments: Sequence[str] | None, train_defaults: Config) -> Command:
+def _parse(arguments: Sequence[str] | None, defaults: Config) -> Command:
     commands: Any = (
-        Annotated[Train, tyro.conf.subcommand("train", default=Train(train_defaults))]
+        Annotated[Train, tyro.conf.subcommand("train", default=Train(defaults))]
+        | Annotated[LrFind, tyro.conf.subcommand("lr-find", default=LrFind(defaults))]
         | Annotated[Data, tyro.conf.subcommand("data")]
         | Annotated[Summary, tyro.conf.subcommand("summary")]
         | Annotated[Predict, tyro.conf.subcommand("predict")]

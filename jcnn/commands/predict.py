@@ -59,7 +59,7 @@ class Predict:
         table = Table(show_edge=False, pad_edge=False)
         for title in ("image", "class", "probability", "next", "note"):
             table.add_column(title, justify="right" if title == "probability" else "left", overflow="fold")
-        predict = make_predict(restored.network, restored.dtype, fastest_ops())
+        predict = make_predict(restored.network, restored.dtype, fastest_ops(), flip=restored.test_time_flip)
         unread: list[PictureError] = []
         for path in self.images:
             try:
@@ -67,7 +67,7 @@ class Predict:
             except PictureError as error:
                 unread.append(error)
                 continue
-            shown = probabilities(predict(restored.params, picture.pixels[None]))[0]
+            shown = probabilities(predict(restored.params, picture.pixels[None], restored.state))[0]
             ranked = [(restored.class_names[index], shown[index]) for index in shown.argsort()[::-1][: self.top]]
             others = ", ".join(f"{name} {value:.1%}" for name, value in ranked[1:])
             table.add_row(plain(path), plain(ranked[0][0]), f"{ranked[0][1]:.1%}", plain(others), "; ".join(picture.notes))

@@ -1,31 +1,33 @@
 """`jcnn train`: a network trained on a data set, both by name, and a report of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 from rich.console import Console
 
 from jcnn import data, presets, printing
-from jcnn.commands.options import DataDir, Originals
+from jcnn.commands.options import Chosen
 from jcnn.data import Dataset
 from jcnn.printing import plain
-from jcnn.training import Config, Result, fit
+from jcnn.training import Config, Result, fit, stored_config
 from jcnn.training.errors import as_command
 from jcnn.training.run_folders import RUNS, claimed, held, newest
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(Chosen):
     """Train a network and write a report: metrics, checkpoints and figures in a folder of their own."""
 
-    config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
     out: Path | None = None
     """The run's folder; by default the next free one in runs/."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go on with the run in --out (by default the newest one in runs/), to the same result, bit for bit."""
-    data_dir: DataDir = None
-    originals: Originals = None
+
+    def defaults(self) -> Config:
+        """What is done unless it is told otherwise; with --resume what the run that is gone on with did."""
+        folder = self.folder() if self.resume and self.recipe is None else None
+        return (folder and stored_config(folder)) or super().defaults()
 
     def run(self, console: Console) -> int:
         """Trains, and says how well and where the report is."""
@@ -46,9 +48,7 @@ class Train:
 
     def check(self) -> None:
         """Refuses what cannot become a run, before one is announced or its folder made."""
-        self.config.check()
-        presets.check(self.config.network)
-        data.check(self.config.data, data_dir=self.data_dir, originals=self.originals, image_size=self.config.image_size)
+        super().check()
         place = self.out or RUNS
         there = next(path for path in (place, *place.absolute().parents) if path.exists())
         if not there.is_dir():

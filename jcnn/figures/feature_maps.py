@@ -1,7 +1,7 @@
 """One image on its way through the network: the maps every layer makes of it, down to the class probabilities."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,14 +46,14 @@ class Journey(NamedTuple):
     probabilities: Float[np.ndarray, " classes"] | None
 
 
-def follow(network: Network, params: Params, image: UInt8[np.ndarray, "h w c"]) -> Journey:
+def follow(network: Network, params: Params, image: UInt8[np.ndarray, "h w c"], *, state: Any = None) -> Journey:
     """Runs one image through the network and keeps what every layer says, the logits as probabilities.
 
     Of layers with branches that is what the branches make together. Flatten only renames its numbers and is left out.
     """
     leaves = jax.tree.leaves(params)
     x = to_input(image[None], leaves[0].dtype if leaves else jnp.float32)
-    outputs = [np.asarray(output[0]).astype(np.float64) for output in _activations(tuple(network), params, x)]
+    outputs = [np.asarray(output[0]).astype(np.float64) for output in _activations(tuple(network), params, x, state=state)]
     steps = list(outputs_in_turn(trace(network, x.shape[1:])))
     stages = [
         # What a layer with branches holds has no room here; the table of layers lists it.
@@ -71,7 +71,13 @@ def follow(network: Network, params: Params, image: UInt8[np.ndarray, "h w c"]) 
 
 
 def feature_maps(
-    network: Network, params: Params, image: UInt8[np.ndarray, "h w c"], class_names: Sequence[str], *, theme: Theme = LIGHT
+    network: Network,
+    params: Params,
+    image: UInt8[np.ndarray, "h w c"],
+    class_names: Sequence[str],
+    *,
+    theme: Theme = LIGHT,
+    state: Any = None,
 ) -> Figure:
     """The input, a strip of maps for each layer that makes maps, bars for those that make vectors, the probabilities.
 
@@ -84,8 +90,9 @@ def feature_maps(
         image: (H, W, C), uint8.
         class_names: one name per class.
         theme: the colours.
+        state: what layers keep beside their parameters, as `jcnn.apply` takes it.
     """
-    stages, probabilities = follow(network, params, image)
+    stages, probabilities = follow(network, params, image, state=state)
     rows, columns = _grid([stage.values.shape[-1] for stage in stages if stage.values.ndim == 3])
     strips = [mosaic(_channels(stage, rows, columns), columns) if stage.values.ndim == 3 else None for stage in stages]
     heights = [0.4 if strip is None else INNER * strip.shape[0] / strip.shape[1] for strip in strips]

@@ -62,6 +62,7 @@ class Run(NamedTuple):
         test: the test images.
         probabilities: of the test images, (N, classes).
         attribution: the data's licence line, may be "".
+        state: what layers keep beside their parameters, as `jcnn.apply` takes it.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Run(NamedTuple):
     test: Dataset
     probabilities: Float[np.ndarray, "n classes"]
     attribution: str
+    state: Any = None
 
 
 def render(run: Run) -> str:
@@ -188,9 +190,11 @@ def _feature_maps(run: Run) -> str:
         "The first test image on its way through the network: each strip shows the first channels of one layer’s output, "
         "positive values in orange, negative ones in blue."
     )
-    journey = follow(run.network, run.params, image)
+    journey = follow(run.network, run.params, image, state=run.state)
     alt = about_journey(journey, names[int(run.test.labels[0])], names)
-    shown = _figure(lambda theme: feature_maps(run.network, run.params, image, names, theme=theme), alt, caption)
+    shown = _figure(
+        lambda theme: feature_maps(run.network, run.params, image, names, theme=theme, state=run.state), alt, caption
+    )
     return _section("One image through the network", shown)
 
 

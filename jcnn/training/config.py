@@ -3,16 +3,21 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import tyro
 from typing_extensions import Doc
 
 from jcnn import geometry, presets
+from jcnn.data import augmentations
+from jcnn.data.augmentations import Augment
 from jcnn.data.registry import default_epochs, names_in_words
 from jcnn.disk import naming
+from jcnn.training import averaging
+from jcnn.training.averaging import Averaging
 from jcnn.training.errors import Spelling, as_command, first_difference
 from jcnn.training.recipe import Optimizer, Recipe, check_kinds
 
@@ -33,8 +38,36 @@ class _Subject:
 class Config(Recipe, _Subject):
     """The whole recipe of a run; with the code's version it decides the result."""
 
+    augment: Annotated[
+        Augment,
+        tyro.constructors.PrimitiveConstructorSpec(
+            nargs="*",
+            metavar="WORDS",
+            instance_from_str=augmentations.from_words,
+            is_instance=lambda value: isinstance(value, bool | tuple),
+            str_from_instance=lambda value: [augmentations.in_words(value)],
+        ),
+        Doc(
+            "What is done to the images, differently each time, such as flip,crop:4,cutout:8; none for nothing. There are "
+            f"{augmentations.usage()}."
+        ),
+    ] = True
     optimizer: Optimizer = "sgd"
-    """How gradients become updates: sgd, adam or adamw, whose β₁ is the momentum and whose β₂ is 0.999."""
+    """How gradients become updates: sgd; adam or adamw, whose β₁ is the momentum and β₂ 0.999; or muon, at rates of adamw."""
+    average: Annotated[
+        Averaging | None,
+        tyro.constructors.PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="WORDS",
+            instance_from_str=lambda words: averaging.from_words(words[0]),
+            is_instance=lambda value: value is None or isinstance(value, Averaging),
+            str_from_instance=lambda value: [averaging.in_words(value)],
+        ),
+        Doc(
+            "What is evaluated and saved in place of the last weights: an average of them over the steps. There are "
+            f"{averaging.usage()}."
+        ),
+    ] = None
 
     def check(self) -> None:
         """Raises ValueError for a value of another type or out of range, by name."""
@@ -45,7 +78,17 @@ class Config(Recipe, _Subject):
 
     def to_json(self) -> dict[str, Any]:
         """The config as plain values."""
-        return as_stored(dataclasses.asdict(self))
+        return as_stored({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Config":
+        """The config of plain values, not checked.
+
+        Raises:
+            ValueError: augmentations, or an average, that there are not.
+            TypeError: a choice that there is not.
+        """
+        return cls(**{name: READ[name](value) if name in READ else value for name, value in values.items()})
 
 
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -54,7 +97,13 @@ KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 """Python's types of the values, as JSON gives them back; True is no integer here."""
 
-LATER = {"optimizer": "sgd"}
+LATER = {
+    "optimizer": "sgd",
+    "label_smoothing": 0.0,
+    "average": None,
+    "master_dtype": None,
+    "test_time_flip": False,
+}
 """Choices that the first runs did not have: stored only where they are not what those runs did."""
 
 
@@ -64,8 +113,16 @@ def default_config(data: str) -> Config:
 
 
 def as_stored(values: Mapping[str, Any]) -> dict[str, Any]:
-    """All choices by name, as a run's files hold them."""
-    return {name: value for name, value in values.items() if name not in LATER or value != LATER[name]}
+    """All choices by name, as a run's files hold them: plain values."""
+    plain = {name: WRITTEN[name](value) if name in WRITTEN else value for name, value in values.items()}
+    return {name: value for name, value in plain.items() if name not in LATER or value != LATER[name]}
+
+
+WRITTEN: dict[str, Callable[[Any], Any]] = {"augment": augmentations.to_data, "average": averaging.to_data}
+"""How values that are not plain are written."""
+
+READ: dict[str, Callable[[Any], Any]] = {"augment": augmentations.from_data, "average": averaging.from_data}
+"""How they are read."""
 
 
 def choice(values: Mapping[str, Any], name: str) -> Any:
@@ -90,7 +147,7 @@ def check_stored(values: Any) -> None:
     A network that has no name is data in place of a word, and so is an optimiser.
     """
     words = {name: value for name, value in _choices(values).items() if not _is_data(name, value)}
-    Config(**words).check()
+    Config.from_json(words).check()
 
 
 def stored_values(run: Path, spelling: Spelling) -> dict[str, Any] | None:
@@ -146,7 +203,7 @@ def stored_config(run: Path) -> Config | None:
         raise ValueError(
             f"{run / NAME} is of a run of jcnn.fit, whose {own[0]} has no name: go on with it by jcnn.fit(…, resume=True)"
         )
-    return Config(**values)
+    return Config.from_json(values)
 
 
 def _check_complete(values: Mapping[str, Any]) -> None:

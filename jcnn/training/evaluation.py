@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,22 +40,30 @@ class Evaluation(NamedTuple):
         return int((self.probabilities.argmax(-1) != self.labels).sum())
 
 
-def make_predict(network: Network, dtype: str, ops: Ops) -> Callable[[Params, np.ndarray], np.ndarray]:
-    """`predict(params, images)`: the logits of uint8 images (N, H, W, C), as float64.
+def make_predict(network: Network, dtype: str, ops: Ops, *, flip: bool = False) -> Callable[..., np.ndarray]:
+    """`predict(params, images, state=None)`: the logits of uint8 images (N, H, W, C), as float64; as of `jcnn.apply`.
 
     All batches have one shape, so one compilation serves them; the last is filled up and cut again.
+
+    Args:
+        network: the layers.
+        dtype: of the parameters.
+        ops: formulation and gradient.
+        flip: whether to take the mean of the logits of every image and of its mirror image.
     """
 
     @partial(jax.jit, compiler_options=compiler_options())
-    def forward(params: Params, images: np.ndarray) -> jax.Array:
-        return apply(network, params, to_input(images, jnp.dtype(dtype)), ops=ops)
+    def forward(params: Params, images: np.ndarray, state: Any) -> jax.Array:
+        x = to_input(images, jnp.dtype(dtype))
+        logits = apply(network, params, x, ops=ops, state=state)
+        return (logits + apply(network, params, x[..., ::-1, :], ops=ops, state=state)) / 2 if flip else logits
 
-    def predict(params: Params, images: np.ndarray) -> np.ndarray:
+    def predict(params: Params, images: np.ndarray, state: Any = None) -> np.ndarray:
         size = min(BATCH_SIZE, len(images))
         logits = []
         for first in range(0, len(images), size):
             rows = np.minimum(np.arange(first, first + size), len(images) - 1)
-            logits.append(forward(params, images[rows]))
+            logits.append(forward(params, images[rows], state))
             release(images)
         return np.concatenate([np.asarray(part, np.float64) for part in logits])[: len(images)]
 
@@ -85,12 +93,12 @@ def _log_probabilities(logits: np.ndarray) -> np.ndarray:
         return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-def evaluator(network: Network, dataset: Dataset, dtype: str, ops: Ops) -> Callable[[Params], Evaluation]:
-    """`evaluate` for one network and set, compiled once.
+def evaluator(network: Network, dataset: Dataset, dtype: str, ops: Ops, *, flip: bool = False) -> Callable[..., Evaluation]:
+    """`evaluate` for one network and set, compiled once, as a function of params and, where layers keep one, state.
 
     Raises:
         DataError: a set without images, or with a label that is none of its classes.
     """
     dataset.checked()
-    predict = make_predict(network, dtype, ops)
-    return lambda params: evaluate(partial(predict, params), dataset)
+    predict = make_predict(network, dtype, ops, flip=flip)
+    return lambda params, state=None: evaluate(partial(predict, params, state=state), dataset)

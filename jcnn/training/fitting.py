@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import jax
 
 from jcnn import geometry, printing
+from jcnn.data.augmentations import check_rank
 from jcnn.data.dataset import Dataset, Examples, checked_examples, checked_test, with_classes
 from jcnn.data.stream import Placement, free_memory
 from jcnn.data.stream import placement as chosen_placement
@@ -23,7 +24,7 @@ from jcnn.training.metrics import Record, timing
 from jcnn.training.recipe import Recipe, check_optimizer, described, optimizer, recipe_values
 from jcnn.training.run_files import Keeper, Memory, RunFiles, write_report
 from jcnn.training.run_folders import held
-from jcnn.training.step import State, fastest_ops, initial_params, initial_state, resident_steps, streamed_steps
+from jcnn.training.step import State, averaged, fastest_ops, initial_params, initial_state, resident_steps, streamed_steps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +39,9 @@ class Result(NamedTuple):
         out: its folder; None: nothing was written.
         config: all that decided it, by name, as plain values: data, network, and the recipe.
         network: its layers.
-        params: the final parameters, in the recipe's dtype; use those in float64 under `with jax.enable_x64(True):`.
+        params: the final parameters, averaged where the recipe asks for that, in the recipe's `weights_dtype`; use those in
+            float64 under `with jax.enable_x64(True):`.
+        state: what the layers keep beside them at the end, such as running statistics, for `apply(…, state=…)`.
         records: the metrics of the whole run, also of the parts before it was resumed.
         evaluation: of the final parameters, on the test images; None: there were none.
         test: the test images; None: there were none.
@@ -55,6 +58,7 @@ class Result(NamedTuple):
     config: dict[str, Any]
     network: Network
     params: Params
+    state: Any
     records: list[Record]
     evaluation: Evaluation | None
     test: Dataset | None
@@ -102,16 +106,20 @@ def fit(
     result `resume=True` gives. A second one of the same kind acts at once; so does every one without `out`, where nothing is
     saved, and in a thread other than the main one, where Python allows no handlers.
 
-    The parameters have the recipe's dtype. Those in float64 can be used where JAX has 64 bits: `with jax.enable_x64(True):`
-    around `apply` and the like, or `jax.config.update("jax_enable_x64", True)` at the start; `fit` itself needs neither.
+    The parameters have the recipe's dtype, or its master dtype. Those in float64 can be used where JAX has 64 bits:
+    `with jax.enable_x64(True):` around `apply` and the like, or `jax.config.update("jax_enable_x64", True)` at the start; `fit`
+    itself needs neither.
 
     Gradients are those of the operations, by hand where that was measured to be faster, joined by JAX: a layer's own `backward`
     is what `backprop` calls.
 
+    Layers with running statistics, such as `BatchNorm`, collect them on the way, and are evaluated with them; what `Dropout`
+    and its like draw hangs on the seed, the step and the layer's place alone.
+
     Args:
         network: a tuple of layers, whose output is one score per class.
         train: the images and labels to learn from: a `jcnn.data.Dataset`, or a pair of arrays. Images (N, *S, C): uint8, taken
-            as v/255, or floats in the recipe's dtype, taken as they are. Labels (N,): integers from 0 to classes − 1.
+            as v/255, or floats in the dtype of the parameters, taken as they are. Labels (N,): integers from 0 to classes − 1.
         test: the same, to evaluate on after every epoch; None: no evaluation.
         recipe: epochs, batch size, optimiser, seed and so on. An optimiser that has no name cannot be stored as data: `out`
             keeps the structure of its state, and to resume the same one has to be given again. Another structure is refused;
@@ -144,19 +152,15 @@ def fit(
         CheckpointError: a checkpoint that cannot be written, or none that can be trusted.
         Interrupted: after SIGTERM or Ctrl-C, the state saved; only with `out`.
     """
-    if not isinstance(recipe, Recipe):
-        raise TypeError(geometry.wrong("recipe", recipe, "a jcnn.Recipe"))
-    recipe.check()
+    _check_recipe(recipe)
     if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
         raise TypeError(geometry.wrong("callbacks", callbacks, "a tuple of functions of (step, metrics, state)"))
     if resume and out is None:
         raise ValueError("resume=True: expected out, the folder of the run to go on with")
     folder = None if out is None else Path(out)
     geometry.choice("placement", placement, ("auto", *get_args(Placement)))
-    images = checked_examples("train", train, recipe.dtype, identified=folder is not None)
-    images = _checked_network(network, images)
-    seen = None if test is None else checked_test(test, images, recipe.dtype)
-    _check_fit(recipe, images)
+    images = checked_call(network, train, recipe, identified=folder is not None)
+    seen = None if test is None else checked_test(test, images, recipe.weights_dtype)
     console = console or printing.console(stderr=True)
     chosen = chosen_placement(images.images.nbytes, free_memory()) if placement == "auto" else placement
     spelling = as_command if described_as else as_argument
@@ -228,19 +232,25 @@ class _Job(NamedTuple):
 def _finish(job: _Job, out: Path | None, values: dict[str, Any], keeper: Keeper, state: State, first: int) -> Result:
     """Does the steps that are left, and evaluates."""
     ops = fastest_ops()
-    evaluate = None if job.test is None else evaluator(job.network, job.test, job.recipe.dtype, ops)
+    evaluate = (
+        None
+        if job.test is None
+        else evaluator(job.network, job.test, job.recipe.weights_dtype, ops, flip=job.recipe.test_time_flip)
+    )
     outcome = Outcome(state, None)
     if first < job.total:
         outcome = _train(job, keeper, evaluate, ops, state, first, interruptible=out is not None)
+    weights = averaged(job.recipe, outcome.state)
     evaluation = outcome.evaluation
     if evaluate is not None and evaluation is None:  # the run was finished before
-        evaluation = evaluate(outcome.state.params)
+        evaluation = evaluate(*weights)
     records = list(keeper.records)
     return Result(
         out,
         values,
         job.network,
-        outcome.state.params,
+        weights.params,
+        weights.network_state,
         records,
         evaluation,
         job.test,
@@ -254,7 +264,7 @@ def _finish(job: _Job, out: Path | None, values: dict[str, Any], keeper: Keeper,
 def _train(
     job: _Job,
     keeper: Keeper,
-    evaluate: Callable[[Params], Evaluation] | None,
+    evaluate: Callable[[Params, Any], Evaluation] | None,
     ops: Ops,
     state: State,
     first: int,
@@ -303,13 +313,39 @@ def _checked_network(network: Network, images: Dataset) -> Dataset:
     return with_classes(images, images.class_names or tuple(map(str, range(output[0]))))
 
 
+def checked_call(network: Network, train: Examples, recipe: Recipe, *, identified: bool = False) -> Dataset:
+    """The images to learn from, with as many classes as the network has outputs; all three fit each other.
+
+    Args:
+        network: a tuple of layers.
+        train: as `fit` takes it.
+        recipe: how to train.
+        identified: whether the images' fingerprint is needed.
+
+    Raises:
+        ValueError: as `fit`.
+        TypeError: as `fit`.
+        DataError: as `fit`.
+    """
+    _check_recipe(recipe)
+    images = checked_examples("train", train, recipe.weights_dtype, identified=identified)
+    images = _checked_network(network, images)
+    _check_fit(recipe, images)
+    return images
+
+
+def _check_recipe(recipe: Any) -> None:
+    if not isinstance(recipe, Recipe):
+        raise TypeError(geometry.wrong("recipe", recipe, "a jcnn.Recipe"))
+    recipe.check()
+
+
 def _check_fit(recipe: Recipe, images: Dataset) -> None:
     """Refuses a recipe that does not fit the images."""
     count = len(images.images)
     if recipe.batch_size > count:
         raise ValueError(f"batch_size={recipe.batch_size}: expected at most the {count} training images of {images.name}")
-    if recipe.augment and len(images.input_shape) != 3:
-        raise ValueError(
-            f"augment=True: expected images (N, H, W, C) to shift and turn, and train has shape {images.images.shape}; "
-            "give Recipe(augment=False)"
-        )
+    rank = len(images.input_shape) - 1
+    check_rank(recipe.augment, rank)
+    if recipe.test_time_flip and rank < 1:
+        raise ValueError(f"test_time_flip=True: expected images, and train has shape {images.images.shape}; give False")

@@ -21,7 +21,7 @@ from jcnn.training.evaluation import Evaluation
 from jcnn.training.metrics import Record, Timing
 from jcnn.training.recipe import Recipe, schedule
 from jcnn.training.run_files import Keeper
-from jcnn.training.step import Progress, State
+from jcnn.training.step import Progress, State, averaged
 
 if TYPE_CHECKING:
     from rich import progress
@@ -45,7 +45,7 @@ class Loop:
         per_epoch: steps in an epoch.
         steps: `steps(state, first, last)`: does the steps first … last − 1.
         steps_per_call: the most of them that it does at once.
-        evaluate: the parameters on the test images; None: there are none.
+        evaluate: parameters and the network's state on the test images; None: there are none.
         keeper: takes records and states.
         callbacks: called after every record.
         interruptible: whether SIGTERM and Ctrl-C end the run where its state is saved; they act as ever otherwise.
@@ -61,7 +61,7 @@ class Loop:
         *,
         steps: Callable[[State, int, int], tuple[State, Progress]],
         steps_per_call: int,
-        evaluate: Callable[[Params], Evaluation] | None,
+        evaluate: Callable[[Params, Any], Evaluation] | None,
         keeper: Keeper,
         callbacks: Sequence[Callback],
         interruptible: bool,
@@ -107,7 +107,7 @@ class Loop:
             records = [record]
             if step % self._per_epoch == 0:
                 if self._evaluate is not None:
-                    evaluation = self._evaluate(state.params)
+                    evaluation = self._evaluate(*averaged(self._recipe, state))
                     records.append(self._evaluated(evaluation, step, progress))
                 self._keeper.save(state, step)
             # Last, so that an exception of theirs finds on the disk what they were told.
@@ -196,7 +196,7 @@ class Loop:
 
 def _what_failed(progress: Progress) -> str:
     if np.isfinite(progress.failed_loss):
-        return f"the loss, {progress.failed_loss:.4g}, is finite, but a parameter after the update of"
+        return f"the loss, {progress.failed_loss:.4g}, is finite, but a parameter or a running statistic after the update of"
     return "the loss of"
 
 

@@ -4,19 +4,25 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 
 from jcnn import geometry
+from jcnn.data import augmentations
+from jcnn.data.augmentations import Augment
 from jcnn.network import Params
+from jcnn.training import averaging
+from jcnn.training.averaging import Averaging
 from jcnn.training.errors import first_difference
+from jcnn.training.schedules import SCHEDULES, Schedule
 
-Schedule = Literal["cosine", "constant"]
 Dtype = Literal["float32", "bfloat16", "float16", "float64"]
-Optimizer = Literal["sgd", "adam", "adamw"]
+MasterDtype = Literal["float32"]
+Optimizer = Literal["sgd", "adam", "adamw", "muon"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,22 @@ class Recipe:
         batch_size: Images per step.
         learning_rate: The largest step size, reached after the warm-up.
         momentum: How much of the last direction is kept, Nesterov's way; 0 is plain SGD.
-        schedule: How the learning rate goes on after the warm-up: cosine (to zero at the end) or constant.
-        warmup: The part of all steps over which the learning rate first rises in a line, 0 to 1.
+        schedule: How the learning rate goes on after the warm-up: cosine or linear (to zero at the end), or constant; one-cycle
+            also rises by a cosine, from a 25th of the largest.
+        warmup: The part of all steps over which the learning rate first rises, 0 to 1.
         weight_decay: Pull of the weights towards zero, added to their gradients; biases are left alone.
-        augment: Show every image a little shifted, turned and resized, differently each time.
+        augment: What is done to the images, differently each time: a tuple of `jcnn.data.augmentations`, such as
+            `(Flip(), Crop(4))`; True: `(Warp(),)`, a little shifted, turned and resized; False: nothing.
         seed: Decides the first weights, the order of the images and the augmentation.
         dtype: The numbers to compute in.
-        optimizer: How gradients become updates: sgd; adam or adamw, whose β₁ is the momentum and whose β₂ is 0.999; or any
-            Optax transformation, which then has a learning rate, momentum, schedule and weight decay of its own.
+        optimizer: How gradients become updates: sgd; adam or adamw, whose β₁ is the momentum and whose β₂ is 0.999; muon, which
+            takes the learning rates of adamw; or any Optax transformation, which then has a learning rate, momentum, schedule
+            and weight decay of its own.
+        label_smoothing: How much of every target is spread evenly over all classes, 0 to below 1.
+        average: What is evaluated and saved in place of the last weights: an average of them over the steps,
+            `jcnn.training.EMA(…)` or `Lookahead(…)`.
+        master_dtype: Keep and update the weights in float32 while gradients are computed in dtype (mixed precision).
+        test_time_flip: Ask the trained network about every image and its mirror image, and take the mean of both answers.
     """
 
     epochs: int = 100
@@ -47,15 +61,24 @@ class Recipe:
     schedule: Schedule = "cosine"
     warmup: float = 0.1
     weight_decay: float = 1e-3
-    augment: bool = True
+    augment: Augment = True
     seed: int = 0
     dtype: Dtype = "float32"
     optimizer: Optimizer | optax.GradientTransformation = "sgd"
+    label_smoothing: float = 0.0
+    average: Averaging | None = None
+    master_dtype: MasterDtype | None = None
+    test_time_flip: bool = False
 
     @property
     def own_optimizer(self) -> bool:
         """Whether the optimiser is none that has a name here."""
         return isinstance(self.optimizer, optax.GradientTransformation)
+
+    @property
+    def weights_dtype(self) -> Dtype:
+        """The numbers that weights are kept in, evaluated with and saved in."""
+        return self.master_dtype or self.dtype
 
     def check(self) -> None:
         """Raises ValueError for a value of another type or out of range, by name."""
@@ -67,6 +90,7 @@ class Recipe:
             "momentum": (0 <= self.momentum < 1, "a number from 0 to below 1"),
             "warmup": (0 <= self.warmup <= 1, "a number from 0 to 1"),
             "weight_decay": (0 <= self.weight_decay < math.inf, "a number from 0 on"),
+            "label_smoothing": (0 <= self.label_smoothing < 1, "a number from 0 to below 1"),
         }
         for name, (inside, expected) in ranges.items():
             if not inside:
@@ -78,7 +102,19 @@ class Recipe:
         for name, allowed in (("schedule", get_args(Schedule)), ("dtype", get_args(Dtype))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(allowed)}")
+        augmentations.check(self.augment)
+        averaging.check(self.average)
+        self._check_master_dtype()
         self._check_optimizer()
+
+    def _check_master_dtype(self) -> None:
+        if self.master_dtype not in (None, *get_args(MasterDtype)):
+            raise ValueError(f"master_dtype={self.master_dtype!r}: expected float32, or None for that of dtype")
+        if self.master_dtype and self.dtype == "float64":
+            raise ValueError(
+                f"master_dtype={self.master_dtype!r}: expected None beside dtype='float64', or weights would be kept in "
+                "fewer digits than they are computed with"
+            )
 
     def _check_optimizer(self) -> None:
         if self.own_optimizer:
@@ -100,8 +136,9 @@ class Recipe:
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("schedule", "dtype"), ((str,), "a word")),
     **dict.fromkeys(("epochs", "batch_size", "seed"), ((int,), "an integer")),
-    **dict.fromkeys(("learning_rate", "momentum", "warmup", "weight_decay"), ((float, int), "a number")),
-    "augment": ((bool,), "True or False"),
+    **dict.fromkeys(("learning_rate", "momentum", "warmup", "weight_decay", "label_smoothing"), ((float, int), "a number")),
+    "master_dtype": ((str, type(None)), "float32 or None"),
+    "test_time_flip": ((bool,), "True or False"),
 }
 """Python's types of the values, as JSON gives them back; True is no integer here."""
 
@@ -122,20 +159,21 @@ def recipe_values(recipe: Recipe) -> dict[str, Any]:
 
 
 def schedule(recipe: Recipe, steps: int) -> optax.Schedule:
-    """The learning rate of every step: a line up over the warm-up, then a cosine to zero, or constant."""
-    warmup = round(recipe.warmup * steps)
-    peak = recipe.learning_rate
-    after = optax.cosine_decay_schedule(peak, max(steps - warmup, 1)) if recipe.schedule == "cosine" else lambda _: peak
-    rise = optax.linear_schedule(peak / max(warmup, 1), peak, max(warmup - 1, 1))
-    joined = optax.join_schedules([rise, after], [warmup])
-    return lambda step: joined(jnp.asarray(step, jnp.float32))
+    """The learning rate of every step."""
+    curve = SCHEDULES[recipe.schedule](recipe.learning_rate, round(recipe.warmup * steps), steps)
+    return lambda step: curve(jnp.asarray(step, jnp.float32))
 
 
 def optimizer(recipe: Recipe, steps: int) -> optax.GradientTransformation:
     """The recipe's optimiser, over so many steps."""
     if isinstance(recipe.optimizer, optax.GradientTransformation):
         return recipe.optimizer
-    return NAMED[recipe.optimizer](recipe, schedule(recipe, steps))
+    return with_rate(recipe, schedule(recipe, steps))
+
+
+def with_rate(recipe: Recipe, rate: optax.Schedule) -> optax.GradientTransformation:
+    """The recipe's optimiser, one of those that have a name, with learning rates of one's own."""
+    return NAMED[cast(Optimizer, recipe.optimizer)](recipe, rate)
 
 
 def _weights(params: Params) -> Any:
@@ -165,10 +203,36 @@ def _adamw(recipe: Recipe, rate: optax.Schedule) -> optax.GradientTransformation
     return optax.adamw(rate, b1=recipe.momentum, weight_decay=recipe.weight_decay, mask=_weights)
 
 
-NAMED: dict[str, Callable[[Recipe, optax.Schedule], optax.GradientTransformation]] = {
+def _muon(recipe: Recipe, rate: optax.Schedule) -> optax.GradientTransformation:
+    """Jordan et al. 2024: momentum whose matrices are replaced by orthogonal ones, by five steps of a Newton–Schulz iteration.
+
+    Filters count as the matrix of all that one output sums up by outputs. What is no matrix, biases and scales, goes by AdamW.
+    Updates are scaled as Liu et al. 2025, "Muon is scalable for LLM training", have it, by 0.2 √(larger side): so they are as
+    large as AdamW's, and one learning rate and weight decay do for both.
+    """
+    return optax.contrib.muon(
+        rate,
+        beta=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        weight_decay_mask=_weights,
+        consistent_rms=0.2,
+        muon_weight_dimension_numbers=_as_matrices,
+    )
+
+
+def _as_matrices(params: Params) -> Any:
+    def of(leaf: Any) -> optax.contrib.MuonDimensionNumbers | None:
+        last = leaf.ndim - 1
+        return optax.contrib.MuonDimensionNumbers(tuple(range(last)), (last,)) if last > 0 else None
+
+    return jax.tree.map(of, params)
+
+
+NAMED: dict[Optimizer, Callable[[Recipe, optax.Schedule], optax.GradientTransformation]] = {
     "sgd": _sgd,
     "adam": _adam,
     "adamw": _adamw,
+    "muon": _muon,
 }
 
 

@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 import jax
 
 from jcnn.layers import Network, Shape
-from jcnn.network import Params, init
+from jcnn.network import Params, init, init_state
 from jcnn.network_data import from_data
 from jcnn.presets import preset
 from jcnn.random_keys import key
-from jcnn.training import checkpoint
+from jcnn.training import averaging, checkpoint
+from jcnn.training.averaging import Averaging
 from jcnn.training.checkpoint import Checkpoint
-from jcnn.training.config import Config
+from jcnn.training.config import Config, choice
 from jcnn.training.errors import CheckpointError
 from jcnn.training.settings import fixed
+from jcnn.training.step import Weights
 
 
 class Restored(NamedTuple):
@@ -24,19 +26,23 @@ class Restored(NamedTuple):
     Attributes:
         network: its layers.
         params: its parameters.
+        state: what its layers keep beside them, such as running statistics.
         input_shape: of one image.
         images_dtype: of the images: "uint8", which it saw as v/255, or that of floats, which it saw as they are.
         class_names: in the order of its scores.
         dtype: of the parameters.
+        test_time_flip: whether it was evaluated on images and their mirror images.
         path: the checkpoint.
     """
 
     network: Network
     params: Params
+    state: Any
     input_shape: tuple[int, ...]
     images_dtype: str
     class_names: tuple[str, ...]
     dtype: str
+    test_time_flip: bool
     path: Path
 
 
@@ -60,19 +66,44 @@ def restore_run(run: Path, refused: Callable[[str], None]) -> Restored:
 
 def _restored(found: Checkpoint) -> Restored:
     config, source = found.manifest["config"], found.manifest["data"]
-    dtype, entry = config.get("dtype", Config.dtype), config.get("network", Config.network)
+    dtype = choice(config, "master_dtype") or config.get("dtype", Config.dtype)
+    entry, average = config.get("network", Config.network), averaging.from_data(choice(config, "average"))
     shape, names = tuple(source["input_shape"]), tuple(source["class_names"])
     images_dtype = source.get("dtype", "uint8")  # the first runs had no others
-    own = found._replace(
-        arrays={name.removeprefix("params/"): array for name, array in found.arrays.items() if name.startswith("params/")}
-    )
     with fixed(dtype):
         try:
             network = stored_network(entry, shape, len(names))
-            template = jax.eval_shape(lambda: init(key(0), network, shape, dtype))
+            like = jax.eval_shape(lambda: Weights(init(key(0), network, shape, dtype), init_state(network, shape, dtype)))
         except (ValueError, TypeError, OverflowError) as error:
             raise CheckpointError(f"{found.path} is refused: no network of this version: {error}") from error
-        return Restored(network, checkpoint.restore(own, template), shape, images_dtype, names, dtype, found.path)
+        weights = _weights(found, like, average)
+        return Restored(
+            network,
+            weights.params,
+            weights.network_state,
+            shape,
+            images_dtype,
+            names,
+            dtype,
+            choice(config, "test_time_flip"),
+            found.path,
+        )
+
+
+def _weights(found: Checkpoint, like: Weights, average: Averaging | None) -> Weights:
+    """What the network was evaluated with: the average, where there is one, else the last weights."""
+    if average is None:
+        return Weights(*(checkpoint.restore(_part(found, name), part) for name, part in like._asdict().items()))
+    kept = checkpoint.restore(_part(found, "average"), jax.eval_shape(average.begin, like))
+    return average.result(kept, like)
+
+
+def _part(found: Checkpoint, name: str) -> Checkpoint:
+    """A checkpoint with one part of its state alone."""
+    inside = f"{name}/"
+    return found._replace(
+        arrays={name.removeprefix(inside): array for name, array in found.arrays.items() if name.startswith(inside)}
+    )
 
 
 def stored_network(entry: Any, input_shape: Shape, classes: int) -> Network:

@@ -233,6 +233,7 @@ def write_report(result: "Result") -> Path:
         test=test,
         probabilities=np.zeros((0, test.classes)) if result.evaluation is None else result.evaluation.probabilities,
         attribution=test.attribution,
+        state=result.state,
     )
     with settings.fixed(config["dtype"]):
         page = render(run)
