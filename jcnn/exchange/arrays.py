@@ -1,7 +1,7 @@
 """The arrays of a trained network by name, and back: "params.3.body.0.w" is params[3]["body"][0]["w"]."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,24 @@ from jcnn.random_keys import key
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 NAMED_AT_ONCE = 5
+
+
+class Trained(NamedTuple):
+    """A trained network.
+
+    Attributes:
+        network: its layers.
+        params: its parameters.
+        state: what layers keep beside them; None if nothing.
+        input_shape: of one example, (*S, C).
+        class_names: in the order of the logits; () where they are not known.
+    """
+
+    network: Network
+    params: Any
+    state: Any
+    input_shape: Shape
+    class_names: tuple[str, ...] = ()
 
 
 def check_trained(network: Network, params: Any, state: Any, input_shape: Shape) -> np.dtype:

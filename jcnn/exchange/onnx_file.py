@@ -6,8 +6,9 @@ jax2onnx translates what JAX traces of the network, so that layers of one's own 
 import importlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from textwrap import shorten
 from types import SimpleNamespace
 from typing import Any, Literal, get_args
@@ -19,8 +20,8 @@ from jax import Array
 from jcnn import geometry
 from jcnn.exchange.arrays import check_trained
 from jcnn.exchange.errors import ExchangeError, library
-from jcnn.layers import Network
-from jcnn.network import apply
+from jcnn.layers import Network, Shape
+from jcnn.network import apply, trace
 
 Layout = Literal["NHWC", "NCHW"]
 
@@ -68,22 +69,35 @@ def to_onnx(
     def logits(x: Array) -> Array:
         return apply(network, params, jnp.moveaxis(x, 1, -1) if layout == "NCHW" else x, state=state)
 
+    def translated(function: Callable[[Array], Array], sizes: Shape) -> Any:
+        x = jax.ShapeDtypeStruct((BATCH, *sizes), dtype)
+        return jax2onnx.to_onnx(function, [x], model_name="jcnn", input_names=[INPUT], output_names=[OUTPUT])
+
     given = (shape[-1], *shape[:-1]) if layout == "NCHW" else shape
     with _symbolic_sizes_in_pads(), _quiet():
         try:
-            model = jax2onnx.to_onnx(
-                logits,
-                [jax.ShapeDtypeStruct((BATCH, *given), dtype)],
-                model_name="jcnn",
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-            )
+            model = translated(logits, given)
         except Exception as error:  # whatever becomes of an operation that it does not know
-            reason = shorten(str(error), 300, placeholder=" …") or type(error).__name__
-            raise ExchangeError(f"jax2onnx cannot translate this network: {type(error).__name__}: {reason}") from error
+            reason = shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …")
+            where = _first_refused(network, params, state, shape, translated)
+            raise ExchangeError(f"jax2onnx cannot translate {where}: {reason}") from error
     for name, value in {"class_names": class_names, "input_shape": shape, "layout": [layout]}.items():
         model.metadata_props.add(key=name, value=json.dumps(list(value)))
     return model.SerializeToString()
+
+
+def _first_refused(
+    network: Network, params: Any, state: Any, shape: Shape, translated: Callable[[Callable[[Array], Array], Shape], Any]
+) -> str:
+    """The layer that cannot be translated by itself, in words."""
+    for index, step in enumerate(trace(network, shape)):
+        own = None if state is None else state[index : index + 1]
+        alone = partial(apply, network[index : index + 1], params[index : index + 1], state=own)
+        try:
+            translated(alone, step.input_shape)
+        except Exception:  # noqa: BLE001 (as above; what it was is told of the whole)
+            return f"layer {step.place}, {geometry.shown(step.layer)}"
+    return "this network"
 
 
 @contextmanager

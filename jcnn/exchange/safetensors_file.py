@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,8 +23,8 @@ import numpy as np
 from jcnn import geometry, network_data
 from jcnn.archive import is_shape, is_texts
 from jcnn.disk import file_to_write, naming, write_atomically
-from jcnn.exchange.arrays import by_name, check_trained, from_names
-from jcnn.exchange.errors import ExchangeError, library
+from jcnn.exchange.arrays import Trained, by_name, check_trained, from_names
+from jcnn.exchange.errors import ExchangeError
 from jcnn.exchange.torch_state import from_state_dict, to_state_dict
 from jcnn.layers import Network, Shape
 from jcnn.network_data import NetworkDataError
@@ -39,24 +39,6 @@ DTYPES = {
     "I64": np.dtype("<i8"),
 }
 """What arrays of a network are made of, by the names of the format; integers count PyTorch's batches."""
-
-
-class Weights(NamedTuple):
-    """A network as a safetensors file has it.
-
-    Attributes:
-        network: its layers.
-        params: its parameters.
-        state: what layers keep beside them; None if nothing.
-        input_shape: of one example.
-        class_names: in the order of the logits; () where the file has none.
-    """
-
-    network: Network
-    params: Any
-    state: Any
-    input_shape: Shape
-    class_names: tuple[str, ...]
 
 
 def save_safetensors(
@@ -83,11 +65,12 @@ def save_safetensors(
 
     Raises:
         NetworkError: parameters, state and input do not fit the network; by layer.
-        ExchangeError: a layer has no counterpart in PyTorch, for that layout; or safetensors is not installed.
+        ExchangeError: a layer has no counterpart in PyTorch, for that layout.
         TypeError: class names that are no texts.
         OSError: the file cannot be written; names it.
     """
-    safetensors = library("safetensors.numpy", "safetensors", "save_safetensors")
+    from safetensors.numpy import save
+
     path = Path(path)
     file_to_write(path)
     shape = geometry.example_shape("input_shape", input_shape)
@@ -104,7 +87,7 @@ def save_safetensors(
         if not _import_paths(data):
             metadata["network"] = json.dumps(data)
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_atomically(path, safetensors.save(arrays, metadata))
+    write_atomically(path, save(arrays, metadata))
 
 
 def load_safetensors(
@@ -113,7 +96,7 @@ def load_safetensors(
     input_shape: Sequence[int] | None = None,
     *,
     names: Mapping[str, str] | None = None,
-) -> Weights:
+) -> Trained:
     """Reads a network's arrays from a safetensors file, of jcnn or of PyTorch; nothing in it is executed or imported.
 
     Args:
@@ -129,7 +112,7 @@ def load_safetensors(
     Raises:
         NetworkError: the network does not fit the input.
         ExchangeError: it is damaged or no such file, does not describe a network where none is given, or its arrays do not fit
-            the network, by name; or safetensors is not installed.
+            the network, by name.
         OSError: there is no such file, or it cannot be read; names it.
     """
     arrays, metadata = _read(Path(path))
@@ -141,19 +124,20 @@ def load_safetensors(
         params, state = from_names(arrays, layers, shape, str(path))
     else:
         params, state = from_state_dict(arrays, layers, shape, names=names, in_order=False, whose=str(path))
-    return Weights(tuple(layers), params, state, shape, class_names)
+    return Trained(tuple(layers), params, state, shape, class_names)
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays of a file, and its metadata."""
-    safetensors = library("safetensors", "safetensors", "load_safetensors")
+    from safetensors import SafetensorError, deserialize
+
     with naming(path), path.open("rb") as file:
         if not path.is_file():
             raise ExchangeError(f"{path} is no file: expected one in the format safetensors")
         content = file.read()
     try:
-        found = safetensors.deserialize(content)
-    except safetensors.SafetensorError as error:
+        found = deserialize(content)
+    except SafetensorError as error:
         raise ExchangeError(f"{path} is refused: truncated, changed, or no file in the format safetensors: {error}") from error
     arrays = {}
     for name, described in found:

@@ -13,7 +13,6 @@ from jax import Array, export
 
 from jcnn import geometry
 from jcnn.exchange.arrays import check_trained
-from jcnn.exchange.errors import library
 from jcnn.layers import Network
 from jcnn.network import apply
 
@@ -43,9 +42,7 @@ def to_stablehlo(
     Raises:
         NetworkError: parameters, state and input do not fit the network; by layer.
         ValueError: no platforms, or one that there is not.
-        ExchangeError: flatbuffers is not installed, in which JAX serialises.
     """
-    library("flatbuffers", "stablehlo", "to_stablehlo")
     if isinstance(platforms, str) or not platforms:
         raise ValueError(geometry.wrong("platforms", platforms, f"some of {', '.join(get_args(Platform))}"))
     for platform in platforms:

@@ -143,8 +143,7 @@ def save_torch(
 
     Raises:
         NetworkError: parameters, state and input do not fit the network; by layer.
-        ExchangeError: a layer has no counterpart in PyTorch, the checkpoint has the program's name, or PyTorch is not
-            installed.
+        ExchangeError: a layer has no counterpart in PyTorch, another file has the program's name, or PyTorch is not installed.
         OSError: a file cannot be written; names it.
     """
     torch = _torch("save_torch")
@@ -153,11 +152,21 @@ def save_torch(
     if program == path:
         raise ExchangeError(f"{path} would be the program of the module: expected another name for its weights, such as *.pt")
     file_to_write(path)
+    _check_own(program)
     content = io.BytesIO()
     torch.save(to_torch(network, params, state, input_shape=input_shape), content)
     write_atomically(program, torch_source(network, input_shape).encode())
     write_atomically(path, content.getvalue())
     return program
+
+
+def _check_own(program: Path) -> None:
+    """Raises ExchangeError where a file of this name is anything else than the program of an exported network."""
+    with naming(program):
+        if program.exists() and not program.read_bytes().startswith(_SOURCE.partition("{")[0].encode()):
+            raise ExchangeError(
+                f"{program} is there, and is no program that jcnn exported: expected another name for the weights"
+            )
 
 
 def torch_module(network: Network, params: Any, state: Any = None, *, input_shape: Sequence[int]) -> Any:
