@@ -50,16 +50,14 @@ class Export:
         beside = self.run_folder if self.run_folder.is_dir() else self.run_folder.parent
         path = self.out or beside / f"model{FORMATS[self.to].ending}"
         files, difference = export_to(trained, self.to, path, Options(self.layout, self.names, self.platforms))
-        first = self.to == "torch" or (self.to == "onnx" and self.layout == "NCHW")
+        first = (self.to, self.layout) == ("onnx", "NCHW") or "torch" in (self.to, self.to == "safetensors" and self.names)
         *sizes, channels = trained.input_shape
         shape = ", ".join(map(str, ("N", channels, *sizes) if first else ("N", *sizes, channels)))
         console.print(plain(f"{' and '.join(map(str, files))}: takes ({shape}) in {dtype}{images}"), soft_wrap=True)
         if trained.class_names:
             console.print(plain(f"gives the scores of {', '.join(trained.class_names)}"), soft_wrap=True)
-        checked = (
-            "not run: nothing here runs it" if difference is None else f"run: its scores differ by at most {difference:.1e}"
-        )
-        console.print(plain(checked), soft_wrap=True)
+        agrees = f"run here: its scores are those of the network up to {difference:.1e}"
+        console.print("not run here: nothing here can" if difference is None else agrees, highlight=False, soft_wrap=True)
         return 0
 
 
