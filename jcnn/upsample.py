@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float
 
@@ -84,7 +85,7 @@ def upsample_backward(
 def _upsample(x: Array, factors: tuple[int, ...], method: str) -> Array:
     def enlarged(x: Array) -> Array:
         for axis, factor in enumerate(factors, 1):
-            x = _interleaved(_phases(x, factor, method, axis), axis)
+            x = _enlarged(x, factor, method, axis)
         return x
 
     return rounded_once(enlarged, x)
@@ -100,61 +101,59 @@ def _upsample_backward(dy: Array, factors: tuple[int, ...], method: str) -> Arra
     return rounded_once(collected, dy)
 
 
-def _phases(x: Array, factor: int, method: str, axis: int) -> list[Array]:
-    """For each p the outputs A·i + p, as large as x."""
+def _enlarged(x: Array, factor: int, method: str, axis: int) -> Array:
     if method == "nearest":
-        return [x] * factor
+        return jnp.repeat(x, factor, axis)
+    is_before, weight = _neighbours_of(factor, x, axis)
     before, after = _neighbours(x, axis)
-    return [x + weight * ((before if back else after) - x) for back, weight in _weights(factor)]
+    x, before, after = (jnp.expand_dims(array, axis + 1) for array in (x, before, after))
+    y = x + weight * (jnp.where(is_before, before, after) - x)
+    return y.reshape(*y.shape[:axis], -1, *y.shape[axis + 2 :])
 
 
 def _collected(dy: Array, factor: int, method: str, axis: int) -> Array:
-    """The adjoint of interleaving the phases, then of taking them."""
-    parts = dy.reshape(*dy.shape[:axis], dy.shape[axis] // factor, factor, *dy.shape[axis + 1 :])
+    """The adjoint of `_enlarged`, step by step."""
+    dy = dy.reshape(*dy.shape[:axis], dy.shape[axis] // factor, factor, *dy.shape[axis + 1 :])
     if method == "nearest":
-        return parts.sum(axis + 1)
-    dx = None
-    for phase, (back, weight) in enumerate(_weights(factor)):
-        part = parts.take(phase, axis + 1)
-        given = weight * part
-        own = part - given + _given_back(given, back, axis)
-        dx = own if dx is None else dx + own
-    assert dx is not None  # noqa: S101 (a factor is at least 1)
-    return dx
+        return dy.sum(axis + 1)
+    is_before, weight = _neighbours_of(factor, dy, axis, split=True)
+    to_other = weight * dy
+    nothing = jnp.zeros_like(dy)
+    to_before = jnp.where(is_before, to_other, nothing).sum(axis + 1)
+    to_after = jnp.where(is_before, nothing, to_other).sum(axis + 1)
+    return (dy - to_other).sum(axis + 1) + _given_back(to_before, to_after, axis)
 
 
-def _weights(factor: int) -> list[tuple[bool, float]]:
-    """For each p whether its other pixel is the one before, and that one's weight, |p + ½ − A/2| / A."""
-    return [(2 * phase + 1 < factor, abs(2 * phase + 1 - factor) / (2 * factor)) for phase in range(factor)]
+def _neighbours_of(factor: int, x: Array, axis: int, *, split: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """For each p whether the other pixel of output A·i + p is the one before, and its weight, |p + ½ − A/2| / A.
+
+    Shaped to meet an x whose `axis` is followed by one for p, or will be.
+    """
+    doubled = 2 * np.arange(factor) + 1 - factor
+    shape = [1] * (x.ndim if split else x.ndim + 1)
+    shape[axis + 1] = factor
+    weight = (np.abs(doubled) / (2 * factor)).astype(x.dtype)
+    return (doubled < 0).reshape(shape), weight.reshape(shape)
 
 
 def _neighbours(x: Array, axis: int) -> tuple[Array, Array]:
     """The pixels before and after each, at the edge the one at the edge."""
     last = x.shape[axis] - 1
-    ends = {edge: _slice(x, edge, edge + 1, axis) for edge in (0, last)}
-    before = jnp.concatenate([ends[0], _slice(x, 0, last, axis)], axis)
-    after = jnp.concatenate([_slice(x, 1, last + 1, axis), ends[last]], axis)
+    before = jnp.concatenate([_slice(x, 0, 1, axis), _slice(x, 0, last, axis)], axis)
+    after = jnp.concatenate([_slice(x, 1, last + 1, axis), _slice(x, last, last + 1, axis)], axis)
     return before, after
 
 
-def _given_back(y: Array, back: bool, axis: int) -> Array:
-    """The adjoint of one of `_neighbours`: what each pixel took returns to where it came from."""
-    last = y.shape[axis] - 1
-    if last == 0:
-        return y
-    nothing = jnp.zeros_like(_slice(y, 0, 1, axis))
-    if back:
-        moved = jnp.concatenate([_slice(y, 1, last + 1, axis), nothing], axis)
-        edge = [(0, last) if at == axis else (0, 0) for at in range(y.ndim)]
-        return moved + jnp.pad(_slice(y, 0, 1, axis), edge)
-    moved = jnp.concatenate([nothing, _slice(y, 0, last, axis)], axis)
-    edge = [(last, 0) if at == axis else (0, 0) for at in range(y.ndim)]
-    return moved + jnp.pad(_slice(y, last, last + 1, axis), edge)
-
-
-def _interleaved(phases: list[Array], axis: int) -> Array:
-    stacked = jnp.stack(phases, axis + 1)
-    return stacked.reshape(*stacked.shape[:axis], -1, *stacked.shape[axis + 2 :])
+def _given_back(to_before: Array, to_after: Array, axis: int) -> Array:
+    """The adjoint of `_neighbours`: what pixels took from the one before and after returns there."""
+    last = to_before.shape[axis] - 1
+    first, to_earlier = _slice(to_before, 0, 1, axis), _slice(to_before, 1, last + 1, axis)
+    to_later, final = _slice(to_after, 0, last, axis), _slice(to_after, last, last + 1, axis)
+    none = jnp.zeros_like(first)
+    moved = jnp.concatenate([to_earlier, none], axis) + jnp.concatenate([none, to_later], axis)
+    # At the edges it came from the pixel itself.
+    edges = [(0, last) if at == axis else (0, 0) for at in range(moved.ndim)]
+    return moved + jnp.pad(first, edges) + jnp.pad(final, [pair[::-1] for pair in edges])
 
 
 def _slice(x: Array, start: int, stop: int, axis: int) -> Array:

@@ -150,6 +150,18 @@ def linear_in_dy_terms(function: Callable[..., Any], case: Case) -> Terms:
     return linear_terms(function, case, frozen=("x",))
 
 
+def masked_terms(function: Callable[..., Any], case: Case) -> Terms:
+    """The sizes of what is kept, with one product each."""
+    ((terms, _),) = linear_terms(function, case, frozen=("key",))
+    return [(terms, 2)]
+
+
+def enlarged_terms(function: Callable[..., Any], case: Case) -> Terms:
+    """As `linear_terms`, with the steps between two pixels along each of the axes besides."""
+    ((terms, count),) = linear_in_dy_terms(function, case) if "dy" in case.args else linear_terms(function, case)
+    return [(terms, count + 8)]
+
+
 def straight_terms(function: Callable[..., Array], case: Case) -> Terms:
     """|dy f|: a function of straight pieces takes one product, relative to what comes out."""
     return [(_upstream(case) * np.abs(function(case.args["x"], **case.options)), 0)]
@@ -199,7 +211,7 @@ def cross_entropy_terms(_: Callable[..., Array], case: Case) -> Terms:
     """−Σ t log p: the size of the logits for each part of a target."""
     logits = case.args["logits"]
     size = _probabilities(logits)[1]
-    t = formulas.targets(logits, case.args["labels"])
+    t = formulas.aimed_at(logits, case.args["labels"], **case.options)
     return _with_sum((size * t.sum(-1, keepdims=True))[..., 0], logits.shape[-1])
 
 
@@ -207,7 +219,7 @@ def cross_entropy_backward_terms(_: Callable[..., Array], case: Case) -> Terms:
     """dy · (p Σ t − t), as `softmax_terms`."""
     logits, dy = case.args["logits"], np.abs(case.args["dy"])
     p, size = _probabilities(logits)
-    t = formulas.targets(logits, case.args["labels"])
+    t = formulas.aimed_at(logits, case.args["labels"], **case.options)
     return _with_sum(dy[..., None] * (size * p * t.sum(-1, keepdims=True) + t))
 
 

@@ -1,10 +1,12 @@
-"""What moves no window, as textbooks write it, in NumPy: activations, losses, dense layers, what is done to whole maps.
+"""What moves no window, as textbooks write it, in NumPy: activations, losses, dense layers, dropout, what whole maps undergo.
 
 An activation is a formula and its derivative, which stand beside its layer; its backward is dy times the latter.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import jax
 import numpy as np
 
 from jcnn.definition import sums
@@ -50,14 +52,32 @@ def targets(logits: Array, labels: Array) -> Array:
     return labels if labels.shape == logits.shape else np.eye(logits.shape[-1])[labels]
 
 
-def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
-    """−Σ t log p, one value per example."""
-    return -(targets(logits, labels) * log_softmax(logits)).sum(-1)
+def aimed_at(
+    logits: Array,
+    labels: Array,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: Array | None = None,
+    ignored_label: int | None = None,
+) -> Array:
+    """w ((1 − s) t + s/C) for every example and class, 0 for examples that do not count."""
+    classes = logits.shape[-1]
+    counts = np.ones(logits.shape[:-1], bool)
+    if labels.shape != logits.shape and ignored_label is not None:
+        counts = labels != ignored_label
+        labels = np.where(counts, labels, 0)
+    t = (1 - label_smoothing) * targets(logits, labels) + label_smoothing / classes
+    return t * (1.0 if class_weights is None else class_weights) * counts[..., None]
 
 
-def softmax_cross_entropy_backward(dy: Array, logits: Array, labels: Array) -> Array:
+def softmax_cross_entropy(logits: Array, labels: Array, **options: Any) -> Array:
+    """−Σ t log p, one value per example; options as `aimed_at`."""
+    return -(aimed_at(logits, labels, **options) * log_softmax(logits)).sum(-1)
+
+
+def softmax_cross_entropy_backward(dy: Array, logits: Array, labels: Array, **options: Any) -> Array:
     """dy · (p Σt − t)."""
-    t = targets(logits, labels)
+    t = aimed_at(logits, labels, **options)
     return dy[..., None] * (softmax(logits) * t.sum(-1, keepdims=True) - t)
 
 
@@ -123,3 +143,51 @@ def maxout_backward(dy: Array, x: Array, pieces: int, *, share: Callable[[Array]
     """dy at the first maximum of each group of channels; `share` as in `max_pool_backward`."""
     parts = np.moveaxis(x.reshape(*x.shape[:-1], -1, pieces), -1, 0)
     return np.moveaxis((share or sums.first_maximum)(parts) * dy, 0, -1).reshape(x.shape)
+
+
+def kept(x: Array, key: Array, *, rate: float, spatial: bool = False) -> Array:
+    """What dropout keeps of x: each value, or each map, that draws a number of 32 bits of at least rate · 2³²."""
+    shape = (len(x), *(1,) * (x.ndim - 2), x.shape[-1]) if spatial else x.shape
+    drawn = np.asarray(jax.random.bits(jax.random.wrap_key_data(key), shape, np.uint32))
+    return np.broadcast_to(drawn >= rate * 2.0**32, x.shape)
+
+
+def dropout(x: Array, key: Array, *, rate: float, spatial: bool = False) -> Array:
+    """x / (1 − rate) where it is kept, else 0."""
+    return np.where(kept(x, key, rate=rate, spatial=spatial), x / (1 - rate), 0.0)
+
+
+def dropout_backward(dy: Array, x: Array, key: Array, *, rate: float, spatial: bool = False) -> Array:
+    """dy / (1 − rate) where x was kept, else 0."""
+    return np.where(kept(x, key, rate=rate, spatial=spatial), dy / (1 - rate), 0.0)
+
+
+def _stretching(size: int, factor: int, method: str) -> Array:
+    """The matrix that enlarges an axis: a row for each output, with the weights of the pixels."""
+    outputs = np.arange(size * factor)
+    matrix = np.zeros((size * factor, size))
+    if method == "nearest":
+        matrix[outputs, outputs // factor] = 1
+        return matrix
+    position = (outputs + 0.5) / factor - 0.5
+    before = np.floor(position).astype(int)
+    for pixel, weight in ((before, 1 - (position - before)), (before + 1, position - before)):
+        np.add.at(matrix, (outputs, np.clip(pixel, 0, size - 1)), weight)
+    return matrix
+
+
+def _along_axes(array: Array, x: Array, factor: int | Sequence[int], method: str, *, back: bool) -> Array:
+    for axis, size in enumerate(x.shape[1:-1], 1):
+        matrix = _stretching(size, factor if isinstance(factor, int) else factor[axis - 1], method)
+        array = np.moveaxis(np.tensordot(matrix.T if back else matrix, array, (1, axis)), 0, axis)
+    return array
+
+
+def upsample(x: Array, factor: int | Sequence[int], *, method: str = "nearest") -> Array:
+    """One matrix for each axis."""
+    return _along_axes(x, x, factor, method, back=False)
+
+
+def upsample_backward(dy: Array, x: Array, factor: int | Sequence[int], *, method: str = "nearest") -> Array:
+    """Their transposes."""
+    return _along_axes(dy, x, factor, method, back=True)

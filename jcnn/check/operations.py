@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from jcnn.check import bounds, formulas, ties
+from jcnn.check import bounds, formulas, normalisations, ties
 from jcnn.check.bounds import Expected, Terms, as_leaves
 from jcnn.check.cases import Case, layers, windows
+from jcnn.check.cases import normalisations as normal_cases
 from jcnn.check.ties import Choices
 from jcnn.definition import sums
 from jcnn.layers.formula import Formula
@@ -54,7 +55,9 @@ class Operation:
         bias: the shape of its bias in a case; None where it has none.
         by_rule: takes `gradient="manual"`, so that autodiff goes through its rule.
         forward_only: options that its backward does not take, since the output gradient's shape says them.
-        checked: the cases that our own is checked on, which have everything between them; None: all.
+        checked: the names of those that it is checked on, which have everything between them; None: all.
+        own: makes the cases that our own is checked on, where candidates are not given them all; as `cases`.
+        public: the name of our own, where it is not that of the row.
     """
 
     forward: Function
@@ -65,6 +68,8 @@ class Operation:
     by_rule: bool = False
     forward_only: frozenset[str] = frozenset()
     checked: tuple[str, ...] | None = None
+    own: Cases | None = None
+    public: str | None = None
 
 
 def _linear(reference: Callable[..., Any], *leaves: str) -> Function:
@@ -100,6 +105,19 @@ def activation(name: str, formula: Formula) -> Operation:
         Function(("y",), formula.value, lambda _, case: terms(formula.value, case)),
         Function(("dx",), backward, lambda _, case: terms(formula.slope, case), choices),
         partial(layers.activation_cases, name, formula),
+    )
+
+
+def _normalisation(name: str, cases: Cases, checked: tuple[str, ...]) -> Operation:
+    """The row of a normalisation by statistics of x itself."""
+    return Operation(
+        Function(("y",), getattr(normalisations, name), normalisations.FORWARD_TERMS[name]),
+        Function(("dx", "dscale", "doffset"), getattr(normalisations, f"{name}_backward"), normalisations.BACKWARD_TERMS[name]),
+        cases,
+        of_images=True,
+        by_rule=True,
+        own=partial(cases, own=True),
+        checked=(*checked, "a constant channel", "another epsilon", "numbers far from 0", "any numbers"),
     )
 
 
@@ -200,6 +218,41 @@ OPERATIONS: dict[str, Operation] = {
         of_images=True,
         checked=("maps that are not square", "three axes", "one large map"),
     ),
+    "upsample": Operation(
+        Function(("y",), formulas.upsample, bounds.enlarged_terms),
+        Function(("dx",), formulas.upsample_backward, bounds.enlarged_terms),
+        normal_cases.upsample_cases,
+        of_images=True,
+        checked=(
+            *("a factor of its own for every axis", "three axes", "by lines, a factor of 3", "by lines, a single pixel"),
+            *("by lines, one axis", "any numbers"),
+        ),
+    ),
+    "batch_norm": _normalisation("batch_norm", normal_cases.batch_cases, ("three axes",)),
+    "batch_norm_evaluation": Operation(
+        Function(("y",), normalisations.batch_norm_evaluation, normalisations.evaluation_terms),
+        Function(
+            ("dx", "dscale", "doffset", "dmean", "dvariance"),
+            normalisations.batch_norm_evaluation_backward,
+            normalisations.evaluation_backward_terms,
+        ),
+        normal_cases.evaluation_cases,
+        of_images=True,
+        by_rule=True,
+        checked=("no spatial axes", "a constant channel", "another epsilon", "any numbers"),
+        own=partial(normal_cases.evaluation_cases, own=True),
+        public="batch_norm",
+    ),
+    "layer_norm": _normalisation("layer_norm", normal_cases.layer_cases, ("no spatial axes", "whole examples")),
+    "group_norm": _normalisation(
+        "group_norm", normal_cases.group_cases, ("one axis", "one group", "as many groups as channels")
+    ),
+    "dropout": Operation(
+        Function(("y",), formulas.dropout, bounds.masked_terms),
+        Function(("dx",), formulas.dropout_backward, bounds.masked_terms),
+        normal_cases.dropout_cases,
+        checked=("whole maps", "any numbers"),
+    ),
     **{name: activation(name, formula) for name, formula in formulas.ACTIVATIONS.items()},
     "softmax": Operation(
         Function(("y",), formulas.softmax, bounds.softmax_terms),
@@ -215,6 +268,10 @@ OPERATIONS: dict[str, Operation] = {
         Function(("y",), formulas.softmax_cross_entropy, bounds.cross_entropy_terms),
         Function(("dlogits",), formulas.softmax_cross_entropy_backward, bounds.cross_entropy_backward_terms),
         partial(layers.softmax_cases, entropy=True),
+        checked=(
+            *("one class", "logits far apart", "logits of ±1000", "soft labels", "any numbers"),
+            *("smoothed labels, weighted classes and an ignored label", "soft labels, smoothed and weighted"),
+        ),
     ),
     "mean_squared_error": Operation(
         Function(("y",), formulas.mean_squared_error, bounds.squared_error_terms),
@@ -261,13 +318,18 @@ class Kind:
         """As of the function."""
         return self.function.linear
 
+    @property
+    def required(self) -> frozenset[str]:
+        """The options that every call of it has."""
+        return frozenset(set.intersection(*(set(case.options) for case in self.cases)))
+
     def expected(self, case: Case) -> tuple[Expected, ...]:
         """The right outputs of a case, their bounds and kinks."""
         values = as_leaves(self.reference(*case.args.values(), **case.options))
         kinks = self.function.kinks
         choices = kinks(case) if kinks else [(value, value, None) for value in values]
         magnitudes = self.function.terms(self.reference, case)
-        largest = max(float(np.abs(value).max(initial=0)) for value in case.args.values() if isinstance(value, np.ndarray))
+        largest = max(float(np.abs(value).max(initial=0)) for value in case.args.values() if _is_real(value))
         return tuple(
             Expected(
                 value,
@@ -280,6 +342,17 @@ class Kind:
             )
             for value, (terms, count), (low, high, together) in zip(values, magnitudes, choices, strict=True)
         )
+
+
+def own_cases(name: str) -> tuple[Case, ...]:
+    """The cases that our own operation of that name is checked on."""
+    row = OPERATIONS[name]
+    every = row.own(backward=False) if row.own else kind_of(name).cases
+    return tuple(case for case in every if row.checked is None or case.name in row.checked)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
 def kind_of(name: str) -> Kind:

@@ -83,11 +83,11 @@ def perform(
     Raises:
         KeyboardInterrupt: a person pressed Ctrl-C.
     """
-    given = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in args.items()}
+    given = _copied(args)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            output = candidate(*given.values(), **options)
+            output = candidate(*given.values(), **_copied(options))
             leaves, dtypes, problem = _arrays(output, outputs)
             for name, value in args.items():
                 if isinstance(value, np.ndarray) and not np.array_equal(value, given[name], equal_nan=True):
@@ -100,6 +100,10 @@ def perform(
             raise
         return Outcome(problem=f"It raises {describe_error(error)}", raised=True)
     return Outcome(leaves, problem, dtypes=dtypes)
+
+
+def _copied(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in values.items()}
 
 
 @contextmanager

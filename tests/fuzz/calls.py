@@ -24,6 +24,9 @@ WALK: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1}
 POOL: dict[str, Any] = {"window": 2, "stride": 2, "padding": 0, "dilation": 1, "rounding": "floor"}
 CONV: dict[str, Any] = {**WALK, "groups": 1, "rounding": "floor"}
 POOLED = np.full((2, 3, 3, 4), 0.5, np.float32)
+NORM: dict[str, Any] = {"x": X, "scale": B[:4], "offset": B[:4], "epsilon": 1e-5}
+GIVEN: dict[str, Any] = {"mean": None, "variance": None}
+WEIGHTED: dict[str, Any] = {"class_weights": None, "ignored_label": None}
 OWN = np.full((4, 4, 3, 3, 4, 2), 0.5, np.float32)
 
 
@@ -100,8 +103,23 @@ CALLS: dict[str, Call] = {
     "global_max_pool_backward": _function("global_max_pool_backward", dy=X[:, 0, 0], x=X),
     "global_avg_pool": _function("global_avg_pool", x=X),
     "global_avg_pool_backward": _function("global_avg_pool_backward", dy=X[:, 0, 0], x=X),
-    "softmax_cross_entropy": _function("softmax_cross_entropy", logits=ROWS, labels=LABELS),
-    "softmax_cross_entropy_backward": _function("softmax_cross_entropy_backward", dy=B[:3], logits=ROWS, labels=LABELS),
+    "batch_statistics": _function("batch_statistics", x=X, axis_name=None),
+    "batch_norm": _function("batch_norm", **NORM, **GIVEN, axis_name=None, gradient="autodiff"),
+    "batch_norm_backward": _function("batch_norm_backward", dy=X, **NORM, **GIVEN, axis_name=None),
+    "layer_norm": _function("layer_norm", **NORM, axes="channels", gradient="autodiff"),
+    "layer_norm_backward": _function("layer_norm_backward", dy=X, **NORM, axes="channels"),
+    "group_norm": _function("group_norm", **NORM, groups=2, gradient="autodiff"),
+    "group_norm_backward": _function("group_norm_backward", dy=X, **NORM, groups=2),
+    "dropout": _function("dropout", x=X, key=jax.random.key(0), rate=0.5, spatial=False),
+    "dropout_backward": _function("dropout_backward", dy=X, x=X, key=jax.random.key(0), rate=0.5, spatial=False),
+    "dropout_mask": _function("dropout_mask", x=X, key=jax.random.key(0), rate=0.5, spatial=False),
+    "upsample": _function("upsample", x=POOLED, factor=2, method="nearest"),
+    "upsample_backward": _function("upsample_backward", dy=X, x=POOLED, factor=2, method="nearest"),
+    "softmax_cross_entropy": _function("softmax_cross_entropy", logits=ROWS, labels=LABELS, label_smoothing=0.0, **WEIGHTED),
+    "softmax_cross_entropy_backward": _function(
+        "softmax_cross_entropy_backward", dy=B[:3], logits=ROWS, labels=LABELS, label_smoothing=0.0, **WEIGHTED
+    ),
+    "label_weights": _function("label_weights", logits=ROWS, labels=LABELS, **WEIGHTED),
     "mean_squared_error": _function("mean_squared_error", prediction=ROWS, target=ROWS),
     "mean_squared_error_backward": _function("mean_squared_error_backward", dy=B[:3], prediction=ROWS, target=ROWS),
     "output_size": _function("output_size", n=7, f=3, **WALK, rounding="floor"),
@@ -140,6 +158,14 @@ MORE: dict[str, Call] = {
     "avg_pool of a line": _function("avg_pool", x=LINE, **POOL, count_padding=True),
     "conv_matrix sparse": _function("conv_matrix", w=W, input_shape=(6, 6, 4), **CONV, sparse=True),
     "conv_matrix of a line": _function("conv_matrix", w=W[0], input_shape=(8, 4), **CONV, sparse=True),
+    "batch_norm in evaluation": _function("batch_norm", **NORM, mean=B[:4], variance=B[:4], gradient="manual"),
+    "batch_norm_backward in evaluation": _function("batch_norm_backward", dy=X, **NORM, mean=B[:4], variance=B[:4]),
+    "layer_norm of examples": _function("layer_norm", **NORM, axes="all", gradient="manual"),
+    "dropout of maps": _function("dropout", x=X, key=jax.random.key(0), rate=0.5, spatial=True),
+    "upsample by lines": _function("upsample", x=LINE, factor=3, method="linear"),
+    "softmax_cross_entropy weighted": _function(
+        "softmax_cross_entropy", logits=ROWS, labels=LABELS, label_smoothing=0.1, class_weights=B[:4], ignored_label=3
+    ),
     "distributions": _function("softmax_cross_entropy", logits=ROWS, labels=np.full((3, 4), 0.25, np.float32)),
 }
 """The same names in other ways: by method, formulation, rank."""

@@ -1,5 +1,7 @@
 """The adversarial cases of what moves no window: dense layers, activations, whole maps, losses."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from jcnn.check import formulas
@@ -106,7 +108,35 @@ def softmax_cases(*, backward: bool, entropy: bool = False) -> tuple[Case, ...]:
             name = "soft labels" if title == "any numbers" else f"soft labels, {title}"
             soft = formulas.softmax(rng.normal(size=x.shape))
             found.append(Case(name, {**dy, "logits": x, "labels": soft}, {}, features | {"soft labels"}, whole=False))
-    return tuple(found)
+    return (*found, *(_entropy_options(backward=backward) if entropy else ()))
+
+
+def _entropy_options(*, backward: bool) -> Iterator[Case]:
+    """The cases of smoothed targets, weighted classes and ignored labels, each by itself and together."""
+    smoothed, ignoring = {"label_smoothing": 0.1}, {"ignored_label": 2}
+    weights = {"class_weights": np.array([0.5, 2.0, 1.0, 0.0, 3.0])}
+    beyond = {"ignored_label": -100}
+    for title, shape, options in (
+        ("smoothed labels", (6, 5), smoothed),
+        ("smoothed labels, as many examples as classes", (5, 5), {"label_smoothing": 0.5}),
+        ("weighted classes", (7, 5), weights),
+        ("an ignored class", (9, 5), ignoring),
+        ("an ignored label that is no class", (8, 5), beyond),
+        ("smoothed labels and weighted classes", (6, 5), {**smoothed, **weights}),
+        ("smoothed labels, weighted classes and an ignored label", (2, 4, 5), {**smoothed, **weights, **beyond}),
+        ("soft labels, smoothed and weighted", (4, 5), {**smoothed, **weights}),
+    ):
+        logits = 2 * values_of("normal", shape, "logits" + title)
+        labels = np.random.default_rng(logits.size).integers(0, shape[-1], shape[:-1])
+        if "ignored_label" in options:
+            labels.reshape(-1)[::3] = options["ignored_label"]
+        features = {option.replace("_", " ") for option in options}
+        features |= {"more axes"} if len(shape) > 2 else set()
+        if title.startswith("soft"):
+            labels = formulas.softmax(values_of("normal", shape, "labels" + title))
+            features.add("soft labels")
+        dy = {"dy": values_of("normal", shape[:-1], "dy" + title)} if backward else {}
+        yield Case(title, {**dy, "logits": logits, "labels": labels}, options, frozenset(features), whole=False)
 
 
 def squared_cases(*, backward: bool) -> tuple[Case, ...]:

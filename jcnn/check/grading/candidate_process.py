@@ -73,10 +73,9 @@ def main() -> None:
         return
     send(-1, {"parameters": _parameters(outcome.signature_of(candidate))})
     while request := _receive(requests):
-        header, args = request
+        header, args, options = request
         # Ctrl-C does not reach this process: it has a session of its own.
-        options, outputs = _as_tuples(header["options"]), header["outputs"]
-        found = outcome.perform(candidate, args, options, outputs, interrupted=lambda: False)
+        found = outcome.perform(candidate, args, options, header["outputs"], interrupted=lambda: False)
         arrays = [leaf for leaf in found.leaves if leaf is not None]
         header_of_answer = {
             "case": header["case"],
@@ -111,8 +110,8 @@ def _take_channel() -> tuple[int, int]:
     return channel
 
 
-def _receive(requests: int) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The next request and its arguments; None when there are no more."""
+def _receive(requests: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
+    """The next request, its arguments and options; None when there are no more."""
     length = _read(requests, 4)
     if length is None:
         return None
@@ -120,17 +119,23 @@ def _receive(requests: int) -> tuple[dict[str, Any], dict[str, Any]] | None:
     if text is None:
         return None
     header = json.loads(text)
-    args = {}
-    for name, described in header.get("args", {}).items():
-        if "shape" not in described:
-            args[name] = _as_tuples(described["value"])
+    args, options = (_values(requests, header.get(part, {})) for part in ("args", "options"))
+    return None if args is None or options is None else (header, args, options)
+
+
+def _values(requests: int, described: dict[str, Any]) -> dict[str, Any] | None:
+    """Arguments by name, their arrays read from what follows; None where that ends."""
+    values = {}
+    for name, entry in described.items():
+        if "shape" not in entry:
+            values[name] = _as_tuples(entry["value"])
             continue
-        dtype = np.dtype(described["dtype"])
-        numbers = _read(requests, int(np.prod(described["shape"])) * dtype.itemsize)
+        dtype = np.dtype(entry["dtype"])
+        numbers = _read(requests, int(np.prod(entry["shape"])) * dtype.itemsize)
         if numbers is None:
             return None
-        args[name] = np.frombuffer(numbers, dtype).reshape(described["shape"])
-    return header, args
+        values[name] = np.frombuffer(numbers, dtype).reshape(entry["shape"])
+    return values
 
 
 def _read(descriptor: int, size: int) -> bytes | None:

@@ -13,6 +13,7 @@ import numpy as np
 from jcnn.check import bounds
 from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
+from jcnn.check.cases.normalisations import FAR_FROM_ZERO
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits, Place, Run, Written, run
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
@@ -313,7 +314,7 @@ def _diagnosed(
         return "bug", sentence, ()
     if verdict == "rounding" and deserved != "bug":
         precision = _precision(graded)
-        return verdict, _coarse(precision), (f"{precision} arithmetic",)
+        return verdict, _cancels(graded) or _coarse(precision), (f"{precision} arithmetic",)
     if found and (verdict != "kink" or deserved == "kink"):
         note = f" Besides: {problem}" if problem and any(entry.outcome.raised for entry in graded) else ""
         return worst_verdict([verdict, deserved]), sentences + note, names
@@ -391,6 +392,17 @@ def _coarse(precision: str) -> str:
     return (
         f"Right to about {_DIGITS[precision]} digits, as {precision} arithmetic gives: somewhere it computes in {precision} "
         f"though it is given float64."
+    )
+
+
+def _cancels(graded: list[_Graded]) -> str | None:
+    """What loses digits where nothing does but numbers far from 0; None where it is something else."""
+    failing = [entry.case for entry in graded if _fails(entry)]
+    if not all(FAR_FROM_ZERO in case.features for case in failing):
+        return None
+    return (
+        "It loses digits where numbers lie far from 0, and only there: a difference of large sums cancels, as in a variance "
+        "that is the mean of squares less the square of the mean. Take the mean of (x − μ)²."
     )
 
 

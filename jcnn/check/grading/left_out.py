@@ -26,17 +26,21 @@ _SHOWN = 3
 
 
 def must_take(kind: Kind, case: Case) -> bool:
-    """Whether every candidate must take a case: the usual number of axes, and stride and padding, if any, as one number."""
+    """Whether every candidate must take a case.
+
+    It has the usual number of axes, stride and padding, if any, as one number, and no other option than those of all cases.
+    """
     sizes = [value for value in case.args.values() if not isinstance(value, np.ndarray)]
     (first, *_) = case.args.values()
     axes = case.args.get("x", first).ndim
     usual = axes == _IMAGE_AXES if kind.of_images else axes <= _OTHER_AXES
-    plain = all(name in _PLAIN_OPTIONS for name in case.options)
+    options = {name: value for name, value in case.options.items() if name not in kind.required}
+    plain = all(name in _PLAIN_OPTIONS for name in options)
     return (
         usual
         and plain
         and case.features.isdisjoint(LEFT_TO_OTHERS)
-        and all(type(value) is int for value in (*sizes, *case.options.values()))
+        and all(type(value) is int for value in (*sizes, *options.values()))
     )
 
 

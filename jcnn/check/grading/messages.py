@@ -30,12 +30,15 @@ class EndError(Exception):
 
 def request_of(number: int, case: Case, kind: Kind) -> bytes:
     """The message that gives a candidate the arguments of a case."""
-    arrays = {name: value for name, value in case.args.items() if isinstance(value, np.ndarray)}
-    described = {
-        name: {"shape": value.shape, "dtype": value.dtype.str} if name in arrays else {"value": value}
-        for name, value in case.args.items()
-    }
-    return pack({"case": number, "args": described, "options": case.options, "outputs": kind.leaves}, arrays.values())
+    given = (case.args, case.options)
+    args, options = ({name: _described(value) for name, value in values.items()} for values in given)
+    arrays = [value for values in given for value in values.values() if isinstance(value, np.ndarray)]
+    return pack({"case": number, "args": args, "options": options, "outputs": kind.leaves}, arrays)
+
+
+def _described(value: Any) -> dict[str, Any]:
+    """An argument: its value, or the form in which the numbers of an array follow."""
+    return {"shape": value.shape, "dtype": value.dtype.str} if isinstance(value, np.ndarray) else {"value": value}
 
 
 def parse(inbox: bytearray, most: int) -> Answer | None:

@@ -43,8 +43,10 @@ def expected_signature(kind: str, layout: str | None = None, style: str = "jcnn"
         return _of_torch(kind)
     first = known.cases[0]
     options = list(dict.fromkeys(name for case in known.cases for name in case.options))
+    needed = known.required
     arguments = ", ".join([*first.args, *(["b=None"] if any("b" in case.args for case in known.cases) else [])])
-    given = f", *, {', '.join(f'{name}={_default(kind, name)}' for name in options)}" if options else ""
+    listed = (name if name in needed else f"{name}={_default(kind, name)}" for name in options)
+    given = f", *, {', '.join(listed)}" if options else ""
     outputs = known.leaves[0] if len(known.leaves) == 1 else f"({', '.join(known.leaves)})"
     shapes = _SHAPES[layout]
     meanings = [f"  {name}: {_meaning(name, kind, shapes, first.args[name])}" for name in first.args]
@@ -53,7 +55,7 @@ def expected_signature(kind: str, layout: str | None = None, style: str = "jcnn"
         *meanings,
         *(["  stride: None is the size of the window"] if "pool" in kind and "stride" in options else []),
         "It gets NumPy float64 arrays and returns arrays of NumPy, JAX or PyTorch.",
-        *(_OF_OPTIONS if options else ()),
+        *(_OF_OPTIONS if not needed >= set(options) else ()),
     ]
     return "\n".join(lines)
 
@@ -62,7 +64,18 @@ _OF_OPTIONS = (
     "Options may be left out of its signature, or raise NotImplementedError; stride and padding are whole numbers, or one for",
     "each axis where it takes that.",
 )
-_DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "rounding": "floor"}
+_DEFAULTS = {
+    "stride": 1,
+    "padding": 0,
+    "dilation": 1,
+    "groups": 1,
+    "rounding": "floor",
+    "epsilon": 1e-5,
+    "axes": "channels",
+    "spatial": False,
+    "method": "nearest",
+    "label_smoothing": 0.0,
+}
 
 
 def _default(kind: str, option: str) -> str:
@@ -72,11 +85,19 @@ def _default(kind: str, option: str) -> str:
 
 def _meaning(name: str, kind: str, shapes: dict[str, str], value: object) -> str:
     images = kind_of(kind).of_images
+    output = shapes["of_images" if "_norm" in kind else "output"] if images else "in the shape of the output"
+    channels = "one number for each channel, (C,)"
     described = {
+        "scale": f"γ, {channels}",
+        "offset": f"β, {channels}",
+        "mean": f"of the training, {channels}",
+        "variance": f"of the training, {channels}",
+        "key": "of the mask: jcnn.dropout_mask(x, key, rate=…, spatial=…) is True where a value is kept",
+        "factor": "how many times as large, a whole number or one for each axis",
         "x": f"the input, {shapes['of_images'] if images else '(N, …)'}",
         "y": f"the input, {shapes['output']}",
         "dx": f"the gradient of the output, {shapes['image']}",
-        "dy": f"the gradient of the output, {shapes['output'] if images else 'in the shape of the output'}",
+        "dy": f"the gradient of the output, {output}",
         "w": f"the weights, {shapes['filter'] if images else '(inputs, outputs)'}",
         "b": "the bias, (C_out,)",
         "window": "the size of the window, a whole number or (FH, FW)",

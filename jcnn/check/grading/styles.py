@@ -6,7 +6,7 @@ no place for is declined, by the signature that it is given here or by NotImplem
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,10 @@ _CONV = (
     (IMAGE, FILTER, PLAIN),
 )
 _GLOBAL = ({"x": IMAGE}, (PLAIN,), {"dy": PLAIN, "x": IMAGE}, (IMAGE,))
+_NORM = {"x": IMAGE, "scale": PLAIN, "offset": PLAIN}
+_NORMAL = (_NORM, (IMAGE,), {"dy": IMAGE, **_NORM}, (IMAGE, PLAIN, PLAIN))
+_GIVEN = {**_NORM, "mean": PLAIN, "variance": PLAIN}
+_ENLARGED = ({"x": IMAGE, "factor": PLAIN}, (IMAGE,), {"dy": IMAGE, "x": IMAGE, "factor": PLAIN}, (IMAGE,))
 _ROLES: dict[str, tuple[dict[str, str], tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "conv": _CONV,
     "convolve": _CONV,
@@ -39,10 +43,15 @@ _ROLES: dict[str, tuple[dict[str, str], tuple[str, ...], dict[str, str], tuple[s
     "avg_pool": _POOL,
     "global_avg_pool": _GLOBAL,
     "global_max_pool": _GLOBAL,
+    "batch_norm": _NORMAL,
+    "batch_norm_evaluation": (_GIVEN, (IMAGE,), {"dy": IMAGE, **_GIVEN}, (IMAGE, *(PLAIN,) * 4)),
+    "layer_norm": _NORMAL,
+    "group_norm": _NORMAL,
+    "upsample": _ENLARGED,
 }
 """By operation: arguments and outputs of its forward and of its backward pass. What is not here has no layout."""
 
-_DEPEND = ("flatten", "locally_connected")
+_DEPEND = ("dropout", "flatten", "locally_connected")
 """Operations whose numbers have an order that no other layout has."""
 
 
@@ -174,12 +183,23 @@ SYNONYMS = {
     "stride": ("stride", "strides", "step"),
     "padding": ("padding", "pad", "paddings"),
     "dilation": ("dilation", "dilations", "rate"),
+    "groups": ("groups", "num_groups", "G"),
+    "epsilon": ("epsilon", "eps"),
+    "drop_rate": ("rate", "p", "drop_rate"),
 }
 """Other names of options, the usual one first."""
 
 
 USUAL = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
-"""What an option is where a case does not say it."""
+"""What an option of a window is where a case does not say it."""
+
+
+def _usual(kind: str) -> dict[str, Any]:
+    """By the options of an operation, what they are where a case does not say it; None where every case does."""
+    if "_norm" in kind:
+        return {"epsilon": 1e-5, "groups": 1}
+    return {"drop_rate": None} if kind.startswith("dropout") else USUAL
+
 
 _BIASES = ("b", "bias")
 
@@ -191,12 +211,13 @@ def _plain(candidate: Function, beside: Mapping[str, Any], kind: str, layout: La
     signature = _signature_of(candidate)
     if signature is None:
         return candidate
-    names = _names_of(signature)
+    usual = _usual(kind)
+    names = _names_of(signature, usual)
     empty, several = inspect.Parameter.empty, (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     needed = {entry.name for entry in signature.parameters.values() if entry.default is empty and entry.kind not in several}
-    missing = {other: USUAL[name] for other, name in names.items() if other in needed}
+    missing = {other: usual[name] for other, name in names.items() if other in needed}
     bias = next((name for name in _BIASES if name in needed and kind in {"conv", "convolve", "dense"}), None)
-    renamed = {name: other for other, name in names.items()}
+    renamed = {_usual_name(name): other for other, name in names.items()}
     if not missing and bias is None and all(name == other for name, other in renamed.items()):
         return candidate
 
@@ -216,10 +237,14 @@ def _plain(candidate: Function, beside: Mapping[str, Any], kind: str, layout: La
         return _signed(called, _sorted(parameters))
 
 
-def _names_of(signature: inspect.Signature) -> dict[str, str]:
-    """By a parameter's name the usual one of that option."""
+def _usual_name(option: str) -> str:
+    return SYNONYMS.get(option, (option,))[0]
+
+
+def _names_of(signature: inspect.Signature, options: Iterable[str]) -> dict[str, str]:
+    """By a parameter's name the option that it is."""
     found = {}
-    for name in USUAL:
+    for name in options:
         others = SYNONYMS.get(name, (name,))
         other = next((other for other in others if other in signature.parameters), None)
         if other is not None:
@@ -236,7 +261,8 @@ def _offered(
     if entry.name not in names:
         return entry
     kind = entry.kind if entry.kind is inspect.Parameter.KEYWORD_ONLY else inspect.Parameter.KEYWORD_ONLY
-    return entry.replace(name=names[entry.name], kind=kind, default=missing.get(entry.name, entry.default))
+    name = _usual_name(names[entry.name])
+    return entry.replace(name=name, kind=kind, default=missing.get(entry.name, entry.default))
 
 
 def _sorted(parameters: Sequence[inspect.Parameter]) -> inspect.Signature:

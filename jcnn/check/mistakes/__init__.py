@@ -1,6 +1,6 @@
 """The catalogue of mistakes, simplest first; each can be run, so that a candidate's numbers tell which one it makes."""
 
-from jcnn.check.mistakes import activations, conv_gradients, convs, general, layers, pools, windows
+from jcnn.check.mistakes import activations, conv_gradients, convs, general, layers, normalisations, others, pools, windows
 from jcnn.check.mistakes.catalogue import Mistake, Verdict
 
 CATALOGUE: tuple[Mistake, ...] = (
@@ -11,6 +11,8 @@ CATALOGUE: tuple[Mistake, ...] = (
     *pools.MISTAKES,
     *activations.MISTAKES,
     *layers.MISTAKES,
+    *normalisations.MISTAKES,
+    *others.MISTAKES,
 )
 
 __all__ = ["CATALOGUE", "Mistake", "Verdict"]

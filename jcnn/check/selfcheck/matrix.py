@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from jcnn.check import bounds
-from jcnn.check.operations import KINDS, OPERATIONS, kind_of
+from jcnn.check.operations import KINDS, OPERATIONS, own_cases
 from jcnn.check.report import COLOURS, Verdict, as_text, worst_verdict
 from jcnn.check.selfcheck.operation import Cell, check_cases
 from jcnn.conv.ways import formulations
@@ -103,8 +103,7 @@ def check(operations: Sequence[str] | None = None, dtypes: Sequence[str] = DTYPE
 
 def _cells(operation: str, formulation: str, dtype: str) -> Iterator[Cell]:
     """The cells of the chosen cases."""
-    chosen = OPERATIONS[operation].checked
-    cases = [case for case in kind_of(operation).cases if chosen is None or case.name in chosen]
+    cases = own_cases(operation)
     if dtype in {"float16", "bfloat16"}:
-        cases = [case for case in cases if case.name in _FEW] or cases[-1:]
+        cases = tuple(case for case in cases if case.name in _FEW) or cases[-1:]
     yield from check_cases(operation, formulation, dtype, cases)

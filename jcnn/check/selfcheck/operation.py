@@ -122,9 +122,12 @@ def _program(
     operation: str, formulation: str, case: Case, inputs: dict[str, Any]
 ) -> Callable[[dict[str, Any]], dict[str, Any]] | None:
     """A function that computes the case in all ways; None where the formulation refuses it."""
-    function = getattr(jcnn, operation)
-    options = {**case.options, **({"formulation": formulation} if formulation else {})}
     row = OPERATIONS[operation]
+    public = row.public or operation
+    function = getattr(jcnn, public)
+    dtype = inputs["dy"].dtype
+    given = {name: jnp.asarray(value, dtype) if _floating(value) else value for name, value in case.options.items()}
+    options = {**given, **({"formulation": formulation} if formulation else {})}
     count = len(row.backward.leaves)
 
     def run(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +142,7 @@ def _program(
         else:
             seen = [value for name, value in values.items() if name != "b"]
             kept = {name: value for name, value in options.items() if name not in row.forward_only}
-            found["manual"] = as_leaves(getattr(jcnn, f"{operation}_backward")(inputs["dy"], *seen, **kept))
+            found["manual"] = as_leaves(getattr(jcnn, f"{public}_backward")(inputs["dy"], *seen, **kept))
         return found
 
     try:
