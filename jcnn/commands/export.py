@@ -50,15 +50,28 @@ class Export:
         beside = self.run_folder if self.run_folder.is_dir() else self.run_folder.parent
         path = self.out or beside / f"model{FORMATS[self.to].ending}"
         files, difference = export_to(trained, self.to, path, Options(self.layout, self.names, self.platforms))
-        first = (self.to, self.layout) == ("onnx", "NCHW") or "torch" in (self.to, self.to == "safetensors" and self.names)
+        first = self._channels_first()
         *sizes, channels = trained.input_shape
         shape = ", ".join(map(str, ("N", channels, *sizes) if first else ("N", *sizes, channels)))
         console.print(plain(f"{' and '.join(map(str, files))}: takes ({shape}) in {dtype}{images}"), soft_wrap=True)
         if trained.class_names:
             console.print(plain(f"gives the scores of {', '.join(trained.class_names)}"), soft_wrap=True)
-        agrees = f"run here: its scores are those of the network up to {difference:.1e}"
-        console.print("not run here: nothing here can" if difference is None else agrees, highlight=False, soft_wrap=True)
+        if difference is None:
+            console.print("not run: nothing here runs it")
+        else:
+            console.print(f"run: its scores are those of the network up to {difference:.1e}", highlight=False)
         return 0
+
+    def _channels_first(self) -> bool:
+        """Whether what runs the file takes images with the channels first."""
+        match self.to:
+            case "torch":
+                return True
+            case "safetensors":
+                return self.names == "torch"
+            case "onnx":
+                return self.layout == "NCHW"
+        return False
 
 
 def _trained(path: Path, warn: Callable[[str], None]) -> tuple[Trained, str]:
