@@ -1,6 +1,6 @@
-"""What a network is shown of an image: itself, and the ways in which a recipe's augmentation changes it."""
+"""What a network is shown of an image: the ways in which a recipe's augmentation changes it."""
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -9,20 +9,29 @@ from matplotlib.figure import Figure
 from jcnn.figures.images import draw_image
 from jcnn.figures.style import LIGHT, SMALL, WIDTH, Theme, bare, new_figure
 
-ROWS, COLUMNS = 4, 5
-"""Images shown, and ways in which each is."""
+
+class Augmented(NamedTuple):
+    """Images as they are, and as a network is shown them.
+
+    Attributes:
+        originals: (N, H, W, C), uint8.
+        shown: for each epoch the images as they are shown, 0 to 1.
+        words: what is done to them, such as "flip,crop:4".
+    """
+
+    originals: UInt8[np.ndarray, "n h w c"]
+    shown: tuple[Float[np.ndarray, "n h w c"], ...]
+    words: str
 
 
-def augmented_images(
-    originals: UInt8[np.ndarray, "n h w c"], shown: Sequence[Float[np.ndarray, "n h w c"]], *, theme: Theme = LIGHT
-) -> Figure:
-    """A row for each image: as it is, and as it is shown in each of some epochs.
+def augmented_images(augmented: Augmented, *, theme: Theme = LIGHT) -> Figure:
+    """A row for each image: as it is, and as it is shown in each epoch; what is not within 0 to 1 as black or white.
 
     Args:
-        originals: (N, H, W, C), uint8.
-        shown: for each epoch the images as the network is shown them, 0 to 1; what is outside is cut off, as a screen does.
+        augmented: the images, at least one, and as they are shown, in at least one epoch.
         theme: the colours.
     """
+    originals, shown, _ = augmented
     count, height, width, _ = originals.shape
     columns = 1 + len(shown)
     tile = (WIDTH / columns - 0.05) * min(height / width, 2.0)
@@ -32,15 +41,19 @@ def augmented_images(
     for row, original in enumerate(originals):
         draw_image(grid[row, 0], original)
         for column, images in enumerate(shown, 1):
-            visible = np.clip(np.nan_to_num(np.asarray(images[row], np.float32)), 0, 1)
-            draw_image(grid[row, column], np.rint(255 * visible).astype(np.uint8))
+            draw_image(grid[row, column], _bytes(images[row]))
     for axes in grid.flat:
         bare(axes)
-    for column, title in enumerate(["image", *(f"epoch {number + 1}" for number in range(len(shown)))]):
+    for column, title in enumerate(["image", *(f"epoch {number}" for number in range(1, columns))]):
         grid[0, column].set_title(title, color=theme.muted, fontsize=SMALL, pad=3)
     return figure
 
 
-def about_augmented(words: str, count: int, epochs: int) -> str:
+def _bytes(image: Float[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
+    return np.rint(255 * np.clip(np.nan_to_num(image), 0, 1)).astype(np.uint8)
+
+
+def about_augmented(augmented: Augmented) -> str:
     """What the figure shows, in words."""
-    return f"{count} training images as they are, and as the network is shown them in {epochs} epochs: {words}."
+    count, epochs = len(augmented.originals), len(augmented.shown)
+    return f"{count} training images as they are, and as the network is shown them in {epochs} epochs: {augmented.words}."

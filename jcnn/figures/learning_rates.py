@@ -16,19 +16,19 @@ def learning_rates(
     *,
     theme: Theme = LIGHT,
 ) -> Figure:
-    """The losses of single batches drawn faintly, their running mean on top, a line at the suggested rate.
+    """The losses of single batches drawn faintly, their means on top, a line at the suggested rate.
 
     Args:
         rates: of the steps, rising.
         losses: of their batches, finite.
-        smoothed: the running mean.
+        smoothed: the means of each and its neighbours.
         suggested: the rate that is suggested.
         theme: the colours.
     """
     figure = new_figure(3.2, theme)
     axes = figure.add_subplot()
     axes.plot(rates, losses, color=theme.blue, alpha=0.3, linewidth=0.8, label="batch")
-    axes.plot(rates, smoothed, color=theme.blue, linewidth=1.8, label="running mean")
+    axes.plot(rates, smoothed, color=theme.blue, linewidth=1.8, label="mean of seven")
     axes.axvline(suggested, color=theme.orange, linewidth=1.5, label=f"suggested: {suggested:.2g}")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

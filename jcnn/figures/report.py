@@ -10,6 +10,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from jcnn.data.dataset import Dataset
+from jcnn.figures.augmented import Augmented, about_augmented, augmented_images
 from jcnn.figures.confusion import COUNTED, about_confusion, confusion_matrix, confusions, count
 from jcnn.figures.curves import about_curves, learning_curves
 from jcnn.figures.feature_maps import about_journey, feature_maps, follow
@@ -63,6 +64,7 @@ class Run(NamedTuple):
         probabilities: of the test images, (N, classes).
         attribution: the data's licence line, may be "".
         state: what layers keep beside their parameters, as `jcnn.apply` takes it.
+        augmented: training images as the network was shown them; None: as they are.
     """
 
     title: str
@@ -76,6 +78,7 @@ class Run(NamedTuple):
     probabilities: Float[np.ndarray, "n classes"]
     attribution: str
     state: Any = None
+    augmented: Augmented | None = None
 
 
 def render(run: Run) -> str:
@@ -140,6 +143,15 @@ def _curves(run: Run) -> str:
     return _section("Learning curves", shown)
 
 
+def _augmented(run: Run) -> str:
+    if run.augmented is None:
+        return ""
+    caption = "Some training images, and what augmentation makes of them: the network never sees the same image twice."
+    alt = about_augmented(run.augmented)
+    shown = _figure(lambda theme: augmented_images(run.augmented, theme=theme), alt, caption)
+    return _section("Images as the network is shown them", shown)
+
+
 def _confusion(run: Run) -> str:
     names, predicted = run.test.class_names, run.probabilities.argmax(axis=1)
     numbered = " in numbers" if len(names) <= COUNTED else ""
@@ -199,9 +211,9 @@ def _feature_maps(run: Run) -> str:
 
 
 _PARTS: dict[str, tuple[Callable[[Run], str], ...]] = {
-    "nothing": (_curves, _filters),
-    "counts": (_curves, _confusion, _filters),
-    "pictures": (_curves, _confusion, _mistakes, _filters, _feature_maps),
+    "nothing": (_curves, _augmented, _filters),
+    "counts": (_curves, _confusion, _augmented, _filters),
+    "pictures": (_curves, _confusion, _mistakes, _augmented, _filters, _feature_maps),
 }
 """The sections with figures, by what the test images can be shown as."""
 

@@ -125,6 +125,14 @@ READ: dict[str, Callable[[Any], Any]] = {"augment": augmentations.from_data, "av
 """How they are read."""
 
 
+def in_words(values: Mapping[str, Any]) -> dict[str, str]:
+    """Those of the choices that a run's files hold as data which have words, in these."""
+    return {name: READ_AS_WORDS[name](READ[name](values[name])) for name in READ if values.get(name) is not None}
+
+
+READ_AS_WORDS: dict[str, Callable[[Any], str]] = {"augment": augmentations.in_words, "average": averaging.in_words}
+
+
 def choice(values: Mapping[str, Any], name: str) -> Any:
     """One of the choices that a run's files hold, also where they leave it out; None where there is none."""
     return values.get(name, LATER.get(name))

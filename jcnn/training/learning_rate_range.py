@@ -18,8 +18,8 @@ from jcnn.training.fitting import DEFAULT_RECIPE, checked_call
 from jcnn.training.recipe import Recipe, with_rate
 from jcnn.training.step import fastest_ops, initial_state, make_run_steps
 
-SMOOTHING = 0.8
-"""How much of the running mean of the losses is kept in every step."""
+AROUND = 3
+"""Losses before and after each over which its mean is taken."""
 
 TOO_LARGE = 4.0
 """Times the least loss from which on the steps lead away."""
@@ -31,8 +31,8 @@ class LearningRateRange(NamedTuple):
     Attributes:
         rates: of the steps done, in rising order.
         losses: of their batches, before each update.
-        smoothed: the running mean of the losses.
-        suggested: where the running mean falls the most, as the rate grows by a factor.
+        smoothed: each loss as the mean of itself and of three before and after it, as far as there are.
+        suggested: where that mean falls the most, as the rate grows by a factor.
     """
 
     rates: Float[np.ndarray, " n"]
@@ -52,7 +52,7 @@ def learning_rate_range(
 ) -> LearningRateRange:
     """Trains for some steps at rates from `lowest` to `highest`, each larger than the last by the same factor.
 
-    All else is as the recipe says: the optimiser, batches and their augmentation. It ends early once the running mean of the
+    All else is as the recipe says: the optimiser, batches and their augmentation. It ends early once the mean of the
     losses is four times its least value, or a loss or parameter is not finite.
 
     Args:
@@ -116,7 +116,7 @@ def _losses(network: Network, images: Dataset, recipe: Recipe, rates: np.ndarray
             break
         losses.append(float(progress.last_loss))
         smoothed = running_mean(np.array(losses))
-        if smoothed[-1] > TOO_LARGE * smoothed.min():
+        if smoothed[-1] > TOO_LARGE * smoothed.min():  # the last is that of four losses
             break
     if len(losses) < FEWEST:
         raise TrainingError(
@@ -127,16 +127,13 @@ def _losses(network: Network, images: Dataset, recipe: Recipe, rates: np.ndarray
 
 
 def running_mean(losses: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """The exponential running mean, over what was seen so far."""
-    means, mean = [], 0.0
-    for step, loss in enumerate(losses, 1):
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
-        means.append(mean / (1 - SMOOTHING**step))
-    return np.array(means)
+    """The mean of each and of three before and after it, as far as there are."""
+    window = np.ones(2 * AROUND + 1)
+    return np.convolve(losses, window)[AROUND:-AROUND] / np.convolve(np.ones_like(losses), window)[AROUND:-AROUND]
 
 
 def suggestion(rates: Float[np.ndarray, " n"], smoothed: Float[np.ndarray, " n"]) -> float:
-    """The rate at which the running mean falls the most, by the logarithm of the rate, before its least value.
+    """The rate at which the mean falls the most, by the logarithm of the rate, before its least value.
 
     Raises:
         TrainingError: it never falls.

@@ -196,7 +196,7 @@ class Loop:
 
 def _what_failed(progress: Progress) -> str:
     if np.isfinite(progress.failed_loss):
-        return f"the loss, {progress.failed_loss:.4g}, is finite, but a parameter or a running statistic after the update of"
+        return f"the loss, {progress.failed_loss:.4g}, is finite, but a parameter or statistic after the update of"
     return "the loss of"
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from jcnn.data.dataset import Dataset
 from jcnn.disk import write_atomically
 from jcnn.training import checkpoint, settings
+from jcnn.training.augmented_examples import augmented_examples
 from jcnn.training.checkpoint import Checkpoint, versions
-from jcnn.training.config import NAME, choice, differences, stored_values, to_text
+from jcnn.training.config import NAME, choice, differences, in_words, stored_values, to_text
 from jcnn.training.errors import CheckpointError, Spelling, TrainingError
 from jcnn.training.evaluation import Evaluation
 from jcnn.training.metrics import MetricsFile, Record
@@ -217,7 +218,7 @@ def write_report(result: "Result") -> Path:
         title=f"{_word(config['network'], 'a network')} on {config['data']}",
         config={
             name: _word(value, WITHOUT_NAME.get(name, ""))
-            for name, value in {**config, "optimizer": choice(config, "optimizer")}.items()
+            for name, value in {**config, "optimizer": choice(config, "optimizer"), **in_words(config)}.items()
         },
         environment={**versions(), **settings.machine(), **settings.found()},
         numbers={
@@ -234,6 +235,7 @@ def write_report(result: "Result") -> Path:
         probabilities=np.zeros((0, test.classes)) if result.evaluation is None else result.evaluation.probabilities,
         attribution=test.attribution,
         state=result.state,
+        augmented=augmented_examples(result.network, result.train, result.config),
     )
     with settings.fixed(config["dtype"]):
         page = render(run)

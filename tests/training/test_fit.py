@@ -199,7 +199,7 @@ def test_the_last_evaluation_is_the_result_and_is_made_once(monkeypatch: pytest.
 
     def counting(*arguments: Any) -> Any:
         evaluate = counted(*arguments)
-        return lambda params: made.append(evaluate(params)) or made[-1]
+        return lambda *asked: made.append(evaluate(*asked)) or made[-1]
 
     monkeypatch.setattr(fitting, "evaluator", counting)
     result = quick(test=TEST)
