@@ -28,7 +28,7 @@ from jcnn.losses import (
     softmax_cross_entropy,
     softmax_cross_entropy_backward,
 )
-from jcnn.network import apply, apply_training, backprop, init, init_state, value_and_grad
+from jcnn.network import adapt, apply, apply_training, backprop, init, init_state, value_and_grad
 from jcnn.normalisation import (
     batch_norm,
     batch_norm_backward,
@@ -48,7 +48,7 @@ from jcnn.pool import (
     max_pool,
     max_pool_backward,
 )
-from jcnn.presets import PRESETS, lecture, lenet5, small
+from jcnn.presets import PRESETS, airbench, all_conv, lecture, lenet5, mobile, resnet, small, vgg_small
 from jcnn.summary import count_parameters, summary
 from jcnn.upsample import upsample, upsample_backward
 
@@ -95,6 +95,9 @@ __all__ = [
     "Plan",
     "PrecisionWarning",
     "Recipe",
+    "adapt",
+    "airbench",
+    "all_conv",
     "apply",
     "apply_training",
     "avg_pool",
@@ -138,9 +141,11 @@ __all__ = [
     "max_pool_backward",
     "mean_squared_error",
     "mean_squared_error_backward",
+    "mobile",
     "output_size",
     "plan",
     "receptive_field",
+    "resnet",
     "save",
     "small",
     "softmax_cross_entropy",
@@ -149,6 +154,7 @@ __all__ = [
     "upsample",
     "upsample_backward",
     "value_and_grad",
+    "vgg_small",
 ]
 __all__ += activations.__all__
 __all__ += layers.__all__

@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jaxtyping import Float, Num
 
 from jcnn import arguments, geometry
@@ -218,6 +220,29 @@ def init_state(network: Network, input_shape: Shape, dtype: Any = jnp.float32) -
         return layer.init_state(shape, dtype)
     # One program, where each array would be one otherwise.
     return jax.jit(lambda: layer.init_state(shape, dtype))()
+
+
+def adapt(network: Network, state: tuple[State, ...], x: AnyArray) -> tuple[State, ...]:
+    """The state to start with, once the layers with which a network begins have seen some inputs: the filters of `Whiten`.
+
+    Args:
+        network: a tuple of layers.
+        state: as `init_state` makes it.
+        x: some training images, (N, *S, C), as the network will see them, in the dtype of its parameters.
+
+    Returns:
+        The state; the same where no layer looks at images.
+
+    Raises:
+        NetworkError: the network does not fit x, or the state does not fit the network.
+        TypeError: x is traced: what layers take from it is computed beforehand.
+    """
+    x = arguments.numeric("x", x)
+    if isinstance(x, Tracer):
+        raise TypeError("x is traced by JAX: expected images that are known, before anything is compiled")
+    arguments.not_empty("x", x)
+    state = _matching_state(network, trace(network, x.shape[1:], x.dtype), state, x)
+    return as_layer(network).adapt(state, np.asarray(x))
 
 
 def apply(

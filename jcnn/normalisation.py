@@ -63,6 +63,10 @@ class _Sets(NamedTuple):
         """x with an axis for the groups before that of the channels."""
         return x if self.groups is None else x.reshape(*x.shape[:-1], self.groups, x.shape[-1] // self.groups)
 
+    def split_channels(self, values: Array, x: Array) -> Array:
+        """One number a channel, in at least float32, as it stands beside the split x."""
+        return self.split(_beside(values, x))
+
     def mean(self, x: Array) -> Array:
         """The mean of each set, with axes of 1 where the sets run."""
         mean = x.mean(self.axes, keepdims=True)
@@ -362,7 +366,7 @@ def _batch_statistics(x: Array, sets: _Sets) -> tuple[Array, Array]:
 @compiled("sets", "epsilon")
 def _forward(x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float) -> Array:
     normal, _ = _normalised(x, sets, epsilon)
-    y = normal * sets.split(wide(scale)) + sets.split(wide(offset))
+    y = normal * sets.split_channels(scale, x) + sets.split_channels(offset, x)
     return y.reshape(x.shape).astype(x.dtype)
 
 
@@ -370,7 +374,7 @@ def _forward(x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float)
 def _backward(dy: Array, x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float) -> tuple[Array, Array, Array]:
     normal, inverse = _normalised(x, sets, epsilon)
     upstream = sets.split(wide(dy))
-    by_normal = upstream * sets.split(wide(scale))
+    by_normal = upstream * sets.split_channels(scale, x)
     dx = inverse * (by_normal - sets.mean(by_normal) - normal * sets.mean(by_normal * normal))
     dscale, doffset = _channel_sums((upstream * normal).reshape(x.shape)), _channel_sums(wide(dy))
     return dx.reshape(x.shape).astype(x.dtype), dscale.astype(scale.dtype), doffset.astype(offset.dtype)
@@ -384,14 +388,19 @@ def _normalised(x: Array, sets: _Sets, epsilon: float) -> tuple[Array, Array]:
     return (x - mean) * inverse, inverse
 
 
+def _beside(values: Array, x: Array) -> Array:
+    """One number a channel, in at least float32, with axes of 1 for all others of x."""
+    return wide(values).reshape((1,) * (x.ndim - 1) + (-1,))
+
+
 def _channel_sums(x: Array) -> Array:
     return x.sum(tuple(range(x.ndim - 1)))
 
 
 @compiled("epsilon")
 def _by_given(x: Array, scale: Array, offset: Array, mean: Array, variance: Array, epsilon: float) -> Array:
-    inverse = 1 / jnp.sqrt(wide(variance) + epsilon)
-    return ((wide(x) - wide(mean)) * inverse * wide(scale) + wide(offset)).astype(x.dtype)
+    inverse = 1 / jnp.sqrt(_beside(variance, x) + epsilon)
+    return ((wide(x) - _beside(mean, x)) * inverse * _beside(scale, x) + _beside(offset, x)).astype(x.dtype)
 
 
 @compiled("epsilon")
@@ -400,9 +409,9 @@ def _by_given_backward(
 ) -> tuple[Array, Array, Array, Array, Array]:
     inverse = 1 / jnp.sqrt(wide(variance) + epsilon)
     upstream, factor = wide(dy), wide(scale) * inverse
-    dscale = _channel_sums(upstream * ((wide(x) - wide(mean)) * inverse))
+    dscale = _channel_sums(upstream * ((wide(x) - _beside(mean, x)) * _beside(inverse, x)))
     doffset = _channel_sums(upstream)
-    gradients = (upstream * factor, dscale, doffset, -factor * doffset, -factor * inverse * dscale / 2)
+    gradients = (upstream * _beside(factor, x), dscale, doffset, -factor * doffset, -factor * inverse * dscale / 2)
     arrays = (x, scale, offset, mean, variance)
     dx, *others = (leaf.astype(array.dtype) for leaf, array in zip(gradients, arrays, strict=True))
     return (dx, *others)

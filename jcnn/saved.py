@@ -18,6 +18,7 @@ from jcnn import geometry, network_data, trees
 from jcnn.archive import archive_bytes, check_arrays, check_fields, is_named_texts, is_shape, is_texts, read_archive
 from jcnn.disk import file_to_write, naming, write_atomically
 from jcnn.layers import Network
+from jcnn.layers.composite import as_layer, keeps, layers_in
 from jcnn.network_data import NetworkDataError
 from jcnn.trees import TreeError
 
@@ -64,13 +65,13 @@ def save(
         path: the file, under exactly this name; of a link the file that it links to.
         network: a tuple of layers; your own among them have to be importable, since the file names them by import path.
         params: as `init` makes them: any dicts, tuples, named tuples and lists of arrays.
-        state: what layers keep beside their parameters, of the same kinds.
+        state: what layers keep beside their parameters, of the same kinds; None: no layer keeps anything.
         class_names: of the classes, in the order of the logits.
         input_shape: of one example, (*S, C).
 
     Raises:
         SavedNetworkError: a layer or a parameter that cannot be stored, by its place; params that are not one
-            entry per layer.
+            entry per layer; no state where a layer keeps one.
         TypeError: class names that are no texts.
         GeometryError: no input shape.
         OSError: the file cannot be written, or a directory, pipe, socket or device is there; names it.
@@ -91,6 +92,11 @@ def save(
         raise SavedNetworkError(
             f"{path} is not written: params={geometry.shown(params)}: expected {len(network)} entries, one for each layer, as "
             f"init makes them"
+        )
+    if state is None and (keeper := next(filter(keeps, layers_in(as_layer(network))), None)):
+        raise SavedNetworkError(
+            f"{path} is not written: state is None, and {keeper!r} keeps one beside its parameters, without which the network "
+            f"cannot be asked: give the state that training left, such as that of a jcnn.fit"
         )
     manifest = {
         "format": FORMAT,

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-LEFT = (1, 2, 7, 8, 9)
-"""The columns that are written from the left: names and sizes."""
-
 UNKNOWN = "?"
 """What stands for a number that a layer does not say."""
 
 WAYS = ("forward by", "dx by", "dw by")
 """What the columns of a plan are called."""
+
+LEFT = {"layer", "output", *WAYS}
+"""The columns that are written from the left: names and sizes."""
 
 
 class Row(NamedTuple):
@@ -40,6 +40,7 @@ class Row(NamedTuple):
         receptive_field: in pixels; None in it where a layer so far does not say what window it moves.
         place: the numbers of all that it stands in, and its own: 3.1.2.
         plan: of a convolution, where it was asked for: which way each of its passes takes, and why.
+        state: how many numbers it keeps that no gradient changes, such as running statistics.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Row(NamedTuple):
     receptive_field: ReceptiveField
     place: str
     plan: Plan | None = None
+    state: int = 0
 
 
 class Summary(NamedTuple):
@@ -64,6 +66,11 @@ class Summary(NamedTuple):
         return sum(row.parameters for row in self.rows)
 
     @property
+    def state(self) -> int:
+        """Numbers the network keeps that no gradient changes."""
+        return sum(row.state for row in self.rows)
+
+    @property
     def multiply_adds(self) -> int:
         """Multiply-adds of one example's forward pass: of those layers that say, and so at least so many."""
         return sum(row.multiply_adds or 0 for row in self.rows)
@@ -74,14 +81,16 @@ class Summary(NamedTuple):
         return 2 * self.multiply_adds
 
     def cells(self) -> list[tuple[str, ...]]:
-        """The table's header, rows and totals as text."""
-        header = ("#", "layer", "output", "parameters", "multiply-adds", "receptive field", "jump")
+        """The table's header, rows and totals as text; what is kept in a column of its own, where something is."""
+        kept = self.state > 0
+        header = ("#", "layer", "output", "parameters", *["state"] * kept, "multiply-adds", "receptive field", "jump")
         body: list[tuple[str, ...]] = [
             (
                 row.place,
                 row.layer,
                 times(row.output_shape),
                 f"{row.parameters:,}",
+                *[f"{row.state:,}"] * kept,
                 UNKNOWN if row.multiply_adds is None else f"{row.multiply_adds:,}",
                 times(row.receptive_field.size),
                 times(row.receptive_field.jump),
@@ -89,8 +98,9 @@ class Summary(NamedTuple):
             for row in self.rows
         ]
         least = "at least " if any(row.multiply_adds is None for row in self.rows) else ""
-        total = ("", "total", "", f"{self.parameters:,}", f"{least}{self.multiply_adds:,}", "", "")
-        rows = [header, ("", "input", times(self.input_shape), "", "", "", ""), *body, total]
+        counted = (f"{self.parameters:,}", *[f"{self.state:,}"] * kept, f"{least}{self.multiply_adds:,}")
+        total = ("", "total", "", *counted, "", "")
+        rows = [header, ("", "input", times(self.input_shape), *[""] * (len(header) - 3)), *body, total]
         if not any(row.plan for row in self.rows):
             return rows
         ways = [WAYS, ("",) * len(WAYS), *(_ways(row.plan) for row in self.rows), ("",) * len(WAYS)]
@@ -101,8 +111,8 @@ class Summary(NamedTuple):
         widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
         lines = [
             "  ".join(
-                cell.ljust(width) if column in LEFT else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+                cell.ljust(width) if title in LEFT else cell.rjust(width)
+                for title, cell, width in zip(cells[0], row, widths, strict=True)
             ).rstrip()
             for row in cells
         ]
@@ -113,8 +123,8 @@ class Summary(NamedTuple):
 
         header, *body, total = self.cells()
         table = Table(show_edge=False, pad_edge=False)
-        for column, title in enumerate(header):
-            table.add_column(title, justify="left" if column in LEFT else "right", no_wrap=column != 1)
+        for title in header:
+            table.add_column(title, justify="left" if title in LEFT else "right", no_wrap=title != "layer")
         for row in body:
             table.add_row(*map(plain, row))
         table.add_section()
@@ -123,7 +133,7 @@ class Summary(NamedTuple):
 
 
 def summary(network: Network, input_shape: Shape, *, plan: bool = False, dtype: Any = "float32") -> Summary:
-    """Sizes, parameters, multiply-adds and receptive field of every layer.
+    """Sizes, parameters, multiply-adds and receptive field of every layer, and what it keeps beside its parameters.
 
     Args:
         network: a tuple of layers.
@@ -162,9 +172,14 @@ def _rows(steps: Sequence[Trace], before: tuple[Layer, ...], size: Shape | None)
 
 
 def _row(step: Trace, field: ReceptiveField) -> Row:
-    counted = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(step.parameters))
     described = step.layer.name if step.parts else repr(step.layer)
-    return Row(step.number, described, step.output_shape, counted, _own_multiply_adds(step), field, step.place)
+    numbers = (_counted(step.parameters), _own_multiply_adds(step))
+    return Row(step.number, described, step.output_shape, *numbers, field, step.place, state=_counted(step.state))
+
+
+def _counted(tree: Any) -> int:
+    """How many numbers are in a tree of shapes."""
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
 
 
 def _own_multiply_adds(step: Trace) -> int | None:

@@ -13,28 +13,43 @@ from jax.sharding import PartitionSpec
 from jcnn import (
     PRESETS,
     AvgPool,
+    BatchNorm,
     Conv,
+    ConvTranspose,
     Dense,
+    Dropout,
     Elu,
     Flatten,
+    Gate,
     Gelu,
     GlobalAvgPool,
     GlobalMaxPool,
+    GroupNorm,
+    IdentityConv,
     Layer,
+    LayerNorm,
     LeakyRelu,
     Maxout,
     MaxPool,
     Ops,
+    PadChannels,
     Relu,
+    Residual,
+    Scale,
     Selu,
     Sigmoid,
     Softplus,
     Tanh,
+    UpSample,
+    Whiten,
     apply,
     backprop,
     init,
+    init_state,
+    squeeze_excitation,
     value_and_grad,
 )
+from tests.draws import DRAWS
 
 LABELS = jnp.array([0, 2, 1, 2])
 SHAPE = (9, 8, 4)
@@ -59,6 +74,16 @@ NETWORKS: dict[str, tuple[Layer, ...]] = {
         Flatten(),
         Dense(3, bias=False),
     ),
+    "normalisations": (
+        *(BatchNorm(), Dense(6), BatchNorm(0.4, scale=False), Tanh(), GroupNorm(3, offset=False), Dropout(0.3)),
+        *(LayerNorm("all"), Dropout(0.3, spatial=True), Dense(6), LayerNorm(), GlobalAvgPool(), Dense(3)),
+    ),
+    "blocks": (
+        *(Whiten(2), IdentityConv(6, 3, padding=1), squeeze_excitation(6, ratio=3), Gate(Sigmoid())),
+        Residual((Conv(6, 3, padding=1, bias=False), BatchNorm()), PadChannels(6)),
+        *(ConvTranspose(4, (3, 2), stride=2, padding=1, groups=2), MaxPool(3)),
+        *(UpSample(2), UpSample((1, 2), "linear"), GlobalMaxPool(), Dense(3), Scale(0.2)),
+    ),
     "one dimension": (Conv(5, 3), Relu(), MaxPool(2), Flatten(), Dense(3)),
     "three dimensions": (Conv(5, 2), Relu(), AvgPool(2), Flatten(), Dense(3)),
 }
@@ -73,18 +98,24 @@ def assert_agree(ours: Any, theirs: Any) -> None:
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(float(jnp.abs(b).max()), 1e-3))
 
 
+def kept(network: tuple[Any, ...], shape: tuple[int, ...]) -> dict[str, Any]:
+    """What a step needs where layers keep something or draw."""
+    return {"state": init_state(network, shape, jnp.float64), "key": jax.random.key(2)}
+
+
 def batch(network: tuple[Layer, ...], shape: tuple[int, ...], dtype: Any = jnp.float64) -> tuple[Any, jax.Array]:
     return init(jax.random.key(0), network, shape, dtype), jax.random.normal(jax.random.key(1), (4, *shape), dtype)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_backwards(name: str) -> None:
-    network = NETWORKS[name]
-    params, x = batch(network, SHAPES.get(name, SHAPE))
+    network, shape = NETWORKS[name], SHAPES.get(name, SHAPE)
+    params, x = batch(network, shape)
+    more = kept(network, shape)
 
     @jax.jit
     def both(params: Any, x: jax.Array) -> tuple[Any, Any]:
-        return backprop(network, params, x, LABELS), value_and_grad(network, params, x, LABELS)
+        return backprop(network, params, x, LABELS, **more), value_and_grad(network, params, x, LABELS, **more)
 
     assert_agree(*both(params, x))
 
@@ -96,12 +127,13 @@ def test_neither_needs_to_be_compiled() -> None:
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1)], ids=["8x8", "28x28"])
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", PRESETS if DRAWS > 40 else ("small", "lecture", "lenet5"))
 def test_the_presets_backwards(name: str, shape: tuple[int, ...]) -> None:
     network = PRESETS[name](shape, 10)
     params, x = batch(network, shape)
-    by_hand = jax.jit(lambda params, x: backprop(network, params, x, LABELS))(params, x)
-    assert_agree(by_hand, jax.jit(lambda params, x: value_and_grad(network, params, x, LABELS))(params, x))
+    more = kept(network, shape)
+    by_hand = jax.jit(lambda params, x: backprop(network, params, x, LABELS, **more))(params, x)
+    assert_agree(by_hand, jax.jit(lambda params, x: value_and_grad(network, params, x, LABELS, **more))(params, x))
 
 
 @pytest.mark.parametrize("differentiate", [backprop, value_and_grad])

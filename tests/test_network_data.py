@@ -33,18 +33,33 @@ rounding = st.sampled_from(["floor", "ceil", "exact"])
 finite = st.floats(allow_nan=False, allow_infinity=False)
 walk = {"window": per_axis, "padding": padding, "dilation": per_axis, "rounding": rounding}
 pool = {**walk, "stride": st.none() | per_axis}
+positive = st.floats(1e-12, 1e3)
+norm = {"epsilon": positive, "scale": st.booleans(), "offset": st.booleans()}
+conv = {**walk, "stride": per_axis, "filters": sizes.map(lambda n: 12 * n), "groups": st.sampled_from([1, 2, 3]),
+        "bias": st.booleans() | st.booleans().map(np.bool_)}  # fmt: skip
+transpose = {name: drawn for name, drawn in conv.items() if name != "rounding"}
 OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "AvgPool": {**pool, "count_padding": st.booleans()},
-    "Conv": {**walk, "stride": per_axis, "filters": sizes.map(lambda n: 12 * n), "groups": st.sampled_from([1, 2, 3]),
-             "bias": st.booleans() | st.booleans().map(np.bool_)},
+    "BatchNorm": {**norm, "momentum": st.floats(0, 1, exclude_min=True),
+                  "axis_name": st.none() | st.text() | st.lists(st.text(), min_size=1)},
+    "Conv": conv,
+    "ConvTranspose": {**transpose, "output_padding": pads | st.tuples(pads, pads) | st.lists(pads, min_size=2, max_size=2)},
     "Dense": {"units": sizes | sizes.map(np.int64), "bias": st.booleans()},
+    "Dropout": {"rate": st.floats(0, 1, exclude_max=True), "spatial": st.booleans()},
     "Elu": {"alpha": finite},
+    "GroupNorm": {**norm, "groups": sizes},
+    "IdentityConv": conv,
+    "LayerNorm": {**norm, "axes": st.sampled_from(["channels", "all"])},
     "LeakyRelu": {"slope": finite | finite.map(np.float64)},
     "MaxPool": pool,
     "Maxout": {"pieces": sizes},
+    "PadChannels": {"channels": sizes},
+    "Scale": {"factor": finite},
+    "UpSample": {"factor": per_axis, "method": st.sampled_from(["nearest", "linear"])},
+    "Whiten": {"window": per_axis, "epsilon": positive},
 }  # fmt: skip
 """What a layer's fields may be; those that are not here have none."""
-MADE_OF_LAYERS = {"Parallel", "Residual"}
+MADE_OF_LAYERS = {"Gate", "Parallel", "Residual"}
 BUILT_IN = [
     name
     for name, cls in vars(layers).items()
@@ -75,8 +90,8 @@ def drawn_layers(draw: st.DrawFn, depth: int) -> Any:
     parts = draw(st.lists(drawn_layers(depth - 1), min_size=1, max_size=3))
     if kind == "turn":
         return tuple(parts)
-    if kind == "Residual":
-        return vars(layers)[kind](*parts[:2])
+    if kind in ("Gate", "Residual"):
+        return vars(layers)[kind](*parts[: 1 if kind == "Gate" else 2])
     made = Spread if kind == "spread" else vars(layers)[kind]
     return made(*parts, join=draw(st.sampled_from(["sum", "concat"])))
 

@@ -3,7 +3,7 @@
 `jcnn` takes over what `__all__` lists; the other names are for those who write layers.
 """
 
-from jcnn.layers import activation, blocks, composite, dense, dropout, normalisation, scale, spatial
+from jcnn.layers import activation, blocks, composite, dense, dropout, normalisation, scale, spatial, whiten
 from jcnn.layers.activation import *  # noqa: F403 (its __all__ says what)
 from jcnn.layers.activation import Activation as Activation
 from jcnn.layers.base import DEFAULT, Context, Layer, NetworkError, Ops
@@ -20,6 +20,7 @@ from jcnn.layers.initial import normal_weights as normal_weights
 from jcnn.layers.normalisation import *  # noqa: F403 (its __all__ says what)
 from jcnn.layers.scale import *  # noqa: F403 (its __all__ says what)
 from jcnn.layers.spatial import *  # noqa: F403 (its __all__ says what)
+from jcnn.layers.whiten import *  # noqa: F403 (its __all__ says what)
 
 __all__ = [
     "DEFAULT",
@@ -36,3 +37,4 @@ __all__ += dropout.__all__
 __all__ += normalisation.__all__
 __all__ += scale.__all__
 __all__ += spatial.__all__
+__all__ += whiten.__all__

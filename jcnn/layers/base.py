@@ -5,6 +5,7 @@ Every layer answers these questions, shapes always of one example, (*S, C) or (C
     output_shape(shape)              what it makes of such an input
     init(key, shape, gain, dtype)    its first parameters, any pytree of arrays
     init_state(shape, dtype)         what it keeps beside them, such as running statistics, as a run begins
+    adapt(state, x)                  the same once it has seen some inputs, where it hangs on them
     next_state(saved, state)         the same after a forward pass in training, by what that pass left
     draws                            whether it draws random numbers in training, and so needs a key
     multiply_adds(shape)             its cost for one example, if it says
@@ -23,6 +24,7 @@ from typing import Any, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jcnn import arguments
@@ -211,6 +213,18 @@ class Layer:
             The new state, of the same structure, shapes and dtypes. It is asked for only where there is one.
         """
         raise TypeError(f"{self!r} has a state and no way on: expected it to define next_state(saved, state) -> state")
+
+    def adapt(self, state: State, x: np.ndarray) -> State:
+        """The state to start with, once the layer has seen some inputs, where what it keeps hangs on them.
+
+        Args:
+            state: as `init_state` makes it.
+            x: some inputs. Only layers with which a network begins are shown any, the network's own.
+
+        Returns:
+            The state, of the same structure, shapes and dtypes.
+        """
+        return state
 
     @property
     def draws(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jcnn import geometry, random_keys
@@ -55,6 +56,11 @@ class Serial(Layer):
 
     def init_state(self, shape: Shape, dtype: Any) -> State:
         return tuple(layer.init_state(seen, dtype) for layer, seen in self.steps(shape))
+
+    def adapt(self, state: State, x: np.ndarray) -> State:
+        """The first one's, which alone sees x itself."""
+        first, *others = state
+        return (self.layers[0].adapt(first, x), *others)
 
     def next_state(self, saved: Saved, state: State) -> State:
         return tuple(next_state_of(*each) for each in zip(self.layers, saved, state, strict=True))
@@ -353,11 +359,23 @@ def states(layer: Layer, shape: Shape, dtype: Any) -> State:
     return _remembered_states(layer, shape, dtype) if all_ours(layer) else _states(layer, shape, dtype)
 
 
+def keeps(layer: Layer) -> bool:
+    """Whether a layer says of itself, and not of its parts, that it keeps something, however much."""
+    return not parts_of(layer) and type(layer).init_state is not Layer.init_state
+
+
 def layers_in(layer: Layer) -> Iterator[Layer]:
     """A layer and all in it, from the outside in."""
     yield layer
     for part in parts_of(layer).values():
         yield from layers_in(part)
+
+
+def adapts(layer: Layer) -> bool:
+    """Whether a network of this layer looks at images before it starts."""
+    while isinstance(layer, Serial):
+        layer = layer.layers[0]
+    return type(layer).adapt is not Layer.adapt
 
 
 def all_ours(layer: Layer) -> bool:

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import jax
+import jax.numpy as jnp
 
 from jcnn import geometry, printing
 from jcnn.data.augmentations import check_rank
+from jcnn.data.batches import to_input
 from jcnn.data.dataset import Dataset, Examples, checked_examples, checked_test, with_classes
 from jcnn.data.stream import Placement, free_memory
 from jcnn.data.stream import placement as chosen_placement
 from jcnn.layers import Network, Ops
-from jcnn.network import NetworkError, Params, trace
+from jcnn.layers.composite import adapts, as_layer
+from jcnn.network import NetworkError, Params, adapt, trace
 from jcnn.network_data import NetworkDataError, to_data
 from jcnn.training import checkpoint, settings
 from jcnn.training.config import as_stored
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 DEFAULT_RECIPE = Recipe()
+
+SEEN_FIRST = 5000
+"""How many training images layers such as `Whiten` look at before the first step."""
 
 
 class Result(NamedTuple):
@@ -175,14 +181,14 @@ def fit(
         }
         values = as_stored({**subject, **job.recipe_values()})
         if folder is None:
-            return _finish(job, None, values, Memory(), job.initial_state(), 0)
+            return _finish(job, None, values, Memory(), job.first_state(), 0)
         like = jax.eval_shape(job.initial_state)
         if why := checkpoint.unstorable(like):
             raise ValueError(f"{why}; only without out can it be trained")
         with held(folder, job.tell, job.spelling):
             kept = RunFiles(folder, values, images, job.tell, job.spelling)
             found = kept.open(like, job.total, resume=resume)
-            result = _finish(job, folder, values, kept, *(found or (job.initial_state(), 0)))
+            result = _finish(job, folder, values, kept, *(found or (job.first_state(), 0)))
             if report:
                 write_report(result)
             return result
@@ -213,6 +219,14 @@ class _Job(NamedTuple):
     def initial_state(self) -> State:
         """First weights, an optimiser without memory."""
         return initial_state(self.recipe, self.network, self.images.input_shape, self.total)
+
+    def first_state(self) -> State:
+        """`initial_state`, what layers take from images taken from the first ones."""
+        state = self.initial_state()
+        if not adapts(as_layer(self.network)):
+            return state
+        seen = to_input(self.images.images[:SEEN_FIRST], jnp.dtype(self.recipe.dtype))
+        return state._replace(network_state=adapt(self.network, state.network_state, seen))
 
     def recipe_values(self) -> dict[str, Any]:
         """The recipe as plain values; an optimiser that has no name by the structure of its state, which is checked."""
