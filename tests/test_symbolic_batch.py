@@ -19,7 +19,7 @@ BATCHED = {"dx", "dy", "logits", "labels", "prediction", "target", "x", "y"}
 """Arguments with an axis of examples."""
 
 CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
-    "plain": ((3, 8, 8, 4), (3, 3, 4, 6), {"padding": 1}),
+    "plain": ((3, 8, 4), (3, 4, 6), {"padding": 1}),
     "strided": ((3, 9, 9, 4), (3, 3, 4, 6), {"padding": "same", "stride": 2}),
     "depthwise": ((3, 8, 8, 4), (3, 3, 1, 4), {"groups": 4, "padding": 1}),
     "padding beyond the filter": ((3, 8, 4), (2, 4, 6), {"padding": 5, "stride": 2}),

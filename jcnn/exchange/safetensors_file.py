@@ -131,10 +131,10 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays of a file, and its metadata."""
     from safetensors import SafetensorError, deserialize
 
-    with naming(path), path.open("rb") as file:
-        if not path.is_file():
-            raise ExchangeError(f"{path} is no file: expected one in the format safetensors")
-        content = file.read()
+    if path.exists() and not path.is_file():  # a pipe would keep us waiting
+        raise ExchangeError(f"{path} is no file: expected one in the format safetensors")
+    with naming(path):
+        content = path.read_bytes()
     try:
         found = deserialize(content)
     except SafetensorError as error:

@@ -267,9 +267,10 @@ def _parts() -> dict[str, Any]:
 
 def _read(torch: Any, path: Path) -> Any:
     """What a file of `torch.save` holds."""
-    with naming(path), path.open("rb"):  # a missing file is told by its name, and a directory
-        if not path.is_file():
-            raise ExchangeError(f"{path} is no file: expected one that torch.save wrote")
+    if path.exists() and not path.is_file():  # a pipe would keep us waiting
+        raise ExchangeError(f"{path} is no file: expected one that torch.save wrote")
+    with naming(path), path.open("rb"):
+        pass  # a file that cannot be read is told by its name
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

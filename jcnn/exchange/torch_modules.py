@@ -34,12 +34,14 @@ from jcnn.layers import (
     GlobalAvgPool,
     GlobalMaxPool,
     GroupNorm,
+    IdentityConv,
     Layer,
     LayerNorm,
     LeakyRelu,
     Maxout,
     MaxPool,
     Network,
+    PadChannels,
     Parallel,
     Relu,
     Residual,
@@ -50,6 +52,7 @@ from jcnn.layers import (
     Softplus,
     Tanh,
     UpSample,
+    Whiten,
 )
 from jcnn.layers.composite import Serial
 from jcnn.network import Trace, trace
@@ -251,6 +254,21 @@ def _conv(step: Step) -> Made:
     return _behind_padding(step, padded, 0.0, conv), None
 
 
+def _whiten(step: Step) -> Made:
+    layer: Whiten = step.layer
+    window = geometry.per_axis("window", layer.window, step.rank)
+    filters = layer.output_shape(step.shape)[-1]
+    source = step.source(Tensor("weight", "state", "w", filters=True), Tensor("offset", "state", "b"), _BIAS)
+    return Module("Whiten", (step.shape[-1], filters, window), source=source), None
+
+
+def _pad_channels(step: Step) -> Made:
+    layer: PadChannels = step.layer
+    if step.order is not None:
+        raise step.refused("it counts the features of a flattened map, which PyTorch numbers in another order")
+    return Module("PadChannels", (layer.channels,)), None
+
+
 def _max_pool(step: Step) -> Made:
     window, padding, ceil = _pool(step)
     outside = None if padding is not None else window.padding
@@ -441,10 +459,12 @@ MODULES: dict[type[Layer], Callable[[Step], Made]] = {
     GlobalAvgPool: _global_pool("Avg"),
     GlobalMaxPool: _global_pool("Max"),
     GroupNorm: _group_norm,
+    IdentityConv: _conv,
     LayerNorm: _layer_norm,
     LeakyRelu: _elementwise("nn.LeakyReLU", "slope"),
     MaxPool: _max_pool,
     Maxout: _maxout,
+    PadChannels: _pad_channels,
     Parallel: _parallel,
     Relu: _elementwise("nn.ReLU"),
     Residual: _residual,
@@ -454,6 +474,7 @@ MODULES: dict[type[Layer], Callable[[Step], Made]] = {
     Softplus: _elementwise("nn.Softplus", threshold=SOFTPLUS_STRAIGHT),
     Tanh: _elementwise("nn.Tanh"),
     UpSample: _upsample,
+    Whiten: _whiten,
 }
 """For every layer that PyTorch can compute: its module."""
 

@@ -49,6 +49,31 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
+class PadChannels(nn.Module):
+    """Channels of zeros behind those of the input, so that there are `channels` in all."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, x.new_zeros(len(x), self.channels - x.shape[1], *x.shape[2:])], 1)
+
+
+class Whiten(nn.Module):
+    """A convolution whose filters, and what they take away, are not learned; a bias is."""
+
+    def __init__(self, channels: int, filters: int, window: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(filters, channels, *window))
+        self.register_buffer("offset", torch.zeros(filters))
+        self.bias = nn.Parameter(torch.zeros(filters))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        convolve = (nn.functional.conv1d, nn.functional.conv2d, nn.functional.conv3d)[x.ndim - 3]
+        return convolve(x, self.weight.to(x.dtype), self.bias + self.offset.to(x.dtype))
+
+
 class Scale(nn.Module):
     """factor · x."""
 

@@ -59,7 +59,7 @@ def to_state_dict(
             found[name] = tensor.to_torch(array, source.order)
             if like is not None:
                 found[name] = found[name].reshape(like[name].shape)
-        if any(tensor.tree == "state" for tensor in source.tensors):
+        if any(tensor.name.startswith("running_") for tensor in source.tensors):
             found[f"{prefix}{IGNORED}"] = np.zeros((), np.int64)
     return found if like is None else {name: found.get(name, array) for name, array in like.items()}
 
