@@ -11,8 +11,8 @@ from jax import export
 
 import jcnn
 from jcnn.check.operations import OPERATIONS
-from jcnn.conv.ways import WAYS, Formulation, Pass, run
 from jcnn.conv.operation import parse
+from jcnn.conv.ways import WAYS, Formulation, Pass, run
 from tests.references import normal
 
 BATCHED = {"dx", "dy", "logits", "labels", "prediction", "target", "x", "y"}
@@ -70,7 +70,9 @@ def test_every_formulation_of_the_convolution_and_its_gradients(formulation: Any
         return y, pull(y)
 
     for gradient in ("autodiff", "manual"):
-        assert_of_any_batch(jax.eval_shape(partial(passes, gradient), symbolic(x)), jax.eval_shape(partial(passes, gradient), x))
+        assert_of_any_batch(
+            jax.eval_shape(partial(passes, gradient), symbolic(x)), jax.eval_shape(partial(passes, gradient), x)
+        )
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS)

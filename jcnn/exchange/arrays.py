@@ -83,9 +83,8 @@ def from_names(arrays: Mapping[str, np.ndarray], network: Network, input_shape: 
     """
     expected = by_name(*templates(network, input_shape))
     check_names(arrays, expected, whose, "the network")
-    dtypes = {name: arrays[name].dtype.name for name in expected if name.startswith("params.")}
-    dtype = next(iter(dtypes.values()), "float32")
-    params, state = templates(network, input_shape, dtype if dtype in FLOATS else "float32")
+    dtype = common_dtype({name: arrays[name] for name in expected if name.startswith("params.")}, whose)
+    params, state = templates(network, input_shape, dtype)
     for name, template in by_name(params, state).items():
         check_array(name, arrays[name], template.shape, template.dtype, whose)
     leaves, structure = jax.tree_util.tree_flatten_with_path({"params": params, "state": state})
@@ -102,6 +101,22 @@ def check_names(found: Collection[str], expected: Collection[str], whose: str, t
             unexpected
         )
         raise ExchangeError(f"{whose} does not fit {taker}: it has {', and '.join(what)}")
+
+
+def common_dtype(params: Mapping[str, np.ndarray], whose: str) -> str:
+    """The one dtype of all parameters.
+
+    Raises:
+        ExchangeError: they have several, or another than networks are computed in.
+    """
+    dtypes = {array.dtype.name: name for name, array in reversed(params.items())}
+    if len(dtypes) > 1:
+        listed = ", ".join(f"{name} {dtype}" for dtype, name in dtypes.items())
+        raise ExchangeError(f"{whose} has parameters of several dtypes ({listed}): expected one for all")
+    for dtype, name in dtypes.items():
+        if dtype not in FLOATS:
+            raise ExchangeError(f"{name} in {whose} has dtype {dtype}: expected one of {', '.join(FLOATS)}")
+    return next(iter(dtypes), "float32")
 
 
 def check_array(name: str, array: np.ndarray, shape: Shape, dtype: Any, whose: str) -> None:

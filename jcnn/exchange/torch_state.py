@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jcnn import geometry
-from jcnn.exchange.arrays import FLOATS, check_names, check_trained, on_device, templates
+from jcnn.exchange.arrays import FLOATS, check_names, check_trained, common_dtype, on_device, templates
 from jcnn.exchange.errors import ExchangeError
 from jcnn.exchange.torch_modules import Source, Tensor, module_of, sources
 from jcnn.layers import Network
@@ -107,7 +107,8 @@ def from_state_dict(
             expected = _leaf(tensor, source, {"params": params, "state": state})
             array = _checked(name, arrays[name], tensor, source, expected, whose)
             found[tensor.tree, *source.path, tensor.key] = tensor.from_torch(array, source.order)
-    params, state = templates(network, shape, _common_dtype(arrays, layers, whose))
+    learned = [f"{prefix}{tensor.name}" for prefix, source in layers for tensor in source.tensors if tensor.tree == "params"]
+    params, state = templates(network, shape, common_dtype({name: arrays[name] for name in learned}, whose))
     return _filled(params, ("params",), found), None if state is None else _filled(state, ("state",), found)
 
 
@@ -209,16 +210,6 @@ def _checked(
     if array.dtype.name not in FLOATS:
         raise ExchangeError(f"{name} in {whose} has dtype {array.dtype.name}: expected one of {', '.join(FLOATS)}")
     return array
-
-
-def _common_dtype(arrays: Mapping[str, np.ndarray], layers: Sequence[tuple[str, Source]], whose: str) -> str:
-    """The one dtype of all parameters; what is kept beside them may be of another."""
-    names = [f"{prefix}{tensor.name}" for prefix, source in layers for tensor in source.tensors if tensor.tree == "params"]
-    dtypes = {arrays[name].dtype.name: name for name in reversed(names)}
-    if len(dtypes) > 1:
-        listed = ", ".join(f"{name} {dtype}" for dtype, name in dtypes.items())
-        raise ExchangeError(f"{whose} has parameters of several dtypes ({listed}): expected one for all")
-    return next(iter(dtypes), "float32")
 
 
 def _filled(template: Any, path: tuple[Any, ...], found: Mapping[tuple[Any, ...], np.ndarray]) -> Any:
