@@ -349,6 +349,7 @@ def _compare(
         raise ExchangeError(f"the module does not take {(EXAMPLES, shape[-1], *shape[:-1])}, (N, C, *S): {reason}") from error
     with jax.enable_x64(True):
         ours = np.asarray(apply(network, _wide(params), jnp.asarray(x), state=_wide(state)))
+    ours = np.moveaxis(ours, -1, 1)
     if not isinstance(y, torch.Tensor) or tuple(y.shape) != ours.shape:
         given = tuple(y.shape) if isinstance(y, torch.Tensor) else geometry.shown(y)
         raise ExchangeError(f"the module gives {given} for {EXAMPLES} inputs of {shape}: expected {ours.shape}, as the network")
