@@ -51,5 +51,19 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *FUNCTIONS})
 
 
-__all__ = ["ExchangeError"]
-__all__ += list(FUNCTIONS)
+__all__ = [
+    "ExchangeError",
+    "from_equinox",
+    "from_nnx",
+    "from_torch",
+    "load_safetensors",
+    "save_safetensors",
+    "save_torch",
+    "to_equinox",
+    "to_nnx",
+    "to_onnx",
+    "to_stablehlo",
+    "to_torch",
+    "torch_module",
+    "torch_source",
+]

@@ -109,7 +109,7 @@ def common_dtype(params: Mapping[str, np.ndarray], whose: str) -> str:
     Raises:
         ExchangeError: they have several, or another than networks are computed in.
     """
-    dtypes = {array.dtype.name: name for name, array in reversed(params.items())}
+    dtypes = {array.dtype.name: name for name, array in reversed(list(params.items()))}
     if len(dtypes) > 1:
         listed = ", ".join(f"{name} {dtype}" for dtype, name in dtypes.items())
         raise ExchangeError(f"{whose} has parameters of several dtypes ({listed}): expected one for all")
