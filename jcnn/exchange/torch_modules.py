@@ -240,8 +240,8 @@ def _one(step: Step) -> Made:
 
 def _conv(step: Step) -> Made:
     layer: Conv = step.layer
-    window = _window(step)
-    padded = _padding(window)
+    window = _alike(step, _window(step))
+    padded = None if all(lo == hi for lo, hi in window.padding) else window.padding
     options = _options(
         stride=window.stride,
         padding=0 if padded else tuple(lo for lo, _ in window.padding),
@@ -501,18 +501,26 @@ def _window(step: Step) -> Window:
     )
 
 
-def _padding(window: Window) -> tuple[tuple[int, int], ...] | None:
-    """The padding, where its sides are not alike; None where they are."""
-    return None if all(lo == hi for lo, hi in window.padding) else window.padding
+def _alike(step: Step, window: Window) -> Window:
+    """The window with the padding before the map also behind it, if that makes no position more or less: all read the same."""
+    both = window._replace(padding=tuple((lo, lo) for lo, _ in window.padding))
+    sizes = step.shape[:-1]
+    if any(
+        n + 2 * lo < geometry.span(f, d) for n, (lo, _), f, d in zip(sizes, both.padding, both.size, both.dilation, strict=True)
+    ):
+        return window
+    return both if both.output_shape(sizes) == window.output_shape(sizes) else window
 
 
 def _pool(step: Step) -> tuple[Window, tuple[int, ...] | None, bool]:
     """The window of a pooling, its padding and its ceil_mode there; None for the padding where PyTorch's has none like it."""
     walk = step.layer.walk
     asked = parse_window(step.shape[:-1], walk.window, stride=walk.stride, padding=walk.padding, dilation=walk.dilation)
-    if any(lo != hi or lo > f // 2 for (lo, hi), f in zip(asked.padding, asked.size, strict=True)):
+    ceil = walk.rounding == "ceil"
+    window = asked if ceil else _alike(step, asked)
+    if any(lo != hi or lo > f // 2 for (lo, hi), f in zip(window.padding, window.size, strict=True)):
         return _window(step), None, False
-    return asked, tuple(lo for lo, _ in asked.padding), walk.rounding == "ceil"
+    return window, tuple(lo for lo, _ in window.padding), ceil
 
 
 def _options(**options: Any) -> dict[str, Any]:
