@@ -8,8 +8,8 @@ which order a map is flattened. Where a module is given in its place its outputs
 all of that is known to be the same.
 """
 
+import ast
 import copy
-import inspect
 import io
 import math
 import os
@@ -205,7 +205,7 @@ def torch_source(network: Network, input_shape: Sequence[int]) -> str:
     module = module_of(network, shape)
     return _SOURCE.format(
         images=f"(N, {', '.join(map(str, (channels, *sizes)))})",
-        parts="".join(f"{inspect.getsource(part)}\n\n" for name, part in _parts().items() if name in _names(module)),
+        parts="".join(f"{text}\n\n\n" for name, text in _part_sources().items() if name in _names(module)),
         module=_written(module, 1),
     )
 
@@ -251,18 +251,21 @@ def _names(module: Module) -> set[str]:
 
 def _made(torch: Any, module: Module) -> Any:
     """The module itself."""
-    kind = getattr(torch.nn, module.name.removeprefix("nn.")) if module.name.startswith("nn.") else _parts()[module.name]
+    from jcnn.exchange import torch_parts
+
+    own = not module.name.startswith("nn.")
+    kind = getattr(torch_parts if own else torch.nn, module.name.removeprefix("nn."))
     parts = {name: _made(torch, part) for name, part in module.parts.items()}
     placed = [part for name, part in parts.items() if name.isdigit()]
     named = {name: part for name, part in parts.items() if not name.isdigit()}
     return kind(*placed, *module.arguments, **named, **module.options)
 
 
-def _parts() -> dict[str, Any]:
-    """The modules that PyTorch does not have, by name."""
-    from jcnn.exchange import torch_parts
-
-    return {name: part for name, part in vars(torch_parts).items() if getattr(part, "__module__", "") == torch_parts.__name__}
+def _part_sources() -> dict[str, str]:
+    """The modules that PyTorch does not have, as they are written; they are not imported, which would take PyTorch."""
+    text = Path(__file__).with_name("torch_parts.py").read_text("utf-8")
+    classes = (node for node in ast.parse(text).body if isinstance(node, ast.ClassDef))
+    return {node.name: ast.get_source_segment(text, node) or "" for node in classes}
 
 
 def _read(torch: Any, path: Path) -> Any:

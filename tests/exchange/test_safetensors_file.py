@@ -35,9 +35,9 @@ def test_a_network_comes_back_as_it_was(name: str, layout: Any, tmp_path: Path) 
     assert_same_arrays((read.params, read.state), (given.params, given.state))
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
-def test_every_dtype_comes_back(dtype: str, tmp_path: Path) -> None:
-    given = trained("with a state", dtype)
+@pytest.mark.parametrize(("name", "dtype"), [("averaged", "float16"), ("with a state", "bfloat16"), ("averaged", "float64")])
+def test_every_dtype_comes_back(name: str, dtype: str, tmp_path: Path) -> None:
+    given = trained(name, dtype)
     read = load_safetensors(saved(tmp_path / "a.safetensors", given))
     assert_same_arrays((read.params, read.state), (given.params, given.state))
 
