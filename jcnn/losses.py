@@ -357,7 +357,7 @@ def _towards(logits: Array, labels: Array, weights: Array | None, target: _Targe
     if labels.ndim < logits.ndim:
         labels = jax.nn.one_hot(labels, classes, dtype=logits.dtype)
     spread = labels if target.smoothing == 0 else (1 - target.smoothing) * labels + target.smoothing / classes
-    return spread if weights is None else spread * wide(weights)
+    return spread if weights is None else spread * wide(weights).reshape((1,) * (spread.ndim - 1) + (-1,))
 
 
 @rounded_program

@@ -237,9 +237,10 @@ def adapt(network: Network, state: tuple[State, ...], x: AnyArray) -> tuple[Stat
         NetworkError: the network does not fit x, or the state does not fit the network.
         TypeError: x is traced: what layers take from it is computed beforehand.
     """
-    x = arguments.numeric("x", x)
     if isinstance(x, Tracer):
         raise TypeError("x is traced by JAX: expected images that are known, before anything is compiled")
+    with jax.ensure_compile_time_eval():
+        x = arguments.numeric("x", x)
     arguments.not_empty("x", x)
     state = _matching_state(network, trace(network, x.shape[1:], x.dtype), state, x)
     return as_layer(network).adapt(state, np.asarray(x))

@@ -63,10 +63,6 @@ class _Sets(NamedTuple):
         """x with an axis for the groups before that of the channels."""
         return x if self.groups is None else x.reshape(*x.shape[:-1], self.groups, x.shape[-1] // self.groups)
 
-    def split_channels(self, values: Array, x: Array) -> Array:
-        """One number a channel, in at least float32, as it stands beside the split x."""
-        return self.split(_beside(values, x))
-
     def mean(self, x: Array) -> Array:
         """The mean of each set, with axes of 1 where the sets run."""
         mean = x.mean(self.axes, keepdims=True)
@@ -129,7 +125,8 @@ def batch_norm(
         epsilon: ε, above 0.
         axis_name: an axis of `jax.vmap`, `jax.shard_map` or `jax.pmap`, or several: the batch runs along it as well. What x
             holds here is one part; statistics, and dx, are those of the whole batch. Without effect where mean is given.
-        gradient: `"autodiff"`, or `"manual"` for `batch_norm_backward` (reverse mode only).
+        gradient: `"autodiff"`, or `"manual"` for `batch_norm_backward` (reverse mode only); through means over a mapped axis
+            JAX goes in both.
 
     Returns:
         (N, *S, C), dtype of x.
@@ -151,6 +148,8 @@ def batch_norm(
         return differentiable(forward, backward, gradient)(x, scale, offset, *given)
     sets = _over_batch(x, axis_name)
     _more_than_one(x, sets, "mean and variance given")
+    if sets.axis_name and gradient == "manual":
+        return _in_parts(x, scale, offset, sets, epsilon)
     return _with_gradient(sets, epsilon, gradient)(x, scale, offset)
 
 
@@ -366,7 +365,7 @@ def _batch_statistics(x: Array, sets: _Sets) -> tuple[Array, Array]:
 @compiled("sets", "epsilon")
 def _forward(x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float) -> Array:
     normal, _ = _normalised(x, sets, epsilon)
-    y = normal * sets.split_channels(scale, x) + sets.split_channels(offset, x)
+    y = normal * sets.split(_along_channels(scale, x)) + sets.split(_along_channels(offset, x))
     return y.reshape(x.shape).astype(x.dtype)
 
 
@@ -374,7 +373,7 @@ def _forward(x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float)
 def _backward(dy: Array, x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float) -> tuple[Array, Array, Array]:
     normal, inverse = _normalised(x, sets, epsilon)
     upstream = sets.split(wide(dy))
-    by_normal = upstream * sets.split_channels(scale, x)
+    by_normal = upstream * sets.split(_along_channels(scale, x))
     dx = inverse * (by_normal - sets.mean(by_normal) - normal * sets.mean(by_normal * normal))
     dscale, doffset = _channel_sums((upstream * normal).reshape(x.shape)), _channel_sums(wide(dy))
     return dx.reshape(x.shape).astype(x.dtype), dscale.astype(scale.dtype), doffset.astype(offset.dtype)
@@ -388,19 +387,32 @@ def _normalised(x: Array, sets: _Sets, epsilon: float) -> tuple[Array, Array]:
     return (x - mean) * inverse, inverse
 
 
-def _beside(values: Array, x: Array) -> Array:
-    """One number a channel, in at least float32, with axes of 1 for all others of x."""
-    return wide(values).reshape((1,) * (x.ndim - 1) + (-1,))
+def _along_channels(array: Array, x: Array) -> Array:
+    """An array of one number for each channel in wide numbers, with axes of 1 for the others of x."""
+    return wide(array).reshape((1,) * (x.ndim - 1) + (-1,))
 
 
 def _channel_sums(x: Array) -> Array:
     return x.sum(tuple(range(x.ndim - 1)))
 
 
+@compiled("sets", "epsilon")
+def _in_parts(x: Array, scale: Array, offset: Array, sets: _Sets, epsilon: float) -> Array:
+    """As `_forward`, by hand but for the means over mapped axes: within a rule of one's own JAX cannot map them.
+
+    In wide numbers, so that the gradients along the three paths are added before they are rounded.
+    """
+    values = wide(x)
+    moments = (array.reshape(-1) for array in sets.moments(values))
+    forward, backward = partial(_by_given, epsilon=epsilon), partial(_by_given_backward, epsilon=epsilon)
+    return differentiable(forward, backward, "manual")(values, wide(scale), wide(offset), *moments).astype(x.dtype)
+
+
 @compiled("epsilon")
 def _by_given(x: Array, scale: Array, offset: Array, mean: Array, variance: Array, epsilon: float) -> Array:
-    inverse = 1 / jnp.sqrt(_beside(variance, x) + epsilon)
-    return ((wide(x) - _beside(mean, x)) * inverse * _beside(scale, x) + _beside(offset, x)).astype(x.dtype)
+    scale, offset, mean, variance = (_along_channels(array, x) for array in (scale, offset, mean, variance))
+    inverse = 1 / jnp.sqrt(variance + epsilon)
+    return ((wide(x) - mean) * inverse * scale + offset).astype(x.dtype)
 
 
 @compiled("epsilon")
@@ -409,9 +421,9 @@ def _by_given_backward(
 ) -> tuple[Array, Array, Array, Array, Array]:
     inverse = 1 / jnp.sqrt(wide(variance) + epsilon)
     upstream, factor = wide(dy), wide(scale) * inverse
-    dscale = _channel_sums(upstream * ((wide(x) - _beside(mean, x)) * _beside(inverse, x)))
-    doffset = _channel_sums(upstream)
-    gradients = (upstream * _beside(factor, x), dscale, doffset, -factor * doffset, -factor * inverse * dscale / 2)
+    normal = (wide(x) - _along_channels(mean, x)) * _along_channels(inverse, x)
+    dx, dscale, doffset = upstream * _along_channels(factor, x), _channel_sums(upstream * normal), _channel_sums(upstream)
+    gradients = (dx, dscale, doffset, -factor * doffset, -factor * inverse * dscale / 2)
     arrays = (x, scale, offset, mean, variance)
     dx, *others = (leaf.astype(array.dtype) for leaf, array in zip(gradients, arrays, strict=True))
     return (dx, *others)

@@ -105,6 +105,8 @@ def resnet(input_shape: Shape, classes: int, *, depth: int = 20, width: int = 16
     """
     geometry.example_shape("input_shape", input_shape, (1, 2, 3))
     depth, width = geometry.integer("depth", depth, 8), geometry.integer("width", width, 1)
+    if width > geometry.LIMIT // 4:
+        raise geometry.GeometryError(geometry.wrong("width", width, f"at most {geometry.LIMIT // 4:,}, a quarter of the last"))
     if depth % 6 != 2:
         raise geometry.GeometryError(f"depth={depth}: expected 6n + 2, with n blocks in each of three stages: 8, 14, 20, …")
     filters = [width * 2**stage for stage in range(3) for _ in range(depth // 6)]

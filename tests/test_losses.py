@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jcnn import (
+    label_weights,
     mean_squared_error,
     mean_squared_error_backward,
     softmax_cross_entropy,
@@ -50,6 +51,85 @@ def test_the_same_under_jit_and_vmap(labels: Any) -> None:
     one = jnp.ones(5)
     by_hand = jax.jit(softmax_cross_entropy_backward)(one, LOGITS, jnp.asarray(labels))
     assert_agree(by_hand, softmax_cross_entropy_backward(one, jnp.asarray(LOGITS), labels))
+
+
+WEIGHTS = np.array([0.5, 0.0, 2.0, 3.0])
+OPTIONS: dict[str, dict[str, Any]] = {
+    "smoothed": {"label_smoothing": 0.1},
+    "weighted": {"class_weights": WEIGHTS},
+    "ignored class": {"ignored_label": 1},
+    "ignored beyond": {"ignored_label": -100},
+    "everything": {"label_smoothing": 0.3, "class_weights": WEIGHTS, "ignored_label": -100},
+    "distributions": {"label_smoothing": 0.3, "class_weights": WEIGHTS},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_smoothing_weights_and_ignored_labels(name: str) -> None:
+    """Value and both gradients, from the target written out; an ignored example may have any logits."""
+    options, counts = OPTIONS[name], np.ones(5)
+    labels: Any = LABELS["soft"] if name == "distributions" else CLASSES.copy()
+    logits = LOGITS.copy()
+    if "ignored_label" in options:
+        labels[2] = options["ignored_label"]
+        counts = (labels != options["ignored_label"]) * 1.0
+        logits[2] = np.nan
+    one_hot = labels if labels.ndim == 2 else np.eye(4)[labels % 4]
+    smoothing = options.get("label_smoothing", 0.0)
+    target = counts[:, None] * options.get("class_weights", 1.0) * ((1 - smoothing) * one_hot + smoothing / 4)
+    log_p = scipy.special.log_softmax(LOGITS, -1)
+    dy = jnp.asarray(normal(5))
+    loss, pullback = jax.vjp(lambda logits: softmax_cross_entropy(logits, labels, **options), jnp.asarray(logits))
+    assert_agree(loss, -(target * log_p).sum(-1))
+    by_hand = jax.jit(lambda dy, x, t: softmax_cross_entropy_backward(dy, x, t, **options))(dy, logits, jnp.asarray(labels))
+    assert_agree(by_hand, np.asarray(dy)[:, None] * (np.exp(log_p) * target.sum(-1, keepdims=True) - target))
+    assert_agree(by_hand, pullback(dy)[0])
+    weighing = {key: value for key, value in options.items() if key != "label_smoothing"}
+    weights = counts if labels.ndim == 2 else counts * options.get("class_weights", np.ones(4))[labels % 4]
+    assert_agree(label_weights(logits, labels, **weighing) + 1, weights + 1)
+
+
+def test_an_ignored_label_that_the_dtype_does_not_hold_is_none_of_them() -> None:
+    labels = CLASSES.astype(np.uint8)
+    assert_agree(softmax_cross_entropy(LOGITS, labels, ignored_label=-100), softmax_cross_entropy(LOGITS, labels))
+    labels[0] = 255
+    assert float(softmax_cross_entropy(LOGITS, labels, ignored_label=255)[0]) == 0
+
+
+def test_half_precision_with_weights_in_float32() -> None:
+    logits = jnp.asarray(LOGITS, "bfloat16")
+    weights = jnp.asarray(WEIGHTS, "float32")
+    loss = softmax_cross_entropy(logits, CLASSES, class_weights=weights)
+    assert loss.dtype == "bfloat16"
+    assert_agree(loss, WEIGHTS[CLASSES] * np.asarray(softmax_cross_entropy(logits.astype("float32"), CLASSES)), 2.0**-8)
+
+
+def test_under_jit_a_wrong_label_beside_ignored_ones_makes_its_loss_nan() -> None:
+    labels = jnp.asarray([0, -100, 7, -1, 2])
+    losses = jax.jit(lambda labels: softmax_cross_entropy(LOGITS, labels, ignored_label=-100))(labels)
+    np.testing.assert_array_equal(np.isnan(losses), [False, False, True, True, False])
+    assert losses[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "pieces"),
+    [
+        ({"label_smoothing": 1.0}, ValueError, ["label_smoothing=1.0", "from 0 to below 1"]),
+        ({"label_smoothing": "some"}, TypeError, ["label_smoothing='some'"]),
+        ({"class_weights": WEIGHTS[:3]}, ValueError, ["class_weights has shape (3,)", "expected (4,)", "class of logits"]),
+        ({"class_weights": -WEIGHTS}, ValueError, ["class_weights[0] = -0.5", "0 or more"]),
+        ({"class_weights": [1.0] * 4}, TypeError, ["class_weights is a list"]),
+        ({"class_weights": WEIGHTS.astype("float32")}, TypeError, ["logits float64", "class_weights float32"]),
+        ({"ignored_label": 1.5}, ValueError, ["ignored_label=1.5", "an integer"]),
+        ({"ignored_label": -1, "labels": np.array([0, -1, -2, 0, 0])}, ValueError, ["labels[2] = -2", "or ignored_label=-1"]),
+        ({"ignored_label": 1, "labels": np.eye(4)[CLASSES]}, ValueError, ["ignored_label=1", "distributions"]),
+    ],
+    ids=str,
+)
+def test_options_that_are_refused_are_named(options: dict[str, Any], error: type[Exception], pieces: list[str]) -> None:
+    with pytest.raises(error) as caught:
+        softmax_cross_entropy(LOGITS, **{"labels": CLASSES, **options})
+    assert all(piece in str(caught.value) for piece in pieces), str(caught.value)
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])

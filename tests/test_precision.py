@@ -210,7 +210,45 @@ def pair(name: str, *options: Any) -> Case:
     return Case(lambda x: function(x, *options), (3 * normal(5, 4),), lambda dy, x: backward(dy, x, *options))
 
 
+IMAGES = normal(4, 3, 2, 4)
+SCALE, OFFSET = normal(4, seed=5), normal(4, seed=6)
+
+
+def normalised(name: str, *given: Any, **options: Any) -> Case:
+    """By x, scale and offset, by autodiff and by hand."""
+    function, backward = getattr(jcnn, name), getattr(jcnn, f"{name}_backward")
+
+    def in_dtype(x: Any) -> list[Any]:
+        return [jnp.asarray(array, x.dtype) for array in given]
+
+    return Case(
+        lambda x, *others: function(x, *others, *in_dtype(x), **options),
+        (IMAGES, SCALE, OFFSET),
+        lambda dy, x, *others: backward(dy, x, *others, *in_dtype(x), **options)[:3],
+        sees=3,
+    )
+
+
 SMOOTH: dict[str, Case] = {
+    "batch_norm": normalised("batch_norm"),
+    "batch_norm in evaluation": normalised("batch_norm", np.arange(4.0), np.arange(1.0, 5.0)),
+    "layer_norm": normalised("layer_norm"),
+    "group_norm": normalised("group_norm", groups=2),
+    "dropout": Case(
+        lambda x: jcnn.dropout(x, jax.random.key(0), rate=0.3),
+        (IMAGES,),
+        lambda dy, x: jcnn.dropout_backward(dy, x, jax.random.key(0), rate=0.3),
+    ),
+    "upsample": Case(
+        lambda x: jcnn.upsample(x, 3, method="linear"),
+        (IMAGES,),
+        lambda dy, x: jcnn.upsample_backward(dy, x, 3, method="linear"),
+    ),
+    "softmax_cross_entropy-smoothed": Case(
+        lambda x: jcnn.softmax_cross_entropy(x, LABELS, label_smoothing=0.2, ignored_label=3),
+        (3 * normal(5, 4),),
+        lambda dy, x: jcnn.softmax_cross_entropy_backward(dy, x, LABELS, label_smoothing=0.2, ignored_label=3),
+    ),
     **{name: pair(name) for name in ("relu", "leaky_relu", "elu", "selu", "sigmoid", "tanh", "gelu", "softplus")},
     "leaky_relu-0.3": pair("leaky_relu", 0.3),
     "elu-1.7": pair("elu", 1.7),

@@ -329,7 +329,7 @@ class Kind:
         kinks = self.function.kinks
         choices = kinks(case) if kinks else [(value, value, None) for value in values]
         magnitudes = self.function.terms(self.reference, case)
-        largest = max(float(np.abs(value).max(initial=0)) for value in case.args.values() if _is_real(value))
+        largest = max(float(np.abs(value).max(initial=0)) for value in case.args.values() if _is_counted(value))
         return tuple(
             Expected(
                 value,
@@ -351,8 +351,9 @@ def own_cases(name: str) -> tuple[Case, ...]:
     return tuple(case for case in every if row.checked is None or case.name in row.checked)
 
 
-def _is_real(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+def _is_counted(value: Any) -> bool:
+    """Whether a value is an array of numbers; a random key is one of bits."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fi"
 
 
 def kind_of(name: str) -> Kind:

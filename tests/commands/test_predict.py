@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jcnn import Dense, Flatten, Recipe, endings, fit
+from jcnn import BatchNorm, Dense, Flatten, Recipe, endings, fit
 from jcnn.data import load
 from tests.commands.running import folder, run
 
@@ -55,7 +55,7 @@ def test_predict_goes_on_past_files_that_cannot_be_read(
 def test_a_run_on_floats_says_how_pictures_are_given_to_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images, labels = np.random.default_rng(0).random((8, 8, 8, 1), np.float32), np.arange(8) % 2
     recipe = Recipe(epochs=1, batch_size=8, augment=False)
-    fit((Flatten(), Dense(2)), (images, labels), recipe=recipe, out=folder / "run", report=False)
+    fit((BatchNorm(), Flatten(), Dense(2)), (images, labels), recipe=recipe, out=folder / "run", report=False)
     Image.new("L", (8, 8), 7).save(folder / "a.png")
     capsys.readouterr()
     assert run("predict", "--run", "run", "a.png") == 0

@@ -16,6 +16,9 @@ VOLUME, LINE = np.full((1, 3, 3, 3, 2), 0.5, np.float32), np.full((2, 8, 4), 0.5
 LABELS = np.array([0, 3, 1], np.int32)
 NETWORK = (jcnn.Conv(2, 3), jcnn.MaxPool(2), jcnn.Flatten(), jcnn.Dense(3))
 PARAMS = jax.tree.map(np.asarray, jcnn.init(jax.random.key(0), NETWORK, (6, 6, 4)))
+KEEPING = (jcnn.Whiten(), jcnn.BatchNorm(), jcnn.Dropout(0.5), jcnn.Flatten(), jcnn.Dense(3))
+KEPT = jax.tree.map(np.asarray, jcnn.init(jax.random.key(0), KEEPING, (6, 6, 4)))
+STATE = jax.tree.map(np.asarray, jcnn.init_state(KEEPING, (6, 6, 4)))
 OPS = jcnn.Ops()
 LARGE = 10**6
 """Networks of more parameters are described, and not made: that is work, and no fault."""
@@ -50,8 +53,8 @@ def _used(layer: Callable[..., jcnn.Layer], shape: Sequence[int] = (6, 6, 4)) ->
         network = (described,)
         if jcnn.summary(network, tuple(shape)).parameters > LARGE:
             return None
-        params = jcnn.init(jax.random.key(0), network, tuple(shape))
-        return jcnn.apply(network, params, np.full((1, *shape), 0.5, np.float32))
+        params, state = jcnn.init(jax.random.key(0), network, tuple(shape)), jcnn.init_state(network, tuple(shape))
+        return jcnn.apply(network, params, np.full((1, *shape), 0.5, np.float32), state=state)
 
     return call
 
@@ -62,7 +65,8 @@ def _function(name: str, **arguments: Any) -> Call:
 
 ACTIVATIONS = ("relu", "selu", "sigmoid", "tanh", "gelu", "softplus", "softmax", "log_softmax")
 PLAIN_LAYERS = ("Relu", "Selu", "Sigmoid", "Tanh", "Gelu", "Softplus", "Flatten", "GlobalAvgPool", "GlobalMaxPool", "Layer")
-PRESETS = ("small", "lecture", "lenet5")
+PRESETS = ("small", "lecture", "lenet5", "vgg_small", "all_conv", "mobile", "airbench")
+NORMALISES: dict[str, Any] = {"epsilon": 1e-5, "scale": True, "offset": True}
 LAYERS: dict[str, dict[str, Any]] = {
     "Conv": {"filters": 8, "window": 3, **CONV, "bias": True},
     "Dense": {"units": 3, "bias": True},
@@ -72,6 +76,17 @@ LAYERS: dict[str, dict[str, Any]] = {
     "Elu": {"alpha": 1.0},
     "Maxout": {"pieces": 2},
     "Residual": {"body": jcnn.Conv(4, 3, padding=1), "shortcut": None},
+    "Gate": {"body": jcnn.Sigmoid()},
+    "IdentityConv": {"filters": 8, "window": 3, **CONV, "bias": True},
+    "ConvTranspose": {"filters": 8, "window": 3, **WALK, "groups": 1, "bias": True, "output_padding": 0},
+    "UpSample": {"factor": 2, "method": "nearest"},
+    "PadChannels": {"channels": 6},
+    "Scale": {"factor": 0.5},
+    "Dropout": {"rate": 0.5, "spatial": False},
+    "BatchNorm": {"momentum": 0.1, "axis_name": None, **NORMALISES},
+    "LayerNorm": {"axes": "channels", **NORMALISES},
+    "GroupNorm": {"groups": 2, **NORMALISES},
+    "Whiten": {"window": 2, "epsilon": 5e-4},
 }
 
 CALLS: dict[str, Call] = {
@@ -126,12 +141,20 @@ CALLS: dict[str, Call] = {
     "receptive_field": _function("receptive_field", layers=[("conv", 3, 1, 1), jcnn.MaxPool(2)], input_size=8),
     "plan": _function("plan", x=X, w=W, **CONV),
     "init": _function("init", key=jax.random.key(0), network=NETWORK, input_shape=(6, 6, 4), dtype="float32"),
-    "apply": _function("apply", network=NETWORK, params=PARAMS, x=X, ops=OPS),
-    "value_and_grad": _function("value_and_grad", network=NETWORK, params=PARAMS, x=X, labels=LABELS[:2] % 3, ops=OPS),
-    "backprop": _function("backprop", network=NETWORK, params=PARAMS, x=X, labels=LABELS[:2] % 3, ops=OPS),
+    "init_state": _function("init_state", network=NETWORK, input_shape=(6, 6, 4), dtype="float32"),
+    "adapt": _function("adapt", network=KEEPING, state=STATE, x=X),
+    "apply": _function("apply", network=NETWORK, params=PARAMS, x=X, ops=OPS, state=None),
+    "apply_training": _function("apply_training", network=NETWORK, params=PARAMS, x=X, ops=OPS, state=None, key=None),
+    **{
+        name: _function(name, network=NETWORK, params=PARAMS, x=X, labels=LABELS[:2] % 3, ops=OPS, state=None, key=None)
+        for name in ("value_and_grad", "backprop")
+    },
     "summary": _function("summary", network=NETWORK, input_shape=(6, 6, 4)),
     "count_parameters": _function("count_parameters", network=NETWORK, input_shape=(6, 6, 4)),
     **{name: _function(name, input_shape=(28, 28, 1), classes=10) for name in PRESETS},
+    "resnet": _function("resnet", input_shape=(28, 28, 1), classes=10, depth=8, width=4),
+    "depthwise_separable": _function("depthwise_separable", channels=4, filters=8, window=3, stride=1),
+    "squeeze_excitation": _function("squeeze_excitation", channels=4, ratio=2),
     **{name: _function(name, **arguments) for name, arguments in LAYERS.items()},
     **{name: _function(name) for name in PLAIN_LAYERS},
     "Parallel": Call(lambda branch, join: jcnn.Parallel(branch, join=join), branch=jcnn.Relu(), join="sum"),
@@ -142,6 +165,13 @@ CALLS: dict[str, Call] = {
 
 MORE: dict[str, Call] = {
     **{f"{name} in a network": Call(_used(getattr(jcnn, name)), **arguments) for name, arguments in LAYERS.items()},
+    **{
+        f"{name} with a state": _function(
+            name, network=KEEPING, params=KEPT, x=X, labels=LABELS[:2] % 3, ops=OPS, state=STATE, key=jax.random.key(0)
+        )
+        for name in ("value_and_grad", "backprop")
+    },
+    "apply with a state": _function("apply", network=KEEPING, params=KEPT, x=X, ops=OPS, state=STATE),
     "apply nested": _function("apply", network=(NETWORK[:1], NETWORK[1:]), params=(PARAMS[:1], PARAMS[1:]), x=X, ops=OPS),
     "Conv(8, 3).output_shape": Call(jcnn.Conv(8, 3).output_shape, shape=(6, 6, 4)),
     "MaxPool(2).output_shape": Call(jcnn.MaxPool(2).output_shape, shape=(6, 6, 4)),

@@ -1,6 +1,5 @@
 """Forward passes and gradients against PyTorch's autograd, in float64."""
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -213,43 +212,3 @@ def test_losses() -> None:
     ty.backward(torch.tensor(dy))
     ours = [jcnn.mean_squared_error(logits, target), jcnn.mean_squared_error_backward(dy, logits, target)]
     assert_agree(ours, [ty.detach().numpy(), tx.grad])
-
-
-@pytest.mark.parametrize("name", jcnn.PRESETS)
-@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3)], ids=["8x8x1", "32x32x3"])
-def test_whole_networks(name: str, shape: tuple[int, ...]) -> None:
-    network = jcnn.PRESETS[name](shape, 10)
-    params = jcnn.init(jax.random.key(0), network, shape, jnp.float64)
-    x, labels = numbers(3, 4, *shape), np.array([0, 3, 9, 3])
-    weights = [{key: tensor(np.asarray(value)) for key, value in layer.items()} for layer in params]
-    hidden = channels_first(torch.tensor(x))
-    for layer, tensors in zip(network, weights, strict=True):
-        hidden = forward(layer, tensors, hidden)
-    loss = functional.cross_entropy(hidden, torch.tensor(labels))
-    loss.backward()
-    ours, gradients = jcnn.backprop(network, params, jnp.asarray(x), jnp.asarray(labels))
-    assert math.isclose(float(ours), loss.item(), rel_tol=1e-12)
-    theirs = [tensors[key].grad for tensors in weights for key in sorted(tensors)]
-    assert_agree(jax.tree.leaves(gradients), theirs)
-
-
-def forward(layer: jcnn.Layer, given: dict[str, Any], x: Any) -> Any:
-    """A layer as PyTorch computes it, channels first."""
-    match layer:
-        case jcnn.Conv():
-            size = 2 * ((layer.window,) if isinstance(layer.window, int) else layer.window)
-            padding = (size[0] - 1) // 2 if layer.padding == "same" else layer.padding
-            return functional.conv2d(x, filters_first(given["w"]), given["b"], padding=padding)
-        case jcnn.MaxPool():
-            return functional.max_pool2d(x, layer.window)
-        case jcnn.AvgPool():
-            return functional.avg_pool2d(x, layer.window)
-        case jcnn.Flatten():
-            return x.permute(0, 2, 3, 1).flatten(1)  # channels fastest, as ours
-        case jcnn.Dense():
-            return x @ given["w"] + given["b"]
-        case jcnn.Relu():
-            return functional.relu(x)
-        case jcnn.Tanh():
-            return torch.tanh(x)
-    raise AssertionError(f"{layer!r} has no counterpart here")

@@ -31,6 +31,13 @@ class Known(NamedTuple):
             return ()
 
 
+def _kind_of_call(name: str, count: int) -> Kind:
+    """The backward pass of the operation of that name; of one with rows for other arguments, the row that takes so many."""
+    rows = [row for row, operation in OPERATIONS.items() if name in {row, operation.public}]
+    kinds = [kind_of(f"{row}_backward") for row in rows]
+    return next((kind for kind in kinds if len(kind.cases[0].args) == 1 + count), kinds[0])
+
+
 def known_call(forward: Callable[..., Any], dy: Any, given: Sequence[Any], options: dict[str, Any]) -> Known | None:
     """The call of `forward` as one of an operation whose backward pass can be graded; None where it is none of ours."""
     inner = forward
@@ -39,12 +46,13 @@ def known_call(forward: Callable[..., Any], dy: Any, given: Sequence[Any], optio
     name = getattr(inner, "__name__", "")
     if name not in OPERATIONS or not getattr(inner, "__module__", "").startswith("jcnn."):
         return None
-    kind = kind_of(f"{name}_backward")
-    options = {key: value for key, value in options.items() if key not in _WAYS | OPERATIONS[name].forward_only}
+    row = OPERATIONS[name]
+    options = {key: value for key, value in options.items() if key not in _WAYS | row.forward_only}
     values = [np.asarray(arg, np.float64) if is_real(arg) else arg for arg in given]
-    names = list(kind.cases[0].args)
-    if len(kind.leaves) == 3:
+    if row.bias:
         values = values[:2]  # a bias has no say in the gradients
+    kind = _kind_of_call(name, len(values))
+    names = list(kind.cases[0].args)
     positional = names[1 + len(values) :]
     if any(place not in options for place in positional):
         return None

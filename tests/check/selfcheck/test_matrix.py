@@ -62,6 +62,16 @@ def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, An
         return {"x": made(*shape[:-1], shape[-1] * pieces, seed=seed), "pieces": pieces}, {}
     if name.startswith("global"):
         return {"x": made(2, *shape[:3], c_in, seed=seed)}, {}
+    if "_norm" in name:
+        return _normalised(draw, name, 2, *shape[:3], 2 * c_in, seed=seed)
+    if name == "dropout":
+        rate = draw(st.sampled_from([0.0, 0.25, 0.7]))
+        return {"x": x, "key": np.array([0, seed], np.uint32)}, {"rate": rate, "spatial": x.ndim > 2 and draw(st.booleans())}
+    if name == "upsample":
+        factor = draw(st.integers(1, 3))
+        return {"x": made(2, *shape[:3], c_in, seed=seed), "factor": factor}, {
+            "method": draw(st.sampled_from(["nearest", "linear"]))
+        }
     if name == "mean_squared_error":
         return {"prediction": x, "target": made(*shape, seed=seed + 1)}, {}
     if name == "softmax_cross_entropy":
@@ -69,6 +79,20 @@ def _arguments(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], dict[str, An
         soft = draw(st.booleans())
         return {"logits": x, "labels": formulas.softmax(normal(*shape, seed=seed)) if soft else numbers}, {}
     return {"x": x}, {}
+
+
+def _normalised(draw: st.DrawFn, name: str, *shape: int, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    channels = shape[-1]
+    x = normal(*shape, seed=seed) * draw(st.sampled_from([1e-3, 1.0, 30.0])) + draw(st.sampled_from([0.0, 100.0]))
+    args = {"x": x, "scale": normal(channels, seed=seed), "offset": normal(channels, seed=seed + 1)}
+    if name.endswith("evaluation"):
+        args |= {"mean": normal(channels, seed=seed + 2), "variance": normal(channels, seed=seed + 3) ** 2}
+    options: dict[str, Any] = {"epsilon": draw(st.sampled_from([1e-5, 0.1]))}
+    if name == "layer_norm":
+        options["axes"] = draw(st.sampled_from(["channels", "all"]))
+    if name == "group_norm":
+        options["groups"] = draw(st.sampled_from([1, channels // 2]))
+    return args, options
 
 
 @pytest.mark.parametrize(("name", "formulation"), JOBS)
@@ -132,7 +156,7 @@ def test_every_gradient_is_checked_both_ways(name: str) -> None:
 
 
 def test_a_wrong_gradient_of_every_new_operation_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("maxout", "flatten", "locally_connected", "conv_transpose"):
+    for name in ("maxout", "flatten", "locally_connected", "conv_transpose", "dropout", "upsample"):
         right = getattr(jcnn, f"{name}_backward")
 
         def wrong(*args: Any, right: Callable[..., Any] = right, **options: Any) -> Any:
