@@ -13,7 +13,7 @@ from jcnn.training.learning_rate_range import learning_rate_range
 
 @dataclass(frozen=True)
 class LrFind(Chosen):
-    """Find a learning rate: some steps at ever larger ones, and where the loss falls the most."""
+    """Find a learning rate: some steps at ever larger ones, and a quarter of the one that does best."""
 
     lowest: float = 1e-5
     """The first learning rate."""
@@ -44,8 +44,8 @@ class LrFind(Chosen):
             save(learning_rates(*found), self.plot)
         console.print(
             plain(
-                f"{len(found.rates)} steps of {config.network} on {config.data} with {config.optimizer}: the loss falls the "
-                f"most at --learning-rate {found.suggested:.2g}; plot: {self.plot}"
+                f"{len(found.rates)} steps of {config.network} on {config.data} with {config.optimizer}: suggested is "
+                f"--learning-rate {found.suggested:.2g}, a quarter of that of the least loss; plot: {self.plot}"
             ),
             soft_wrap=True,
         )

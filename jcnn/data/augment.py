@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Bool, Float, Int, Num, UInt32
 
@@ -181,7 +182,7 @@ def alternating_flip(
 
 
 def _epoch(epoch: Any) -> Array:
-    if not isinstance(epoch, jax.core.Tracer):
+    if not isinstance(epoch, Tracer):
         return jnp.asarray(geometry.integer("epoch", epoch, 0), jnp.int32)
     if epoch.ndim or not jnp.issubdtype(epoch.dtype, jnp.integer):
         raise TypeError(f"epoch is {epoch.dtype.name}{list(epoch.shape)}: expected one integer")

@@ -211,7 +211,7 @@ def augmented(augment: Augment, key: Array, batch: Batch, classes: int) -> Batch
         augment: what to do.
         key: of the step.
         batch: as the step has it, its targets class numbers.
-        classes: how many there are.
+        classes: how many there are; for those that mix targets.
     """
     chosen = parts(augment)
     if any(one.mixes for one in chosen):

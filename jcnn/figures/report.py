@@ -144,11 +144,12 @@ def _curves(run: Run) -> str:
 
 
 def _augmented(run: Run) -> str:
-    if run.augmented is None:
+    shown_images = run.augmented
+    if shown_images is None:
         return ""
     caption = "Some training images, and what augmentation makes of them: the network never sees the same image twice."
-    alt = about_augmented(run.augmented)
-    shown = _figure(lambda theme: augmented_images(run.augmented, theme=theme), alt, caption)
+    alt = about_augmented(shown_images)
+    shown = _figure(lambda theme: augmented_images(shown_images, theme=theme), alt, caption)
     return _section("Images as the network is shown them", shown)
 
 

@@ -27,7 +27,16 @@ from jcnn.training.metrics import Record, timing
 from jcnn.training.recipe import Recipe, check_optimizer, described, optimizer, recipe_values
 from jcnn.training.run_files import Keeper, Memory, RunFiles, write_report
 from jcnn.training.run_folders import held
-from jcnn.training.step import State, averaged, fastest_ops, initial_params, initial_state, resident_steps, streamed_steps
+from jcnn.training.step import (
+    State,
+    Weights,
+    averaged,
+    fastest_ops,
+    initial_params,
+    initial_state,
+    resident_steps,
+    streamed_steps,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -222,11 +231,7 @@ class _Job(NamedTuple):
 
     def first_state(self) -> State:
         """`initial_state`, what layers take from images taken from the first ones."""
-        state = self.initial_state()
-        if not adapts(as_layer(self.network)):
-            return state
-        seen = to_input(self.images.images[:SEEN_FIRST], jnp.dtype(self.recipe.dtype))
-        return state._replace(network_state=adapt(self.network, state.network_state, seen))
+        return first_state(self.recipe, self.network, self.images, self.total)
 
     def recipe_values(self) -> dict[str, Any]:
         """The recipe as plain values; an optimiser that has no name by the structure of its state, which is checked."""
@@ -241,6 +246,17 @@ class _Job(NamedTuple):
     def tell(self, text: str) -> None:
         """Shows a line."""
         self.console.print(printing.plain(text), soft_wrap=True)
+
+
+def first_state(recipe: Recipe, network: Network, images: Dataset, steps: int) -> State:
+    """`initial_state` for so many steps, what layers take from images taken from the first ones; averages begin with that."""
+    state = initial_state(recipe, network, images.input_shape, steps)
+    if not adapts(as_layer(network)):
+        return state
+    seen = to_input(images.images[:SEEN_FIRST], jnp.dtype(recipe.weights_dtype))
+    weights = Weights(state.params, adapt(network, state.network_state, seen))
+    average = recipe.average.begin(weights) if recipe.average else ()
+    return state._replace(network_state=weights.network_state, average=average)
 
 
 def _finish(job: _Job, out: Path | None, values: dict[str, Any], keeper: Keeper, state: State, first: int) -> Result:

@@ -14,9 +14,9 @@ from jcnn.data.stream import host_order
 from jcnn.layers import Network
 from jcnn.training import settings
 from jcnn.training.errors import TrainingError
-from jcnn.training.fitting import DEFAULT_RECIPE, checked_call
+from jcnn.training.fitting import DEFAULT_RECIPE, checked_call, first_state
 from jcnn.training.recipe import Recipe, with_rate
-from jcnn.training.step import fastest_ops, initial_state, make_run_steps
+from jcnn.training.step import fastest_ops, make_run_steps
 
 AROUND = 3
 """Losses before and after each over which its mean is taken."""
@@ -32,7 +32,7 @@ class LearningRateRange(NamedTuple):
         rates: of the steps done, in rising order.
         losses: of their batches, before each update.
         smoothed: each loss as the mean of itself and of three before and after it, as far as there are.
-        suggested: where that mean falls the most, as the rate grows by a factor.
+        suggested: a quarter of the rate at which that mean is the least.
     """
 
     rates: Float[np.ndarray, " n"]
@@ -107,7 +107,7 @@ def _losses(network: Network, images: Dataset, recipe: Recipe, rates: np.ndarray
     factor = math.log(rates[-1] / rates[0]) / (len(rates) - 1)
     transformation = with_rate(recipe, lambda step: rates[0] * jax.numpy.exp(factor * step))
     run_steps = make_run_steps(recipe, network, len(images.images), fastest_ops(), transformation=transformation)
-    state = initial_state(recipe, network, images.input_shape, len(rates))
+    state = first_state(recipe, network, images, len(rates))
     on_device = jax.device_put((images.images, images.labels))
     losses: list[float] = []
     for step in range(len(rates)):
@@ -133,15 +133,24 @@ def running_mean(losses: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
 
 
 def suggestion(rates: Float[np.ndarray, " n"], smoothed: Float[np.ndarray, " n"]) -> float:
-    """The rate at which the mean falls the most, by the logarithm of the rate, before its least value.
+    """A quarter of the rate at which the mean of the losses is the least: soon after it steps lead away.
+
+    Unlike the steepest slope, it hardly hangs on single batches.
+
+    Args:
+        rates: rising.
+        smoothed: the means of the losses.
 
     Raises:
-        TrainingError: it never falls.
+        TrainingError: the mean never falls.
     """
     least = int(smoothed.argmin())
-    if least < 1:
+    if least == 0:
         raise TrainingError(
             f"the loss does not fall at any learning rate from {rates[0]:.2g} to {rates[-1]:.2g}: try a smaller lowest"
         )
-    slope = np.gradient(smoothed[: least + 1], np.log(rates[: least + 1]))
-    return float(rates[slope.argmin()])
+    return float(rates[least] / BELOW)
+
+
+BELOW = 4.0
+"""How far below the rate of the least loss is the one that is suggested."""

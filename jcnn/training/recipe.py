@@ -206,13 +206,14 @@ def _adamw(recipe: Recipe, rate: optax.Schedule) -> optax.GradientTransformation
 def _muon(recipe: Recipe, rate: optax.Schedule) -> optax.GradientTransformation:
     """Jordan et al. 2024: momentum whose matrices are replaced by orthogonal ones, by five steps of a Newton–Schulz iteration.
 
-    Filters count as the matrix of all that one output sums up by outputs. What is no matrix, biases and scales, goes by AdamW.
-    Updates are scaled as Liu et al. 2025, "Muon is scalable for LLM training", have it, by 0.2 √(larger side): so they are as
-    large as AdamW's, and one learning rate and weight decay do for both.
+    Filters count as the matrix of all that one output sums up by outputs. What is no matrix, biases and scales, goes by AdamW
+    with Nesterov's momentum. Updates are scaled by 0.2 √(larger side), as Liu et al. 2025, "Muon is scalable for LLM training",
+    have it: so they are as large as AdamW's, and one learning rate and weight decay do for both.
     """
     return optax.contrib.muon(
         rate,
         beta=recipe.momentum,
+        adam_b1=recipe.momentum,
         weight_decay=recipe.weight_decay,
         weight_decay_mask=_weights,
         consistent_rms=0.2,
@@ -220,7 +221,7 @@ def _muon(recipe: Recipe, rate: optax.Schedule) -> optax.GradientTransformation:
     )
 
 
-def _as_matrices(params: Params) -> Any:
+def _as_matrices(params: Any) -> Any:
     def of(leaf: Any) -> optax.contrib.MuonDimensionNumbers | None:
         last = leaf.ndim - 1
         return optax.contrib.MuonDimensionNumbers(tuple(range(last)), (last,)) if last > 0 else None

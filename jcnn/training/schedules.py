@@ -1,7 +1,7 @@
 """How the learning rate goes over the steps of a run, by name."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import optax
@@ -29,7 +29,7 @@ def _after_a_line(after: Callable[[float, int], optax.Schedule]) -> Curve:
 def _one_cycle(peak: float, warmup: int, steps: int) -> optax.Schedule:
     """A half cosine from a 25th of the peak up to it, and another down to a 250,000th, reached in the last step."""
 
-    def rate(step: Array) -> Array:
+    def rate(step: Any) -> Array:
         up = _half_cosine(peak * START, peak, step / max(warmup, 1))
         down = _half_cosine(peak, peak * END, (step - warmup) / max(steps - 1 - warmup, 1))
         return jnp.where(step < warmup, up, down)
@@ -38,7 +38,7 @@ def _one_cycle(peak: float, warmup: int, steps: int) -> optax.Schedule:
 
 
 def _half_cosine(first: float, last: float, part: Array) -> Array:
-    return first + (last - first) * (1 - jnp.cos(jnp.pi * jnp.clip(part, 0, 1))) / 2
+    return last + (first - last) * (1 + jnp.cos(jnp.pi * jnp.clip(part, 0, 1))) / 2
 
 
 SCHEDULES: dict[Schedule, Curve] = {

@@ -12,6 +12,7 @@ from jax import Array
 from jax.stages import Wrapped
 from jaxtyping import Bool, Float, Int, Num
 
+from jcnn.arguments import AnyArray
 from jcnn.compilation import compiler_options
 from jcnn.data.augment import identities
 from jcnn.data.augmentations import Batch, augmented, parts
@@ -260,19 +261,19 @@ def make_run_steps(
 def as_seen(
     recipe: Recipe,
     network: Network,
-    images: Num[Array, "b *s c"],
-    labels: Int[Array, " b"],
+    images: Num[AnyArray, "b *s c"],
+    labels: Int[AnyArray, " b"],
     step: int | Array,
     epoch: int | Array,
 ) -> tuple[Float[Array, "b *s c"], Num[Array, "b *classes"]]:
     """Images and labels of a step as the network is shown them, augmented; a pure function of seed, step and epoch."""
-    x = to_input(images, jnp.dtype(recipe.dtype))
+    x, labels = to_input(images, jnp.dtype(recipe.dtype)), jnp.asarray(labels)
     chosen = parts(recipe.augment)
     if not chosen:
         return x, labels
     keys = jax.random.fold_in(key(recipe.seed), 1)
     batch = Batch(x, labels, identities(images), jnp.asarray(epoch), jax.random.fold_in(keys, NO_STEP))
-    classes = trace(network, images.shape[1:])[-1].output_shape[-1]
+    classes = trace(network, images.shape[1:])[-1].output_shape[-1] if any(one.mixes for one in chosen) else 0
     batch = augmented(chosen, jax.random.fold_in(keys, step), batch, classes)
     return batch.images, batch.targets
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -246,14 +246,14 @@ def test_16_bit_images_are_changed_as_float32_ones_and_rounded_once(name: str, d
     assert found.dtype == dtype
 
 
-KEY = jax.random.key(0)
+KEY, NO_KEY, LIST = jax.random.key(0), cast(Any, 0), cast(Any, IMAGES.tolist())
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        pytest.param(lambda: crop(0, IMAGES), "^key=0: expected one JAX random key", id="no key"),
-        pytest.param(lambda: crop(KEY, IMAGES.tolist()), "^images is a list: expected a JAX or NumPy array", id="a list"),
+        pytest.param(lambda: crop(NO_KEY, IMAGES), "^key=0: expected one JAX random key", id="no key"),
+        pytest.param(lambda: crop(KEY, LIST), "^images is a list: expected a JAX or NumPy array", id="a list"),
         pytest.param(lambda: flip(KEY, jnp.zeros((2, 3, 3, 1), jnp.uint8)), "^images has dtype uint8: expected", id="bytes"),
         pytest.param(lambda: flip(KEY, jnp.zeros((2, 3))), r"^images has shape \(2, 3\): expected \(N, \*S, C\)", id="vectors"),
         pytest.param(lambda: warp(KEY, jnp.zeros((2, 3, 3))), r"^images has shape .*: expected \(N, H, W, C\)", id="signals"),

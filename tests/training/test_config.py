@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jcnn.data.augmentations import Crop, Cutout, Flip
+from jcnn.training.averaging import Lookahead
 from jcnn.training.config import Config, stored_config, to_text
 
 CONFIG = Config(data="mnist", image_size=20, epochs=3, learning_rate=0.1)
@@ -17,6 +19,28 @@ TEXT = to_text(CONFIG.to_json())
 def test_a_config_is_read_back(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(TEXT, "utf-8")
     assert stored_config(tmp_path) == CONFIG
+
+
+def test_values_that_are_no_numbers_are_read_back(tmp_path: Path) -> None:
+    config = replace(CONFIG, augment=(Flip(), Crop(2), Cutout(3, 0.5)), average=Lookahead(3), master_dtype="float32")
+    (tmp_path / "config.json").write_text(to_text(config.to_json()), "utf-8")
+    assert stored_config(tmp_path) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        pytest.param("augment", [{"crops": {}}], "did you mean crop", id="an augmentation that there is not"),
+        pytest.param("augment", [{"crop": {"padding": -1}}], "padding=-1: expected", id="an amount out of range"),
+        pytest.param("augment", [3], "expected {NAME", id="a number"),
+        pytest.param("average", {"ema": {"decay": 2}}, "decay=2: expected", id="an average out of range"),
+        pytest.param("average", "ema", "average='ema': expected", id="words"),
+    ],
+)
+def test_values_that_there_are_not_are_refused_by_name(tmp_path: Path, name: str, value: Any, message: str) -> None:
+    (tmp_path / "config.json").write_text(to_text({**CONFIG.to_json(), name: value}), "utf-8")
+    with pytest.raises(ValueError, match=rf"config\.json is no config of this version: .*{message}"):
+        stored_config(tmp_path)
 
 
 def test_no_config(tmp_path: Path) -> None:

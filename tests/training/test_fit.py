@@ -20,9 +20,20 @@ from rich.console import Console
 
 import jcnn
 from jcnn import AvgPool, Conv, Dense, Flatten, Recipe, Relu, Tanh, fit, value_and_grad
+from jcnn.data.augmentations import AlternatingFlip, Crop, Mixup
 from jcnn.data.batches import epoch_order
 from jcnn.data.dataset import DataError, Dataset
-from jcnn.training import CheckpointError, Interrupted, Result, TrainingError, checkpoint, fitting, stored_config
+from jcnn.training import (
+    EMA,
+    CheckpointError,
+    Interrupted,
+    Result,
+    TrainingError,
+    checkpoint,
+    fitting,
+    restore_run,
+    stored_config,
+)
 from jcnn.training.step import State, initial_params
 
 RANDOM = np.random.default_rng(0)
@@ -94,6 +105,24 @@ def test_adam_is_its_formula(name: Any) -> None:
     expected = trained_by(CONSTANT, update, (zeros, zeros))
     found = quick(replace(CONSTANT, optimizer=name)).params
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), found, expected)
+
+
+def test_muon_steps_along_orthogonal_matrices() -> None:
+    """Of filters as the matrix of all that an output sums up by outputs; as far as by AdamW, by which biases go."""
+    recipe = replace(CONSTANT, optimizer="muon", epochs=1, batch_size=21, weight_decay=0.0)
+    first = initial_params(recipe, NETWORK, (4, 4, 1))
+    after = quick(recipe).params
+    for layer in (0, 3):
+        moved = np.asarray(after[layer]["w"] - first[layer]["w"]) / -0.0625
+        matrix = moved.reshape(-1, moved.shape[-1])
+        sizes = np.linalg.svd(matrix, compute_uv=False) / (0.2 * np.sqrt(max(matrix.shape)))
+        # Newton–Schulz by these coefficients brings them to 0.7 … 1.2; gradients of scores add up to 0, and one stays 0.
+        assert sizes[sizes > 1e-9].min() > 0.6
+        assert (sizes > 1e-9).sum() == 3
+        assert sizes.max() < 1.3
+        # Adam's first step, Nesterov's way: as far for every bias, (1 + β₁ / (1 + β₁)) times the rate.
+        moved = np.abs(after[layer]["b"] - first[layer]["b"])
+        np.testing.assert_allclose(moved, 0.0625 * (1 + 0.75 / 1.75), rtol=1e-3)
 
 
 OWN = {
@@ -197,8 +226,8 @@ def test_the_last_evaluation_is_the_result_and_is_made_once(monkeypatch: pytest.
     made = []
     counted = fitting.evaluator
 
-    def counting(*arguments: Any) -> Any:
-        evaluate = counted(*arguments)
+    def counting(*arguments: Any, **options: Any) -> Any:
+        evaluate = counted(*arguments, **options)
         return lambda *asked: made.append(evaluate(*asked)) or made[-1]
 
     monkeypatch.setattr(fitting, "evaluator", counting)
@@ -352,7 +381,7 @@ HALVES, NONE = IMAGES / 255, slice(0, 0)
 REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a recipe that is a dict": ({"recipe": {}}, TypeError, r"^recipe=\{\}: expected a jcnn\.Recipe"),
     "no epochs": ({"recipe": replace(RECIPE, epochs=0)}, ValueError, "^epochs=0: expected at least 1"),
-    "an unknown optimizer": ({"recipe": replace(RECIPE, optimizer="adan")}, ValueError, "^optimizer='adan': .* adamw, or"),
+    "an unknown optimizer": ({"recipe": replace(RECIPE, optimizer="adan")}, ValueError, "^optimizer='adan': .* muon, or"),
     "an optimizer's class": ({"recipe": replace(RECIPE, optimizer=optax.adam)}, ValueError, r"^optimizer=<function adam"),
     "a rate beside an own optimizer": (
         {"recipe": replace(RECIPE, optimizer=optax.sgd(1.0), learning_rate=0.1)},
@@ -376,6 +405,18 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         {"recipe": replace(RECIPE, optimizer=optax.MultiSteps(optax.adam(1e-3), 3))},
         ValueError,
         r"^optimizer: an optax\.MultiSteps is no transformation itself: give what its gradient_transformation\(\) returns$",
+    ),
+    "smoothing of everything": ({"recipe": replace(RECIPE, label_smoothing=1.0)}, ValueError, "^label_smoothing=1.0: expected"),
+    "an average that is none": ({"recipe": replace(RECIPE, average="ema")}, ValueError, "^average='ema': expected EMA"),
+    "augmentation by a word": ({"recipe": replace(RECIPE, augment="flip")}, ValueError, "^augment='flip': expected True"),
+    "weights of fewer digits": (
+        {"recipe": replace(RECIPE, master_dtype="float32")}, ValueError, "^master_dtype='float32': expected None beside dtype",
+    ),
+    "a schedule of another name": ({"recipe": replace(RECIPE, schedule="step")}, ValueError, "^schedule='step': expected one"),
+    "vectors that are mirrored": (
+        {"recipe": replace(RECIPE, test_time_flip=True), "train": (HALVES[:, 0, 0], LABELS), "network": (Dense(4),)},
+        ValueError,
+        "^test_time_flip=True: expected images",
     ),
     "batches that are too large": ({"recipe": replace(RECIPE, batch_size=22)}, ValueError, "^batch_size=22: .* the 21 "),
     "augmented vectors": (
@@ -504,6 +545,71 @@ def test_parameters_of_64_bits_say_where_they_can_be_used() -> None:
             value_and_grad(NETWORK, params, x, LABELS)
         with jax.enable_x64(True):
             assert jcnn.apply(NETWORK, params, IMAGES / 255).dtype == np.float64
+
+
+ALL_AT_ONCE = Recipe(
+    epochs=3,
+    batch_size=5,
+    augment=(AlternatingFlip(), Crop(1), Mixup()),
+    dtype="bfloat16",
+    master_dtype="float32",
+    average=EMA(0.8),
+    label_smoothing=0.1,
+    schedule="one-cycle",
+    test_time_flip=True,
+)
+
+
+def test_a_run_of_all_at_once_goes_on_to_the_same_bits_and_its_averages_are_what_is_tested_and_kept(tmp_path: Path) -> None:
+    network = (Conv(3, 2), jcnn.BatchNorm(), *NETWORK[1:])
+    whole = quick(ALL_AT_ONCE, network=network, test=TEST)
+
+    def stop(step: int, *_: object) -> None:
+        if step == 2 * PER_EPOCH:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        quick(ALL_AT_ONCE, network=network, test=TEST, out=tmp_path, callbacks=[stop])
+    states: list[State] = []
+    keep = [lambda *told: states.append(jax.tree.map(np.asarray, told[-1]))]
+    again = quick(ALL_AT_ONCE, network=network, test=TEST, out=tmp_path, resume=True, callbacks=keep, placement="streamed")
+    assert_same_bits((again.params, again.state), (whole.params, whole.state))
+    assert_same_bits((again.params, again.state), tuple(states[-1].average))
+    assert not np.array_equal(again.params[0]["w"], states[-1].params[0]["w"])
+
+    restored = restore_run(tmp_path, pytest.fail)
+    assert_same_bits((restored.params, restored.state), (whole.params, whole.state))
+    assert restored.test_time_flip
+    with jax.enable_x64(False), jax.numpy_rank_promotion("allow"):
+        logits = [
+            np.asarray(jcnn.apply(network, restored.params, (x / 255).astype(np.float32), state=restored.state), np.float64)
+            for x in (TEST[0], TEST[0][:, :, ::-1])
+        ]
+    assert again.evaluation is not None
+    np.testing.assert_allclose(again.evaluation.probabilities, jax.nn.softmax((logits[0] + logits[1]) / 2), rtol=1e-5)
+
+
+def test_images_of_a_run_with_master_weights_are_of_their_dtype() -> None:
+    recipe = replace(ALL_AT_ONCE, epochs=1)
+    with pytest.raises(TypeError, match=r"^train\[0\] has images of float64: .* or float32"):
+        quick(recipe, train=(HALVES, LABELS))
+    assert quick(recipe, train=(HALVES.astype("float32"), LABELS)).params[0]["w"].dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"augment": (Crop(2),)}, {"average": EMA(0.9)}, {"label_smoothing": 0.2}, {"test_time_flip": False}], ids=str
+)
+def test_a_run_by_another_recipe_is_not_gone_on_with(changed: dict[str, Any], tmp_path: Path) -> None:
+    recipe = replace(ALL_AT_ONCE, epochs=1, dtype="float32", master_dtype=None, augment=(Crop(1),), average=EMA(0.8))
+    with pytest.raises(KeyboardInterrupt):
+        quick(recipe, out=tmp_path, callbacks=[interrupt])
+    (name,) = changed
+    with pytest.raises(TrainingError, match=rf"was started with another config: {name}"):
+        quick(replace(recipe, **changed), out=tmp_path, resume=True)
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_every_choice_of_a_recipe_is_said_in_its_help() -> None:

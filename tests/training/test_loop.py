@@ -145,7 +145,7 @@ def test_test_images_whose_loss_is_not_finite_end_the_run(tmp_path: Path, monkey
     """Parameters may be finite and still too large for what they are multiplied with."""
     test = data.load("digits", "test")
     overflowed = Evaluation(np.ones((1, 10)), test.labels, loss=np.inf, accuracy=0.0)
-    monkeypatch.setattr(fitting, "evaluator", lambda *_: lambda *_: overflowed)
+    monkeypatch.setattr(fitting, "evaluator", lambda *_, **__: lambda *_: overflowed)
     with pytest.raises(TrainingError, match=r"the loss of the test images after step 10 \(epoch 1\) is not finite; .* try a"):
         train(CONFIG, tmp_path)
     assert not list((tmp_path / "checkpoints").glob("*"))
