@@ -82,6 +82,8 @@ def _trained(path: Path, warn: Callable[[str], None]) -> tuple[Trained, str]:
             raise ExchangeError(f"{path} has no input shape: write it by jcnn.save(…, input_shape=…)")
         return Trained(stored.network, stored.params, stored.state, stored.input_shape, stored.class_names), ""
     run = restore_run(path, warn)
+    if run.test_time_flip:
+        warn(f"{path} was evaluated on images and their mirror images; what is written takes each image as it is")
     images = ": images v/255, from 0 to 1" if run.images_dtype == "uint8" else ""
     state = run.state if jax.tree.leaves(run.state) else None
     return Trained(run.network, run.params, state, run.input_shape, run.class_names), images

@@ -26,8 +26,12 @@ class Parallel(nn.ModuleList):
         self.join = join
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        outputs = [branch(x) for branch in self]
-        return torch.cat(outputs, 1) if self.join == "concat" else sum(outputs[1:], outputs[0])
+        first, *others = outputs = [branch(x) for branch in self]
+        if self.join == "concat":
+            return torch.cat(outputs, 1)
+        for other in others:
+            first = first + other
+        return first
 
 
 class Gate(nn.Module):
@@ -62,6 +66,9 @@ class PadChannels(nn.Module):
 
 class Whiten(nn.Module):
     """A convolution whose filters, and what they take away, are not learned; a bias is."""
+
+    weight: torch.Tensor
+    offset: torch.Tensor
 
     def __init__(self, channels: int, filters: int, window: tuple[int, ...]) -> None:
         super().__init__()

@@ -22,12 +22,16 @@ __all__ = ["folder"]
 
 
 def test_a_run_is_exported_and_what_was_written_is_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    recipe = Recipe(epochs=1, batch_size=256, augment=False)
+    recipe = Recipe(epochs=1, batch_size=256, augment=False, test_time_flip=True)
     result = fit((Flatten(), Dense(10)), load("digits", "train"), recipe=recipe, out=folder / "run", report=False)
     capsys.readouterr()
     for to in ("safetensors", "stablehlo"):
         assert run("export", "run", "--to", to) == 0
-        said = capsys.readouterr().out.splitlines()
+        captured = capsys.readouterr()
+        assert captured.err.startswith(
+            "warning: run was evaluated on images and their mirror images; what is written takes each"
+        )
+        said = captured.out.splitlines()
         assert said[0] == f"run/model{FORMATS[to].ending}: takes (N, 8, 8, 1) in float32: images v/255, from 0 to 1"
         assert said[1] == "gives the scores of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
         assert said[2].startswith("run: its scores are those of the network up to ")
