@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from jcnn import data as data
     from jcnn import definition as definition
     from jcnn import doctor as doctor
+    from jcnn import exchange as exchange
     from jcnn import explore as explore
     from jcnn import figures as figures
     from jcnn import saved as saved
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-LATER = ("check", "compilation", "data", "definition", "doctor", "explore", "figures", "saved", "training")
+LATER = ("check", "compilation", "data", "definition", "doctor", "exchange", "explore", "figures", "saved", "training")
 """Modules that `import jcnn` leaves out, since they take time to load, and brings when they are first asked for."""
 
 FROM_LATER = {"Recipe": "training", "fit": "training", "load": "saved", "save": "saved"}

@@ -281,7 +281,8 @@ def _parts(x: Array, pieces: int) -> Array:
 
 
 def _first_maximum(parts: Array) -> Array:
-    return jax.nn.one_hot(jnp.argmax(parts, -1), parts.shape[-1], dtype=bool)
+    first = jnp.argmax(parts, -1, keepdims=True)
+    return jax.lax.broadcasted_iota(first.dtype, parts.shape, parts.ndim - 1) == first
 
 
 @rounded_program

@@ -12,6 +12,7 @@ import math
 import operator
 import reprlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from numbers import Integral
 from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args
 
 Rounding = Literal["floor", "ceil", "exact"]
@@ -178,12 +179,12 @@ def example_shape(name: str, value: Any, ranks: Sequence[int] = range(4)) -> tup
 
 
 def countable(what: str, shape: Sequence[int], limit: int = LIMIT, fix: str = "") -> None:
-    """Checks that an array of this shape is not too large to be made.
+    """Checks that an array of this shape is not too large to be made. A size that is a symbol of JAX's counts once.
 
     Raises:
         GeometryError: it has more than `limit` elements.
     """
-    if (count := math.prod(shape)) > limit:
+    if (count := math.prod(size for size in shape if isinstance(size, Integral))) > limit:
         raise GeometryError(f"{what} would have shape {tuple(shape)}, {count:,} elements: expected at most {limit:,}{fix}")
 
 

@@ -16,6 +16,7 @@ from jcnn.commands.check import Check
 from jcnn.commands.data import Data
 from jcnn.commands.doctor import Doctor
 from jcnn.commands.explore import Explore
+from jcnn.commands.export import Export
 from jcnn.commands.grade import Grade
 from jcnn.commands.grade_all import GradeAll
 from jcnn.commands.lr_find import LrFind
@@ -26,7 +27,7 @@ from jcnn.compilation import keep_compiled, keep_memory
 from jcnn.endings import USAGE, ending
 from jcnn.training import Config
 
-Command = Train | LrFind | Data | Summary | Predict | Check | Grade | GradeAll | Explore | Doctor
+Command = Train | LrFind | Data | Summary | Predict | Export | Check | Grade | GradeAll | Explore | Doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,6 +93,7 @@ def _parse(arguments: Sequence[str] | None, defaults: Config) -> Command:
         | Annotated[Data, tyro.conf.subcommand("data")]
         | Annotated[Summary, tyro.conf.subcommand("summary")]
         | Annotated[Predict, tyro.conf.subcommand("predict")]
+        | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Grade, tyro.conf.subcommand("grade")]
         | Annotated[GradeAll, tyro.conf.subcommand("grade-all")]

@@ -40,11 +40,11 @@ def conv_fft(
     filters = jnp.fft.rfftn(stretched, circle, range(rank)).conj()
 
     at_each_frequency = jax.vmap(partial(mix, groups=groups), (1, 0), 1)
-    product = at_each_frequency(image.reshape(len(x), -1, x.shape[-1]), filters.reshape(-1, *w.shape[-2:]))
+    product = at_each_frequency(image.reshape(x.shape[0], -1, x.shape[-1]), filters.reshape(-1, *w.shape[-2:]))
     y = jnp.fft.irfftn(product.reshape(*image.shape[:-1], w.shape[-1]), circle, range(1, rank + 1))
 
     last = [s * (o - 1) + 1 for s, o in zip(window.stride, window.output_shape(x.shape[1:-1]), strict=True)]
-    return lax.slice(y, (0,) * y.ndim, (len(x), *last, w.shape[-1]), (1, *window.stride, 1))
+    return lax.slice(y, (0,) * y.ndim, (x.shape[0], *last, w.shape[-1]), (1, *window.stride, 1))
 
 
 def good_size(n: int) -> int:

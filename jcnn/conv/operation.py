@@ -242,7 +242,7 @@ def _computed(
     """The convolution of what `parse` returns, with w flipped along every spatial axis where so `flipped`."""
     gradient = geometry.choice("gradient", gradient, get_args(Gradient))
     allowed = policy(formulation, gradient)
-    _check_formulation(formulation, call, len(x))
+    _check_formulation(formulation, call, x.shape[0])
     forward = partial(_forward, call, allowed, flipped)
     back = partial(_backward, call, allowed, flipped)
     return differentiable(forward, back, gradient)(x, w, b)

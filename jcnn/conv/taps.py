@@ -48,7 +48,7 @@ def by_taps(
 
     In `PARTS` sums that are added at the end: XLA's CPU backend divides one product with so long a sum badly among its threads.
     """
-    padded, parts = window.pad(x), math.gcd(PARTS, dy.shape[0])
+    padded, parts = window.pad(x), _parts(dy.shape[0])
     split = dy.reshape(parts, -1, dy.shape[-1])
 
     def at(tap: tuple[int, ...]) -> Array:
@@ -65,7 +65,7 @@ def by_sums(dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Wi
     No channels meet, so that there is nothing for a matrix product to do. The examples are added in `PARTS` stacks, entry by
     entry; what remains is a product with ones, for which XLA's CPU backend has a faster kernel than for a sum.
     """
-    padded, parts = window.pad(wide(x)), math.gcd(PARTS, dy.shape[0])
+    padded, parts = window.pad(wide(x)), _parts(dy.shape[0])
     split = wide(dy).reshape(*dy.shape[:-1], groups, -1)
     each = dy.shape[0] // parts
 
@@ -73,6 +73,11 @@ def by_sums(dy: Num[Array, "n *o c_out"], x: Num[Array, "n *s c_in"], window: Wi
         products = window.view(padded, tap)[..., None] * split
         stacks = [lax.slice_in_dim(products, part * each, (part + 1) * each) for part in range(parts)]
         rows = lax.optimization_barrier(reduce(jnp.add, stacks)).reshape(-1, dy.shape[-1])
-        return jnp.matmul(jnp.ones((1, len(rows)), rows.dtype), rows)
+        return jnp.matmul(jnp.ones((1, rows.shape[0]), rows.dtype), rows)
 
     return jnp.stack([at(tap) for tap in window.taps()]).reshape(*window.size, 1, dy.shape[-1])
+
+
+def _parts(examples: int) -> int:
+    """Into how many equal parts so many examples are divided; 1 where their number is a symbol, with no divisor known."""
+    return math.gcd(PARTS, examples) if isinstance(examples, int) else 1
