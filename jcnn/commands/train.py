@@ -48,7 +48,14 @@ class Train:
         """Refuses what cannot become a run, before one is announced or its folder made."""
         self.config.check()
         presets.check(self.config.network)
-        data.check(self.config.data, data_dir=self.data_dir, originals=self.originals, image_size=self.config.image_size)
+        data.check(
+            self.config.data,
+            data_dir=self.data_dir,
+            originals=self.originals,
+            image_size=self.config.image_size,
+            pixels=self.config.pixels,
+            broken=self.config.broken,
+        )
         place = self.out or RUNS
         there = next(path for path in (place, *place.absolute().parents) if path.exists())
         if not there.is_dir():
@@ -103,6 +110,8 @@ def train(
             data_dir=data_dir,
             originals=originals,
             image_size=config.image_size,
+            pixels=config.pixels,
+            broken=config.broken,
             tell=tell,
         ).checked()
 
@@ -118,5 +127,5 @@ def train(
         resume=resume,
         report=report,
         console=console,
-        described_as={"data": config.data, "image_size": config.image_size, "network": config.network},
+        described_as=config.subject(),
     )

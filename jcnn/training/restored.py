@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jcnn.data import pixels as description
+from jcnn.data.dataset import ARRAYS
+from jcnn.data.pixels import Pixels
 from jcnn.layers import Network, Shape
 from jcnn.network import Params, init
 from jcnn.network_data import from_data
@@ -26,6 +29,8 @@ class Restored(NamedTuple):
         params: its parameters.
         input_shape: of one image.
         images_dtype: of the images: "uint8", which it saw as v/255, or that of floats, which it saw as they are.
+        pixels: how files became its images; None: it was trained on arrays, of which nobody knows.
+        ground: whether its images have a "dark" or "bright" border nearly all; "" where they differ, or nobody knows.
         class_names: in the order of its scores.
         dtype: of the parameters.
         path: the checkpoint.
@@ -35,6 +40,8 @@ class Restored(NamedTuple):
     params: Params
     input_shape: tuple[int, ...]
     images_dtype: str
+    pixels: Pixels | None
+    ground: str
     class_names: tuple[str, ...]
     dtype: str
     path: Path
@@ -63,6 +70,9 @@ def _restored(found: Checkpoint) -> Restored:
     dtype, entry = config.get("dtype", Config.dtype), config.get("network", Config.network)
     shape, names = tuple(source["input_shape"]), tuple(source["class_names"])
     images_dtype = source.get("dtype", "uint8")  # the first runs had no others
+    # What the first runs stored nothing of were sets by name, read as they are now.
+    pixels = description.from_data(source["pixels"]) if source.get("pixels") else None if source["name"] == ARRAYS else Pixels()
+    ground = source.get("ground", "")
     own = found._replace(
         arrays={name.removeprefix("params/"): array for name, array in found.arrays.items() if name.startswith("params/")}
     )
@@ -72,7 +82,8 @@ def _restored(found: Checkpoint) -> Restored:
             template = jax.eval_shape(lambda: init(key(0), network, shape, dtype))
         except (ValueError, TypeError, OverflowError) as error:
             raise CheckpointError(f"{found.path} is refused: no network of this version: {error}") from error
-        return Restored(network, checkpoint.restore(own, template), shape, images_dtype, names, dtype, found.path)
+        params = checkpoint.restore(own, template)
+        return Restored(network, params, shape, images_dtype, pixels, ground, names, dtype, found.path)
 
 
 def stored_network(entry: Any, input_shape: Shape, classes: int) -> Network:
