@@ -8,10 +8,10 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -20,6 +20,8 @@ from PIL import Image, UnidentifiedImageError
 from jcnn.data import containers, modes
 from jcnn.data.pixels import Pixels
 from jcnn.data.sizes import fit
+
+T = TypeVar("T")
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 1 << 30
@@ -111,7 +113,7 @@ def read_header(path: Path) -> Header:
         with _opened(content) as image:
             turned = containers.orientation(image.info) > 4 and image.format != "TIFF"
             size = image.size if turned else image.size[::-1]
-            return Header(size, modes.channels(image))
+            return Header(size, _used(image, content, lambda image, _: modes.channels(image)))
     except PictureError as error:
         raise PictureError(f"{path} {error}") from error.__cause__
 
@@ -151,22 +153,26 @@ def _content(path: Path) -> bytes:
 def _decoded(content: bytes, pixels: Pixels) -> tuple[modes.Values, list[str]]:
     """What the file says, upright, and what is to be said of the file beside that."""
     with _opened(content) as image:
-        notes = _said_of(image, content)
         # Pillow turns TIFF by itself.
         turn = None if image.format == "TIFF" else TURNS.get(containers.orientation(image.info))
+        found = _used(image, content, lambda image, content: modes.values(image, content, pixels.value_range))
         with _told():
-            try:
-                found = modes.values(image, content, pixels.value_range)
-            except modes.RefusedError:
+            notes = _said_of(image, content, found)
+            return found if turn is None else _turned(found, turn), notes
+
+
+def _used(image: Image.Image, content: bytes, use: Callable[[Image.Image, bytes], T]) -> T:
+    """What `use` makes of an opened image and the file; where it fails, of the same without metadata, which may be at fault."""
+    with _told():
+        try:
+            return use(image, content)
+        except modes.RefusedError:
+            raise
+        except Exception:
+            if (bare := containers.without_metadata(content)) is None:
                 raise
-            except Exception:
-                if (bare := containers.without_metadata(content)) is None:
-                    raise
-                with Image.open(io.BytesIO(bare)) as other:
-                    found = modes.values(other, bare, pixels.value_range)
-            if turn is not None:
-                found = _turned(found, turn)
-    return found, notes
+            with Image.open(io.BytesIO(bare)) as other:
+                return use(other, bare)
 
 
 @contextmanager
@@ -242,14 +248,14 @@ def _require_moderate(image: Image.Image, limit: int) -> None:
         )
 
 
-def _said_of(image: Any, content: bytes) -> list[str]:
+def _said_of(image: Any, content: bytes, found: modes.Values) -> list[str]:
     notes = []
     if (frames := _frames(image, content)) > 1:
         notes.append(f"the first of {frames} frames")
     if len(sizes := image.info.get("sizes") or ()) > 1:
         notes.append(f"the largest of {len(sizes)} sizes")
     profile = image.info.get("icc_profile")
-    has_rgb = modes.channels(image) == 3 and image.mode not in ("CMYK", "LAB")
+    has_rgb = found.colours.shape[-1] == 3 and image.mode not in ("CMYK", "LAB")
     if has_rgb and isinstance(profile, bytes) and not _is_srgb(profile):
         notes.append("a colour profile other than sRGB, not applied")
     return notes
