@@ -273,5 +273,5 @@ def _twins(digests: dict[str, dict[bytes, File]], tree: Tree) -> Iterator[str]:
 
 def _report(path: Path, said: Sequence[str], bad: Sequence[Bad]) -> None:
     """All that was said, and every broken file on a line of its own."""
-    lines = [*said, "", *(f"{one.name}\t{one.why}" for one in bad)]
+    lines = [*said, "", *(f"{one.name}: {one.why}" for one in bad)]
     path.write_text("\n".join(map(printing.visible, lines)) + "\n", "utf-8", "backslashreplace")

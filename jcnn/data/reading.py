@@ -26,7 +26,18 @@ PARALLEL = 1000
 CHUNK = 32
 """Files that a process is given at once."""
 
-_PROGRAM = "import sys; sys.path.append({!r}); from jcnn.data.reading_worker import main; main()"
+_PROGRAM = """
+import sys, types
+for name, place in {places!r}.items():
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [place]
+from jcnn.data.reading_worker import main
+main()
+"""
+"""The packages are put there empty: as they are they bring JAX, which takes longer to start than many files to read."""
+
+PLACES = {"jcnn": str(Path(__file__).parents[1]), "jcnn.data": str(Path(__file__).parent)}
+"""Where the packages lie."""
 
 Read = Picture | Header | PictureError
 
@@ -129,7 +140,7 @@ class _Worker:
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(  # noqa: S603 (our own program)
-            [sys.executable, "-P", "-c", _PROGRAM.format(str(Path(__file__).parents[2]))],
+            [sys.executable, "-P", "-c", _PROGRAM.format(places=PLACES)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
