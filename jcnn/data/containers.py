@@ -123,7 +123,7 @@ def orientation(info: dict[Any, Any]) -> int:
         found = _in_exif(_exif(info))
     with suppress(Exception):
         found = found or _in_xmp(info)
-    return found if found in range(1, 9) else 1
+    return found if found is not None and 1 <= found <= 8 else 1
 
 
 def _exif(info: dict[Any, Any]) -> bytes:

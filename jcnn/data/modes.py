@@ -28,6 +28,10 @@ OTHER_ORDER = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B" if sys.byteorder =
 """For how Pillow reads 16 bits of a colour, keeping the higher 8: how it would read the lower ones."""
 
 
+WIDENED = {"L;2": 85, "L;4": 17}
+"""By how much Pillow multiplies grey of fewer bits, and the grey that is said to be transparent not."""
+
+
 class RefusedError(ValueError):
     """An image whose numbers have no meaning here; the message says which and why."""
 
@@ -64,8 +68,10 @@ def values(image: Image.Image, content: bytes, value_range: Range) -> Values:
     """
     if _is_sixteen_bit_colour(image):
         return _sixteen_bit_colour(image, content)
-    deep = _is_deep(image, content)
+    deep, widened = _is_deep(image, content), WIDENED.get(_raw_mode(image), 1)
     image.load()
+    if isinstance(said := image.info.get("transparency"), int):
+        image.info["transparency"] = said * widened
     if image.mode not in MODES:
         raise RefusedError(f"its pixels are of Pillow's mode {image.mode}, which is not known here")
     found = MODES[image.mode](image, value_range)

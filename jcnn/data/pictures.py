@@ -112,8 +112,8 @@ def read_header(path: Path) -> Header:
         content = _content(path)
         with _opened(content) as image:
             turned = containers.orientation(image.info) > 4 and image.format != "TIFF"
-            size = image.size if turned else image.size[::-1]
-            return Header(size, _used(image, content, lambda image, _: modes.channels(image)))
+            width, height = image.size[::-1] if turned else image.size
+            return Header((height, width), _used(image, content, lambda image, _: modes.channels(image)))
     except PictureError as error:
         raise PictureError(f"{path} {error}") from error.__cause__
 

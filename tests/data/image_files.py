@@ -4,7 +4,7 @@ import io
 import struct
 import warnings
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -40,7 +40,10 @@ def png(array: np.ndarray, colour: int, *more: bytes, size: tuple[int, int] | No
     return PNG + head + b"".join(more) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
-def tiff(array: np.ndarray, photometric: int, *, order: str = "<", packed: bool = False, **tags: tuple[int, ...]) -> bytes:
+Order = Literal["<", ">"]
+
+
+def tiff(array: np.ndarray, photometric: int, *, order: Order = "<", packed: bool = False, **tags: tuple[int, ...]) -> bytes:
     """A TIFF file of one strip, (H, W, C) of any NumPy type; more tags by number, such as t338=(2,)."""
     height, width, channels = array.shape
     pixels = array.astype(array.dtype.newbyteorder(order)).tobytes()

@@ -334,6 +334,18 @@ def test_one_colour_that_is_transparent(name: str) -> None:
     assert "transparent, laid on black" in laid.notes
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_one_grey_of_few_bits_that_is_transparent(bits: int) -> None:
+    top = 2**bits - 1
+    grey = np.arange(16) * top // 15
+    row = b"\0" + np.packbits(np.unpackbits(grey.astype(np.uint8)[:, None], axis=1)[:, 8 - bits :]).tobytes()
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 1, bits, 0, 0, 0, 0))
+    parts = head, chunk(b"tRNS", struct.pack(">H", 1)), chunk(b"IDAT", zlib.compress(row)), chunk(b"IEND", b"")
+    found = decode_picture(image_files.PNG + b"".join(parts), Pixels(channels=4)).pixels[0]
+    np.testing.assert_array_equal(found[:, 0], grey * 255 // top)
+    np.testing.assert_array_equal(found[:, 3], np.where(grey == 1, 0, 255))
+
+
 @pytest.mark.parametrize("alpha", ["white", "black"])
 def test_transparency_is_laid_on_a_ground(alpha: Any) -> None:
     found = decode_picture(saved(image_of("RGBA"), "PNG"), Pixels(alpha=alpha)).pixels
