@@ -5,6 +5,7 @@ come to one size. Whatever is in a file, it becomes its pixels or a `PictureErro
 """
 
 import io
+import logging
 import os
 import threading
 import warnings
@@ -58,6 +59,8 @@ LAID = 1 << 20
 """Pixels that are laid on a ground at once."""
 
 _ALONE = threading.RLock()
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it has to say comes out as a `PictureError`
 
 
 class PictureError(Exception):

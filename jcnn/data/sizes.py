@@ -5,8 +5,8 @@
     crop     the largest middle part of the target's proportions; then resized
     resize   the whole image, stretched or squeezed
 
-Resizing averages the pixels (a box filter) where both sides shrink or stay, and is bilinear otherwise; the rows first, each
-rounded to 8 bits, then the columns.
+Resizing averages the pixels (a box filter) where both sides shrink or stay, and is bilinear otherwise; one side first, rounded
+to 8 bits, then the other: the rows first, or the columns where the frame is wider than the image.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from PIL import Image
 from jcnn.data.pixels import SizeRule
 
 BLOCK = 1 << 24
-"""Bytes of a frame that are made at once: a frame may be far larger than the image in it."""
+"""Bytes of a frame that are made at once."""
 
 
 def fit(
@@ -68,8 +68,13 @@ def _resized(pixels: np.ndarray, frame: tuple[int, ...], height: int, width: int
     colour = border(pixels).mean(0).round().astype(np.uint8)
     shrinks = frame[0] >= height and frame[1] >= width
     chosen = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
-    turned = _resized_rows(pixels, frame[1], width, colour, chosen).transpose(1, 0, 2)
-    return np.ascontiguousarray(_resized_rows(turned, frame[0], height, colour, chosen).transpose(1, 0, 2))
+    upright = frame[1] <= pixels.shape[1]
+    # First the side that no frame is wider than, so that the whole frame, which may be far larger than the image, is never made.
+    sides = ((frame[1], width), (frame[0], height)) if upright else ((frame[0], height), (frame[1], width))
+    made = pixels if upright else pixels.transpose(1, 0, 2)
+    for wide, wanted in sides:
+        made = _resized_rows(made, wide, wanted, colour, chosen).transpose(1, 0, 2)
+    return np.ascontiguousarray(made if upright else made.transpose(1, 0, 2))
 
 
 def _resized_rows(
