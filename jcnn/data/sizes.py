@@ -69,7 +69,7 @@ def _resized(pixels: np.ndarray, frame: tuple[int, ...], height: int, width: int
     shrinks = frame[0] >= height and frame[1] >= width
     chosen = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
     upright = frame[1] <= pixels.shape[1]
-    # First the side that no frame is wider than, so that the whole frame, which may be far larger than the image, is never made.
+    # First the side that the frame is not larger on: the whole frame, perhaps far larger than the image, is never made.
     sides = ((frame[1], width), (frame[0], height)) if upright else ((frame[0], height), (frame[1], width))
     made = pixels if upright else pixels.transpose(1, 0, 2)
     for wide, wanted in sides:
