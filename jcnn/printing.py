@@ -43,6 +43,11 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, force_terminal=terminal, force_interactive=terminal, highlight=False, emoji=False)
 
 
+def print_line(text: str) -> None:
+    """Words on the standard error, as they are."""
+    console(stderr=True).print(plain(text), soft_wrap=True)
+
+
 def print_error(message: str) -> None:
     """One line on the standard error, whatever is in the message."""
     sys.stderr.write(f"jcnn: {visible(' '.join(message.split()))}\n")

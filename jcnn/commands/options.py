@@ -47,7 +47,14 @@ class Chosen:
         """Refuses what cannot be trained, before anything is loaded."""
         self.config.check()
         presets.check(self.config.network)
-        data.check(self.config.data, data_dir=self.data_dir, originals=self.originals, image_size=self.config.image_size)
+        data.check(
+            self.config.data,
+            data_dir=self.data_dir,
+            originals=self.originals,
+            image_size=self.config.image_size,
+            pixels=self.config.pixels,
+            broken=self.config.broken,
+        )
 
     def load(self, split: str, tell: Callable[[str], None]) -> Dataset:
         """The images of a split.
@@ -61,5 +68,7 @@ class Chosen:
             data_dir=self.data_dir,
             originals=self.originals,
             image_size=self.config.image_size,
+            pixels=self.config.pixels,
+            broken=self.config.broken,
             tell=tell,
         ).checked()

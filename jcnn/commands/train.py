@@ -103,6 +103,8 @@ def train(
             data_dir=data_dir,
             originals=originals,
             image_size=config.image_size,
+            pixels=config.pixels,
+            broken=config.broken,
             tell=tell,
         ).checked()
 
@@ -118,5 +120,5 @@ def train(
         resume=resume,
         report=report,
         console=console,
-        described_as={"data": config.data, "image_size": config.image_size, "network": config.network},
+        described_as=config.subject(),
     )

@@ -4,6 +4,7 @@ And which images are for testing where nobody has said so.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from jaxtyping import Bool, Int, Num
 
 from jcnn import geometry
 from jcnn.data.memory_mapped import blocks
+from jcnn.data.pixels import Pixels
 
 SEED = 0
 FRACTION = 0.2
@@ -44,6 +46,7 @@ class Dataset(NamedTuple):
         class_names: one name per class.
         fingerprint: of images and labels, as `fingerprint` computes it.
         attribution: whose images they are, in a line; may be empty.
+        pixels: how a file becomes such an image; None: nobody knows, as of arrays.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Dataset(NamedTuple):
     class_names: tuple[str, ...]
     fingerprint: str
     attribution: str = ""
+    pixels: Pixels | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -84,13 +88,16 @@ class Dataset(NamedTuple):
         return self
 
 
-def held_out(labels: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+def held_out(labels: Sequence[int] | Int[np.ndarray, " n"], names: Sequence[str] | None = None) -> Bool[np.ndarray, " n"]:
     """Which images are held out for testing: of every class a fifth, rounded.
 
-    Of a class, the first fifth of its images in the order of SHA-256("SEED:index"). So the split is stratified, and the same
-    everywhere, for ever, with any version of anything.
+    Of a class, the first fifth of its images in the order of SHA-256("SEED:index"), or of SHA-256("SEED:name"). So the split is
+    stratified, and the same everywhere, for ever, with any version of anything; by names also when other images come or go.
     """
-    order = np.array(sorted(range(len(labels)), key=lambda index: hashlib.sha256(f"{SEED}:{index}".encode()).digest()), np.intp)
+    labels = np.asarray(labels)
+    keys = [str(index) for index in range(len(labels))] if names is None else names
+    digests = [hashlib.sha256(f"{SEED}:{key}".encode("utf-8", "surrogateescape")).digest() for key in keys]
+    order = np.array(sorted(range(len(labels)), key=digests.__getitem__), np.intp)
     mask = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         of_class = order[labels[order] == label]

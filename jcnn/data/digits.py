@@ -13,6 +13,7 @@ from importlib import resources
 import numpy as np
 
 from jcnn.data.dataset import DataError, Dataset, fingerprint, held_out
+from jcnn.data.pixels import Pixels
 
 ATTRIBUTION = (
     "Handwritten digits: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, "
@@ -44,7 +45,8 @@ def load_digits(split: str) -> Dataset:
     chosen = test if split == "test" else ~test
     images = ((sixteenths[chosen].astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)[..., None]
     labels = labels[chosen]
-    return Dataset("digits", split, images, labels, tuple("0123456789"), fingerprint(images, labels), ATTRIBUTION)
+    names = tuple("0123456789")
+    return Dataset("digits", split, images, labels, names, fingerprint(images, labels), ATTRIBUTION, Pixels(channels=1))
 
 
 def _content() -> bytes:

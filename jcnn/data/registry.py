@@ -22,6 +22,9 @@ from jcnn.names import check_name
 TFDS = "tfds:"
 """What the name of any other set of TensorFlow Datasets begins with."""
 
+FOLDER = "folder:"
+"""What the name of a folder of pictures begins with."""
+
 EPOCHS = 10
 """How often the images of a set are seen that has no row, or says nothing else."""
 
@@ -158,7 +161,7 @@ def check_source(name: str) -> None:
     Raises:
         ValueError: the message lists the names, and says which is the nearest.
     """
-    check_name("dataset", name, SOURCES, f", or {TFDS}NAME for another")
+    check_name("dataset", name, SOURCES, f", {FOLDER}PATH for a folder of pictures, or {TFDS}NAME for another")
 
 
 def default_epochs(name: str) -> int:
@@ -168,4 +171,7 @@ def default_epochs(name: str) -> int:
 
 def names_in_words() -> str:
     """The names there are, for the help of a command."""
-    return f"{', '.join(SOURCES)}, or {TFDS}NAME for another set of TensorFlow Datasets"
+    return (
+        f"{', '.join(SOURCES)}, {FOLDER}PATH for a folder of pictures, a subfolder for each class, or {TFDS}NAME for another "
+        "set of TensorFlow Datasets"
+    )

@@ -9,7 +9,7 @@ from jaxtyping import Float, Num, UInt8
 from PIL import Image
 
 from jcnn.data import load
-from jcnn.data.pictures import fit
+from jcnn.data.sizes import fit
 
 DIGIT, PHOTOGRAPH, NUMBERS = "a handwritten digit", "a photograph", "numbers of my own"
 INPUTS = (DIGIT, PHOTOGRAPH, NUMBERS)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
-from jcnn.data.pictures import fit
+from jcnn.data.sizes import fit
 
 Strokes = Sequence[Sequence[Sequence[float]]]
 

@@ -31,6 +31,7 @@ from jcnn.archive import (
     is_texts,
     read_archive,
 )
+from jcnn.data import pixels
 from jcnn.disk import write_atomically
 from jcnn.training.config import check_stored
 from jcnn.training.errors import CheckpointError
@@ -227,7 +228,9 @@ def _check_manifest(manifest: Any) -> None:
     check_fields("the manifest", manifest, FIELDS)
     check_fields("data", manifest["data"], DATA_FIELDS)
     check_arrays(manifest["arrays"])
-    check_fields("data", {"dtype": "uint8", **manifest["data"]}, {"dtype": lambda value: isinstance(value, str)})
+    check_fields("data", {**LATER_DATA, **manifest["data"]}, LATER_DATA_FIELDS)
+    if (described := manifest["data"].get("pixels")) is not None:
+        pixels.from_data(described)
     if not is_named_texts(manifest.get("settings", {})):
         raise ValueError("the manifest: settings are no texts by name")
     check_stored(manifest["config"])
@@ -243,6 +246,14 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "data": lambda value: isinstance(value, dict),
     "versions": is_named_texts,
     "arrays": lambda value: isinstance(value, dict),
+}
+LATER_DATA = {"dtype": "uint8", "pixels": None, "ground": ""}
+"""What the first runs did not say of their images."""
+
+LATER_DATA_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "dtype": lambda value: isinstance(value, str),
+    "pixels": lambda value: value is None or isinstance(value, dict),
+    "ground": lambda value: isinstance(value, str),
 }
 DATA_FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "name": lambda value: isinstance(value, str),

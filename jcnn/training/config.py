@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import tyro
 from typing_extensions import Doc
@@ -14,6 +14,7 @@ from typing_extensions import Doc
 from jcnn import geometry, presets
 from jcnn.data import augmentations
 from jcnn.data.augmentations import Augment
+from jcnn.data.pixels import CHOICES, DEFAULTS, Broken, Pixels
 from jcnn.data.registry import default_epochs, names_in_words
 from jcnn.disk import naming
 from jcnn.training import averaging
@@ -25,13 +26,25 @@ NAME = "config.json"
 
 
 @dataclass(frozen=True)
-class _Subject:
+class _Subject(Pixels):
     """What is trained on what, in words."""
 
     data: Annotated[str, Doc(f"The images to learn: {names_in_words()}.")] = "digits"
     image_size: int | None = None
     """Bring every image to this height and width; needed where the images of a set differ in size."""
+    broken: Broken = "refuse"
+    """What is done where images cannot be read: refuse (all of them are named), or skip (named and left out)."""
     network: Annotated[str, Doc(presets.help_text())] = "small"
+
+    @property
+    def pixels(self) -> Pixels:
+        """How files become images, alone."""
+        return Pixels(**{field.name: getattr(self, field.name) for field in dataclasses.fields(Pixels)})
+
+    def subject(self) -> dict[str, Any]:
+        """What is trained on what, as plain values; without the recipe."""
+        named = {"data": self.data, "image_size": self.image_size, "network": self.network, "broken": self.broken}
+        return {**named, **self.pixels.options()}
 
 
 @dataclass(frozen=True)
@@ -74,11 +87,14 @@ class Config(Recipe, _Subject):
         check_kinds(self, KINDS)
         if self.image_size is not None and self.image_size < 1:
             raise ValueError(f"image_size={self.image_size}: expected at least 1")
+        self.pixels.check()
+        geometry.choice("broken", self.broken, get_args(Broken))
         super().check()
 
     def to_json(self) -> dict[str, Any]:
         """The config as plain values."""
-        return as_stored({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return as_stored({**values, **self.subject()})
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Config":
@@ -92,7 +108,7 @@ class Config(Recipe, _Subject):
 
 
 KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    **dict.fromkeys(("data", "network"), ((str,), "a word")),
+    **dict.fromkeys(("data", "network", "broken", *CHOICES), ((str,), "a word")),
     "image_size": ((int, type(None)), "an integer or None"),
 }
 """Python's types of the values, as JSON gives them back; True is no integer here."""
@@ -103,6 +119,8 @@ LATER = {
     "average": None,
     "master_dtype": None,
     "test_time_flip": False,
+    "broken": "refuse",
+    **DEFAULTS,
 }
 """Choices that the first runs did not have: stored only where they are not what those runs did."""
 

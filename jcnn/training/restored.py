@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jcnn.data import pixels as description
+from jcnn.data.dataset import ARRAYS
+from jcnn.data.pixels import Pixels
 from jcnn.layers import Network, Shape
 from jcnn.network import Params, init, init_state
 from jcnn.network_data import from_data
@@ -29,6 +32,8 @@ class Restored(NamedTuple):
         state: what its layers keep beside them, such as running statistics.
         input_shape: of one image.
         images_dtype: of the images: "uint8", which it saw as v/255, or that of floats, which it saw as they are.
+        pixels: how files became its images; None: it was trained on arrays, of which nobody knows.
+        ground: whether its images have a "dark" or "bright" border nearly all; "" where they differ, or nobody knows.
         class_names: in the order of its scores.
         dtype: of the parameters.
         test_time_flip: whether it was evaluated on images and their mirror images.
@@ -40,6 +45,8 @@ class Restored(NamedTuple):
     state: Any
     input_shape: tuple[int, ...]
     images_dtype: str
+    pixels: Pixels | None
+    ground: str
     class_names: tuple[str, ...]
     dtype: str
     test_time_flip: bool
@@ -70,6 +77,9 @@ def _restored(found: Checkpoint) -> Restored:
     entry, average = config.get("network", Config.network), averaging.from_data(choice(config, "average"))
     shape, names = tuple(source["input_shape"]), tuple(source["class_names"])
     images_dtype = source.get("dtype", "uint8")  # the first runs had no others
+    # What the first runs stored nothing of were sets by name, read as they are now.
+    pixels = description.from_data(source["pixels"]) if source.get("pixels") else None if source["name"] == ARRAYS else Pixels()
+    ground = source.get("ground", "")
     with fixed(dtype):
         try:
             network = stored_network(entry, shape, len(names))
@@ -83,6 +93,8 @@ def _restored(found: Checkpoint) -> Restored:
             weights.network_state,
             shape,
             images_dtype,
+            pixels,
+            ground,
             names,
             dtype,
             choice(config, "test_time_flip"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from jcnn.data.dataset import Dataset
+from jcnn.data.ground import ground
 from jcnn.disk import write_atomically
 from jcnn.training import checkpoint, settings
 from jcnn.training.augmented_examples import augmented_examples
@@ -79,6 +80,7 @@ class RunFiles:
         self._checkpoints = out / "checkpoints"
         self._values = values
         self._images = images
+        self._identity = _identity(images)
         self._tell = tell
         self._spelling = spelling
         self._metrics: MetricsFile | None = None
@@ -102,7 +104,7 @@ class RunFiles:
             step=step,
             seed=self._values["seed"],
             config=self._values,
-            data=_identity(self._images),
+            data=self._identity,
             settings={**settings.found(), **settings.machine()},
         )
 
@@ -198,6 +200,8 @@ def _identity(images: Dataset) -> dict[str, Any]:
         "dtype": images.images.dtype.name,
         "class_names": images.class_names,
         "fingerprint": images.fingerprint,
+        "pixels": None if images.pixels is None else images.pixels.as_data(),
+        "ground": ground(images.images),
     }
 
 

@@ -5,6 +5,7 @@ Importing this module makes the builders known under their names, also in anothe
 
 import gzip
 import hashlib
+import io
 import os
 import signal
 import struct
@@ -110,6 +111,26 @@ class GratingsUnlabelled(Gratings):
         return -1 if label else 0
 
 
+class GratingsSomeBroken(Gratings):
+    """Every tenth is no image."""
+
+    SPLITS: ClassVar = {"train": 30, "test": 15}
+    seen = 0
+
+    def encoded(self, pixels: np.ndarray) -> Any:
+        self.seen += 1
+        return b"no image" if self.seen % 10 == 0 else png(pixels)
+
+
+class GratingsOf16Bits(Gratings):
+    """Described as 8 bits, and 16 in its files."""
+
+    SPLITS: ClassVar = {"train": 30, "test": 15}
+
+    def encoded(self, pixels: np.ndarray) -> Any:
+        return png(pixels.astype(np.uint16) * 257)
+
+
 class GratingsTooFew(Gratings):
     """Two of every class."""
 
@@ -132,6 +153,12 @@ class GratingsAsArrays(Gratings):
 
     def encoded(self, pixels: np.ndarray) -> Any:
         return pixels[..., None]
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return buffer.getvalue()
 
 
 class Sayings(tfds.core.GeneratorBasedBuilder):

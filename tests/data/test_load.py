@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from jcnn.data import DataError, load
+from jcnn.data import DataError, Pixels, check, load
 from jcnn.data.load import data_folder
 from jcnn.data.registry import SOURCES
 from tests.data import small_sets
@@ -111,6 +112,50 @@ def test_images_of_different_sizes_need_one_to_be_brought_to() -> None:
     data = load("tfds:gratings_of_sizes", image_size=16)
     assert data.images.shape == (60, 16, 16, 1)
     assert data.images.std() > 20
+
+
+def test_broken_images_are_named_and_cost_the_rest_only_if_so_wanted(data_dir: Path) -> None:
+    with pytest.raises(DataError, match=r"gratings_some_broken/1.0.0: 4 of 45 images cannot be read: ") as error:
+        load("tfds:gratings_some_broken")
+    named = [f"train, image {index}: is no image" for index in (9, 19, 29)] + ["test, image 9: is no image"]
+    assert all(name in str(error.value) for name in named)
+    assert not list(data_dir.rglob("manifest.json"))
+    told: list[str] = []
+    train, test = (load("tfds:gratings_some_broken", split, broken="skip", tell=told.append) for split in SPLITS)
+    np.testing.assert_array_equal(train.images[..., 0], [grating(index)[0] for index in range(30) if index % 10 != 9])
+    np.testing.assert_array_equal(test.labels, [grating(index + 1000)[1] for index in range(15) if index != 9])
+    (said,) = [line for line in told if "left out" in line]
+    assert all(name in said for name in named)
+
+
+def test_16_bits_are_read_as_everywhere() -> None:
+    told: list[str] = []
+    data = load("tfds:gratings_of16_bits", tell=told.append)
+    np.testing.assert_array_equal(data.images[..., 0], [grating(index)[0] for index in range(30)])
+    assert any("45 of 45 images: 16 bits a value, rounded to 8" in line for line in told)
+
+
+def test_what_is_asked_of_pixels_is_done_and_kept() -> None:
+    wanted = Pixels(channels=3, polarity="inverted")
+    for name in ("tfds:gratings", "digits"):
+        plain, data = load(name, "test"), load(name, "test", pixels=wanted)
+        np.testing.assert_array_equal(data.images, 255 - np.repeat(plain.images, 3, -1))
+        assert load(name, "test", pixels=wanted).pixels == wanted
+        assert plain.pixels == Pixels(channels=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"broken": "ignore"}, ValueError, "broken='ignore': expected 'refuse' or 'skip'"),
+        ({"pixels": {"channels": 1}}, TypeError, "pixels=.*expected a jcnn.data.Pixels"),
+        ({"pixels": Pixels(channels=2)}, ValueError, "channels=2: expected 1"),
+    ],
+)
+def test_options_without_a_meaning(options: Any, error: type[Exception], message: str) -> None:
+    for ask in (load, check):
+        with pytest.raises(error, match=message):
+            ask("digits", **options)
 
 
 def test_the_digits_too_can_be_brought_to_a_size() -> None:

@@ -42,7 +42,7 @@ def test_a_new_row_is_loaded_and_named_in_errors() -> None:
     assert load("stripes", image_size=12).images.shape == (40, 12, 12, 1)
     data.check("stripes")
     assert default_config("stripes").epochs == 2
-    with pytest.raises(ValueError, match=r"expected one of digits, .*, stripes, or tfds:NAME .*did you mean stripes"):
+    with pytest.raises(ValueError, match=r"expected one of digits, .*, stripes, .* or tfds:NAME .*did you mean stripes"):
         load("stripe")
 
 
