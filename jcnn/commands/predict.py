@@ -12,6 +12,7 @@ from rich.table import Table
 from jcnn import printing
 from jcnn.data.pictures import PictureError, read_picture
 from jcnn.endings import ERROR
+from jcnn.percentages import probability
 from jcnn.printing import plain
 from jcnn.training import CheckpointError, make_predict, restore_run
 from jcnn.training.evaluation import probabilities
@@ -69,8 +70,8 @@ class Predict:
                 continue
             shown = probabilities(predict(restored.params, picture.pixels[None]))[0]
             ranked = [(restored.class_names[index], shown[index]) for index in shown.argsort()[::-1][: self.top]]
-            others = ", ".join(f"{name} {value:.1%}" for name, value in ranked[1:])
-            table.add_row(plain(path), plain(ranked[0][0]), f"{ranked[0][1]:.1%}", plain(others), "; ".join(picture.notes))
+            others = ", ".join(f"{name} {probability(value)}" for name, value in ranked[1:])
+            table.add_row(plain(path), plain(ranked[0][0]), probability(ranked[0][1]), plain(others), "; ".join(picture.notes))
         if table.row_count:
             console.print(table)
         for error in unread:

@@ -9,6 +9,7 @@ from rich.console import Console
 from jcnn import data, presets, printing
 from jcnn.commands.options import DataDir, Originals
 from jcnn.data import Dataset
+from jcnn.percentages import share
 from jcnn.printing import plain
 from jcnn.training import Config, Result, fit
 from jcnn.training.errors import as_command
@@ -36,7 +37,7 @@ class Train:
             result = train(config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
         _, test = result.tested
         console.print(
-            f"[bold]{test.accuracy:.2%}[/] of {len(test.labels)} test images right ({test.errors} wrong), "
+            f"[bold]{share(test.right, len(test.labels), least=2)}[/] of {len(test.labels)} test images right ({test.errors} wrong), "
             f"loss {test.loss:.4f}; {result.seconds:.1f} s of training, {result.images_per_second:,.0f} images/s "
             f"with {result.ops.gradient} gradients, after {result.compile_seconds:.1f} s of compiling",
             soft_wrap=True,

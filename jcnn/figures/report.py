@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from jcnn.classification import confusion_counts
 from jcnn.data.dataset import Dataset
-from jcnn.figures.confusion import COUNTED, about_confusion, confusion_matrix, confusions, count
+from jcnn.figures.confusion import COUNTED, about_confusion, confusion_matrix, confusions
 from jcnn.figures.curves import about_curves, learning_curves
 from jcnn.figures.feature_maps import about_journey, feature_maps, follow
 from jcnn.figures.filters import about_filters, find_first_filters, first_filters
@@ -148,7 +149,7 @@ def _confusion(run: Run) -> str:
     alt = about_confusion(run.test.labels, predicted, names)
     shown = _figure(lambda theme: confusion_matrix(run.test.labels, predicted, names, theme=theme), alt, caption)
     # Where the cells carry no numbers, words name the ones that matter.
-    counts = count(run.test.labels, predicted, len(names))
+    counts = confusion_counts(run.test.labels, predicted, len(names))
     pairs = [] if len(names) <= COUNTED else confusions(counts, names)
     listed = "".join(f"<li>{escape(pair)}</li>" for pair in pairs)
     return _section("Confusion matrix", shown + (f'\n<ul class="pairs">{listed}</ul>' if listed else ""))

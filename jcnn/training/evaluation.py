@@ -35,9 +35,14 @@ class Evaluation(NamedTuple):
     accuracy: float
 
     @property
+    def right(self) -> int:
+        """Images classified right."""
+        return int((self.probabilities.argmax(-1) == self.labels).sum())
+
+    @property
     def errors(self) -> int:
         """Images classified wrong."""
-        return int((self.probabilities.argmax(-1) != self.labels).sum())
+        return len(self.labels) - self.right
 
 
 def make_predict(network: Network, dtype: str, ops: Ops) -> Callable[[Params, np.ndarray], np.ndarray]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from jcnn.data.stream import calls
 from jcnn.network import Params
+from jcnn.percentages import percent
 from jcnn.training.errors import Interrupted, Spelling, TrainingError
 from jcnn.training.evaluation import Evaluation
 from jcnn.training.metrics import Record, Timing
@@ -227,7 +228,7 @@ class ProgressBar:
             completed=step,
             epoch=f"{min(int(epoch) + 1, self._epochs)}/{self._epochs}",
             loss=f"{loss:.4f}",
-            accuracy=f"{accuracy:.1%}",
+            accuracy=percent(accuracy),
             speed=f"{images_per_second:,.0f}",
         )
 

@@ -18,6 +18,7 @@ from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits
 from jcnn.check.grading.styles import usual_name
 from jcnn.check.operations import kind_of
 from jcnn.check.report import COLOURS, as_text
+from jcnn.percentages import percent
 
 LIMIT = 300.0
 """Seconds for a whole submission: one in JAX, which compiles for every shape, may take a minute."""
@@ -123,7 +124,7 @@ class ClassReport:
             table.add_row(
                 Text(result.submission),
                 Text(f"{result.points:g}", style=COLOURS[result.verdict]),
-                *("" if share is None else f"{share:.0%}" for share in shares),
+                *("" if share is None else percent(share, 0) for share in shares),
                 Text("; ".join(_short(name) for name in named)),
             )
         parts: list[Any] = [table]
