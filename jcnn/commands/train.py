@@ -37,9 +37,10 @@ class Train:
             result = train(config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
         _, test = result.tested
         console.print(
-            f"[bold]{share(test.right, len(test.labels), least=2)}[/] of {len(test.labels)} test images right ({test.errors} wrong), "
-            f"loss {test.loss:.4f}; {result.seconds:.1f} s of training, {result.images_per_second:,.0f} images/s "
-            f"with {result.ops.gradient} gradients, after {result.compile_seconds:.1f} s of compiling",
+            f"[bold]{share(test.right, len(test.labels), least=2)}[/] of {len(test.labels)} test images right "
+            f"({test.errors} wrong), loss {test.loss:.4g}; {result.seconds:.1f} s of training, "
+            f"{result.images_per_second:,.0f} images/s with {result.ops.gradient} gradients, "
+            f"after {result.compile_seconds:.1f} s of compiling",
             soft_wrap=True,
         )
         console.print(plain(f"report: {out / 'report.html'}"), soft_wrap=True)
