@@ -175,9 +175,14 @@ def _filters(run: Run) -> str:
     found = find_first_filters(run.network, run.params)
     if found is None:
         return ""
+    scales = (
+        "each on a scale of its own, as most are weaker than the strongest (the bars), and channel by channel beside it"
+        if found.tiles.ndim == 4
+        else "all tiles on one scale"
+    )
     caption = (
         "What the first convolution layer looks for in a small patch of the image: each tile is one filter, "
-        "each of its squares a weight, all tiles on one scale."
+        f"each of its squares a weight, {scales}."
     )
     shown = _figure(lambda theme: first_filters(run.network, run.params, theme=theme), about_filters(found), caption)
     return _section("First filters", shown)
