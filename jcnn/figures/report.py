@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from string import Template
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +12,15 @@ from matplotlib.figure import Figure
 
 from jcnn.classification import confusion_counts
 from jcnn.data.dataset import Dataset
+from jcnn.figures.attributions import about_attributions, attributions, explain
+from jcnn.figures.classes import classes_table, top_k
 from jcnn.figures.confusion import COUNTED, about_confusion, confusion_matrix, confusions
 from jcnn.figures.curves import about_curves, learning_curves
 from jcnn.figures.feature_maps import about_journey, feature_maps, follow
 from jcnn.figures.filters import about_filters, find_first_filters, first_filters
 from jcnn.figures.mistakes import about_mistakes, confident_mistakes
+from jcnn.figures.rates import about_rates, rates
+from jcnn.figures.reliability import about_reliability, reliability_diagram
 from jcnn.figures.style import DARK, LIGHT, Theme, by_defaults, picture, style_sheet, to_svg
 from jcnn.layers import Network
 from jcnn.network import Params
@@ -63,6 +68,8 @@ class Run(NamedTuple):
         test: the test images.
         probabilities: of the test images, (N, classes).
         attribution: the data's licence line, may be "".
+        state: what layers keep beside their parameters; None: nothing.
+        reproduction: what it takes to do the same again, such as the command, name → text.
     """
 
     title: str
@@ -75,6 +82,8 @@ class Run(NamedTuple):
     test: Dataset
     probabilities: Float[np.ndarray, "n classes"]
     attribution: str
+    state: Any = None
+    reproduction: Mapping[str, str] = MappingProxyType({})
 
 
 def render(run: Run) -> str:
@@ -102,6 +111,7 @@ def _page(run: Run) -> str:
         *(part(run) for part in parts),
         _layers(run),
         _pairs("Configuration", run.config),
+        _reproduction(run.reproduction),
         _pairs("Environment", run.environment),
     ]
     return PAGE.substitute(
@@ -125,18 +135,79 @@ def _legible(run: Run) -> Run:
     test = run.test._replace(class_names=tuple(map(visible, run.test.class_names)))
     config = {name: visible(value) if isinstance(value, str) else value for name, value in run.config.items()}
     environment = {name: visible(value) for name, value in run.environment.items()}
+    reproduction = {name: visible(value) for name, value in run.reproduction.items()}
     return run._replace(
-        title=visible(run.title), test=test, config=config, environment=environment, attribution=visible(run.attribution)
+        title=visible(run.title),
+        test=test,
+        config=config,
+        environment=environment,
+        attribution=visible(run.attribution),
+        reproduction=reproduction,
     )
 
 
 def _curves(run: Run) -> str:
     caption = (
-        "How far the network is from the right answers (loss, above) and how often it is right (accuracy, below), "
-        "on the images it learns from and on test images it never learns from."
+        "How far the network is from the right answers (loss), how often it is right (accuracy) and how often wrong (error, "
+        "on a logarithmic scale, where good networks still differ), on the images it learns from and on test images it never "
+        "learns from. It learns from augmented images, and each is counted before the network has learned from it; "
+        "unaugmented, the same images show what it has learned by then."
     )
     shown = _figure(lambda theme: learning_curves(run.records, theme=theme), about_curves(run.records), caption)
     return _section("Learning curves", shown)
+
+
+def _rates(run: Run) -> str:
+    if not any("images_per_second" in record for record in run.records):
+        return ""
+    caption = "The size of the steps, and how many training images went through the network in a second."
+    shown = _figure(lambda theme: rates(run.records, theme=theme), about_rates(run.records), caption)
+    return _section("Learning rate and speed", shown)
+
+
+def _classes(run: Run) -> str:
+    labels, names, predicted = run.test.labels, run.test.class_names, run.probabilities.argmax(axis=1)
+    found = [f"top-{k} accuracy {part}" for k, part in top_k(run.probabilities, labels).items()]
+    words = f"{', '.join(found).capitalize()}: how often the right class is among so many of the likeliest."
+    return _section("Classes", f"<p>{escape(words)}</p>\n{classes_table(labels, predicted, names)}")
+
+
+def _calibration(run: Run) -> str:
+    caption = (
+        "Whether the network is right as often as it is sure. Each bar holds the test images to which it gave about the same "
+        "probability; on the dashed line it would be calibrated, below it is too sure, above not sure enough. The lower bars "
+        "count the images: of few, the accuracy says little."
+    )
+    alt = about_reliability(run.probabilities, run.test.labels)
+    if not np.isfinite(run.probabilities).all():
+        return _section("Calibration", f"<p>{escape(alt)}</p>")
+    shown = _figure(lambda theme: reliability_diagram(run.probabilities, run.test.labels, theme=theme), alt, caption)
+    words = alt.partition(": ")[2]
+    return _section("Calibration", f"<p>{escape(words[0].upper() + words[1:])}</p>\n{shown}")
+
+
+def _attributions(run: Run) -> str:
+    test = run.test
+    examples = explain(run.network, run.params, test.images, test.labels, run.probabilities, state=run.state)
+    caption = (
+        "Right answers above, mistakes below. Orange shows where the image speaks for a class, as Grad-CAM finds it in the "
+        "maps of a deep layer: for the network’s answer, and beside it for the true class, or where that was the answer, for "
+        "the one that came second. The saliency is stronger the more a pixel can change the score of the answer."
+    )
+
+    def draw(theme: Theme) -> Figure:
+        return attributions(examples, test.images, test.class_names, theme=theme)
+
+    return _section("What the answers hang on", _figure(draw, about_attributions(examples, test.class_names), caption))
+
+
+def _reproduction(reproduction: Mapping[str, str]) -> str:
+    """What it takes to do the same again: a command as it is typed, the rest in a table."""
+    if not reproduction:
+        return ""
+    (command, text), *others = reproduction.items()
+    parts = [f"<p>{escape(command)}</p>\n<pre><code>{escape(text)}</code></pre>"]
+    return _section("To do it again", "\n".join([*parts, _rows(dict(others))] if others else parts))
 
 
 def _confusion(run: Run) -> str:
@@ -201,9 +272,19 @@ def _feature_maps(run: Run) -> str:
 
 
 _PARTS: dict[str, tuple[Callable[[Run], str], ...]] = {
-    "nothing": (_curves, _filters),
-    "counts": (_curves, _confusion, _filters),
-    "pictures": (_curves, _confusion, _mistakes, _filters, _feature_maps),
+    "nothing": (_curves, _rates, _filters),
+    "counts": (_curves, _rates, _confusion, _classes, _calibration, _filters),
+    "pictures": (
+        _curves,
+        _rates,
+        _confusion,
+        _classes,
+        _calibration,
+        _mistakes,
+        _attributions,
+        _filters,
+        _feature_maps,
+    ),
 }
 """The sections with figures, by what the test images can be shown as."""
 
@@ -249,10 +330,14 @@ def _class(name: str, given: bool) -> str:
 def _pairs(heading: str, pairs: Mapping[str, Any]) -> str:
     if not pairs:
         return ""
+    return _section(heading, _rows(pairs))
+
+
+def _rows(pairs: Mapping[str, Any]) -> str:
     rows = "\n".join(
         f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(str(value))}</td></tr>' for name, value in pairs.items()
     )
-    return _section(heading, f'<table class="pairs-table">\n<tbody>\n{rows}\n</tbody>\n</table>')
+    return f'<table class="pairs-table">\n<tbody>\n{rows}\n</tbody>\n</table>'
 
 
 def _numbers(numbers: Mapping[str, str]) -> str:
