@@ -16,7 +16,7 @@ from PIL import Image
 
 from jcnn.attribution import grad_cam, grad_cam_layer, saliency
 from jcnn.data.batches import to_input
-from jcnn.figures.images import draw_image, enlarge, largest
+from jcnn.figures.images import as_seen, enlarge, largest
 from jcnn.figures.mistakes import find_mistakes
 from jcnn.figures.style import LIGHT, SMALL, WIDTH, Theme, bare, new_figure, sequential, shorten
 from jcnn.layers import Network, NetworkError
@@ -29,7 +29,8 @@ EACH = 3
 SIDE = 96
 """Pixels of a picture at least."""
 
-COLUMNS = 4
+TILE, MARGIN, GAP, TITLE, BELOW = 1.14, 0.06, 0.1, 0.26, 0.26
+"""Inches: a picture's width, the margin, between two pictures, above and below one."""
 
 
 class Example(NamedTuple):
@@ -129,13 +130,28 @@ def attributions(
         class_names: one name per class.
         theme: the colours.
     """
-    _, height, width, _ = images.shape
-    tile = (WIDTH / COLUMNS - 0.15) * min(max(height / width, 0.3), 2.0)
-    figure = new_figure(len(examples) * (tile + 0.5), theme)
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.09)  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
-    rows = figure.subplots(len(examples), COLUMNS, squeeze=False)
-    for axes, example in zip(rows, examples, strict=True):
-        _draw(axes, example, images[example.image], class_names, theme)
+    shape = images.shape[1:3]
+    tile = TILE * min(max(shape[0] / shape[1], 0.3), 2.0)
+    row = TITLE + tile + BELOW
+    height = len(examples) * row
+    figure = new_figure(height, theme)
+    figure.set_layout_engine("none")
+    # One pair of axes in inches, downwards: so many of their own would take long to lay out.
+    axes = figure.add_axes((0, 0, 1, 1))
+    bare(axes)
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    for number, example in enumerate(examples):
+        top = number * row + TITLE
+        words, pictures = _parts(example, images[example.image], class_names, theme)
+        for column, (word, pixels) in enumerate(zip(words, pictures, strict=True)):
+            left = MARGIN + column * (TILE + GAP)
+            colour = theme.muted if column else theme.ink
+            _say(axes, left, top - 0.06, word, colour)
+            if pixels is not None:
+                place = left, left + TILE, top + tile, top
+                axes.imshow(pixels, extent=place, aspect="auto", interpolation="none")
+        _say(axes, MARGIN, top + tile + 0.17, probability(example.probability), theme.muted)
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     return figure
 
 
@@ -151,20 +167,18 @@ def about_attributions(examples: Sequence[Example], class_names: Sequence[str]) 
     return f"{len(examples)} test images with {maps} of the answers: {'; '.join(listed)}."
 
 
-def _draw(row: Sequence[Axes], example: Example, image: np.ndarray, class_names: Sequence[str], theme: Theme) -> None:
+def _parts(
+    example: Example, image: UInt8[np.ndarray, "h w c"], class_names: Sequence[str], theme: Theme
+) -> tuple[list[str], list[Float[np.ndarray, "h w *c"] | None]]:
+    """The words above an example's four pictures, and these, in colours from 0 to 1; None: there is none."""
     true, predicted, other = (shorten(class_names[index], 9) for index in (example.true, example.predicted, example.other))
-    draw_image(row[0], image)
-    _say(row[0], true if example.right else f"{true} → {predicted}", theme.ink)
-    row[0].set_xlabel(probability(example.probability), loc="left", color=theme.muted, fontsize=SMALL, labelpad=2)
-    if example.cams is not None:
-        for axes, cam, name in zip(row[1:3], example.cams, (predicted, other), strict=True):
-            axes.imshow(overlay(image, cam, theme), interpolation="none")
-            _say(axes, f"for {name}", theme.muted)
+    words = [true if example.right else f"{true} → {predicted}", f"for {predicted}", f"for {other}", "saliency"]
+    seen = as_seen(image)
     top = largest(example.saliency)
-    row[3].imshow(example.saliency, cmap=sequential(theme, theme.blue), vmin=0, vmax=top, interpolation="none")
-    _say(row[3], "saliency", theme.muted)
-    for axes in row:
-        bare(axes)
+    shades = sequential(theme, theme.blue)(np.ma.masked_invalid(example.saliency / top))
+    if example.cams is None:
+        return [words[0], "", "", words[3]], [seen, None, None, shades]
+    return words, [seen, *(overlay(image, cam, theme) for cam in example.cams), shades]
 
 
 def overlay(image: UInt8[np.ndarray, "h w c"], cam: Float[np.ndarray, "a b"], theme: Theme) -> Float[np.ndarray, "H W 3"]:
@@ -178,8 +192,8 @@ def overlay(image: UInt8[np.ndarray, "h w c"], cam: Float[np.ndarray, "a b"], th
     return (1 - cover) * grey[..., None] + cover * np.array(to_rgb(theme.orange))
 
 
-def _say(axes: Axes, words: str, colour: str) -> None:
-    axes.set_title(words, parse_math=False, loc="left", color=colour, fontsize=SMALL, pad=3)
+def _say(axes: Axes, left: float, line: float, words: str, colour: str) -> None:
+    axes.text(left, line, words, parse_math=False, color=colour, fontsize=SMALL)
 
 
 def _place(values: Float[np.ndarray, "h w"]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from jcnn.figures.style import LIGHT, SMALL, Theme, new_figure, plain, say
 from jcnn.percentages import percent, share
@@ -166,7 +166,7 @@ def scale_error(axes: Axes, curves: Sequence[Float[np.ndarray, " n"]]) -> None:
     )
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylabel("error, log scale (%)")
 
 

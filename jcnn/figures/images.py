@@ -16,6 +16,12 @@ def draw_image(axes: Axes, image: UInt8[np.ndarray, "h w c"]) -> AxesImage:
     return axes.imshow(image.mean(axis=-1), cmap="gray", vmin=0, vmax=255, interpolation="none")
 
 
+def as_seen(image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 3"]:
+    """The same as colours from 0 to 1."""
+    channels = image if image.shape[-1] == 3 else image.mean(axis=-1, keepdims=True)
+    return np.broadcast_to(channels / 255, (*image.shape[:2], 3))
+
+
 def mosaic(tiles: Float[np.ndarray, "n h w *c"], columns: int, zoom: int | None = None) -> Float[np.ndarray, "rows columns *c"]:
     """Tiles side by side, row by row, not a number between them; every tile enlarged by the same whole factor.
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from jcnn.calibration import BINS, brier_score, expected_calibration_error, reliability
 from jcnn.figures.style import LIGHT, SMALL, Theme, new_figure, plain, statement
@@ -46,6 +46,7 @@ def reliability_diagram(
     lower.set_yscale("log")
     lower.set_ylim(bottom=0.7)
     lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    lower.yaxis.set_minor_locator(NullLocator())
     lower.set_ylabel("images")
     lower.set_xlabel("confidence: probability of the predicted class (%)")
     lower.set_xlim(0, 100)
