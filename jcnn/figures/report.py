@@ -21,7 +21,7 @@ from jcnn.figures.filters import about_filters, find_first_filters, first_filter
 from jcnn.figures.mistakes import about_mistakes, confident_mistakes
 from jcnn.figures.rates import about_rates, rates
 from jcnn.figures.reliability import about_reliability, reliability_diagram
-from jcnn.figures.style import DARK, LIGHT, Theme, by_defaults, picture, style_sheet, to_svg
+from jcnn.figures.style import DARK, LIGHT, Theme, by_defaults, picture, place_as, style_sheet, to_svg
 from jcnn.layers import Network
 from jcnn.network import Params
 from jcnn.printing import visible
@@ -294,7 +294,9 @@ def _figure(draw: Callable[[Theme], Figure | None], alt: str, caption: str) -> s
     if light is None or dark is None:
         return ""
     width, height = (round(96 * float(inches)) for inches in light.get_size_inches())
-    shown = picture(to_svg(light), to_svg(dark), (width, height), alt)
+    drawn = to_svg(light)
+    place_as(dark, light)
+    shown = picture(drawn, to_svg(dark), (width, height), alt)
     return f"<figure>\n{shown}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
 
 
