@@ -1,12 +1,12 @@
 """Class by class: how many images were recognised, and how often the right class is among the likeliest, as HTML tables."""
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from jcnn.classification import class_counts, confusion_counts, top_k_right
+from jcnn.figures.page import table
 from jcnn.percentages import share
 
 LISTED = 20
@@ -51,24 +51,11 @@ def class_rows(
 def classes_table(labels: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], class_names: Sequence[str]) -> str:
     """The rows as HTML, those beyond the twentieth folded away."""
     rows = class_rows(labels, predicted, class_names)
-    table = _table(rows[:LISTED])
+    first = _table(rows[:LISTED])
     if len(rows) <= LISTED:
-        return table
-    return f"{table}\n<details>\n<summary>The other {len(rows) - LISTED} classes</summary>\n{_table(rows[LISTED:])}\n</details>"
+        return first
+    return f"{first}\n<details>\n<summary>The other {len(rows) - LISTED} classes</summary>\n{_table(rows[LISTED:])}\n</details>"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f'<th scope="col"{_side(column)}>{name}</th>' for column, name in enumerate(HEADS))
-    body = "\n".join(
-        "<tr>{}{}</tr>".format(
-            f'<th scope="row">{escape(name)}</th>',
-            "".join(f"<td{_side(column)}>{escape(cell)}</td>" for column, cell in enumerate(cells, 1)),
-        )
-        for name, *cells in rows
-    )
-    table = f'<table class="layers">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="Classes">\n{table}\n</div>'
-
-
-def _side(column: int) -> str:
-    return ' class="number"' if 0 < column < len(HEADS) - 1 else ""
+    return table(HEADS, rows, "Classes", numbers=range(1, len(HEADS) - 1))
