@@ -13,6 +13,7 @@ import tyro
 import jcnn
 from jcnn import printing
 from jcnn.commands.check import Check
+from jcnn.commands.compare import Compare
 from jcnn.commands.data import Data
 from jcnn.commands.doctor import Doctor
 from jcnn.commands.explore import Explore
@@ -25,7 +26,7 @@ from jcnn.compilation import keep_compiled, keep_memory
 from jcnn.endings import USAGE, ending
 from jcnn.training import Config, default_config, stored_config
 
-Command = Train | Data | Summary | Predict | Check | Grade | GradeAll | Explore | Doctor
+Command = Train | Compare | Data | Summary | Predict | Check | Grade | GradeAll | Explore | Doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,6 +89,7 @@ def _run_command(arguments: list[str]) -> int:
 def _parse(arguments: Sequence[str] | None, train_defaults: Config) -> Command:
     commands: Any = (
         Annotated[Train, tyro.conf.subcommand("train", default=Train(train_defaults))]
+        | Annotated[Compare, tyro.conf.subcommand("compare")]
         | Annotated[Data, tyro.conf.subcommand("data")]
         | Annotated[Summary, tyro.conf.subcommand("summary")]
         | Annotated[Predict, tyro.conf.subcommand("predict")]

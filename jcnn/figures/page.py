@@ -81,7 +81,9 @@ def pairs(values: Mapping[str, Any]) -> str:
     return f'<table class="pairs-table">\n<tbody>\n{rows}\n</tbody>\n</table>'
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], label: str, *, numbers: Sequence[int] = ()) -> str:
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], label: str, *, numbers: Sequence[int] = (), kind: str = "layers"
+) -> str:
     """A table that scrolls sideways where it is too wide.
 
     Args:
@@ -89,6 +91,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], label: str, *, nu
         rows: of texts; the first names the row.
         label: what it holds, for those who do not see it.
         numbers: the columns that are flush right.
+        kind: its class in the style sheet: "layers", whose cells are one line each, or "compared", whose long ones are broken.
     """
 
     def side(column: int) -> str:
@@ -101,7 +104,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], label: str, *, nu
         + "</tr>"
         for name, *cells in rows
     )
-    return scrolling(f'<table class="layers">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>', label)
+    return scrolling(f'<table class="{kind}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>', label)
 
 
 def scrolling(content: str, label: str) -> str:
