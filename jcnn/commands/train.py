@@ -1,5 +1,6 @@
 """`jcnn train`: a network trained on a data set, both by name, and a report of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from jcnn.commands.options import DataDir, Originals
 from jcnn.data import Dataset
 from jcnn.percentages import share
 from jcnn.printing import plain
-from jcnn.training import Config, Result, fit
+from jcnn.training import Config, Result, TensorBoard, fit
 from jcnn.training.errors import as_command
+from jcnn.training.loop import Callback
 from jcnn.training.run_folders import RUNS, claimed, held, newest
+from jcnn.training.tensorboard import check_installed
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Train:
     """The run's folder; by default the next free one in runs/."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go on with the run in --out (by default the newest one in runs/), to the same result, bit for bit."""
+    tensorboard: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Write event files for TensorBoard into the run's folder, tensorboard/; needs `pip install "jcnn[tensorboard]"`."""
     data_dir: DataDir = None
     originals: Originals = None
 
@@ -34,7 +39,15 @@ class Train:
         config = self.config
         with claimed(self.folder(), f"{config.data}-{config.network}") as out:
             console.print(plain(f"training {config.network} on {config.data}, seed {config.seed}, in {out}"), soft_wrap=True)
-            result = train(config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
+            board = TensorBoard(out / "tensorboard") if self.tensorboard else None
+            result = train(
+                config,
+                out,
+                resume=self.resume,
+                data_dir=self.data_dir,
+                originals=self.originals,
+                callbacks=[board] if board else [],
+            )
         _, test = result.tested
         console.print(
             f"[bold]{share(test.right, len(test.labels), least=2)}[/] of {len(test.labels)} test images right "
@@ -43,12 +56,17 @@ class Train:
             f"after {result.compile_seconds:.1f} s of compiling",
             soft_wrap=True,
         )
+        if board:
+            board.close()
+            console.print(plain(f"event files: tensorboard --logdir {out / 'tensorboard'}"), soft_wrap=True)
         console.print(plain(f"report: {out / 'report.html'}"), soft_wrap=True)
         return 0
 
     def check(self) -> None:
         """Refuses what cannot become a run, before one is announced or its folder made."""
         self.config.check()
+        if self.tensorboard:
+            check_installed()
         presets.check(self.config.network)
         data.check(self.config.data, data_dir=self.data_dir, originals=self.originals, image_size=self.config.image_size)
         place = self.out or RUNS
@@ -69,6 +87,7 @@ def train(
     data_dir: Path | None = None,
     originals: Path | None = None,
     report: bool = True,
+    callbacks: Sequence[Callback] = (),
     console: Console | None = None,
 ) -> Result:
     """`fit` for a network and a data set by name.
@@ -80,6 +99,7 @@ def train(
         data_dir: where data sets lie, as in `jcnn.data.load`.
         originals: a folder of original files, as in `jcnn.data.load`.
         report: as in `fit`.
+        callbacks: as in `fit`.
         console: where progress and warnings are shown; None: the standard error.
 
     Returns:
@@ -119,6 +139,7 @@ def train(
         out=out,
         resume=resume,
         report=report,
+        callbacks=callbacks,
         console=console,
         described_as={"data": config.data, "image_size": config.image_size, "network": config.network},
     )

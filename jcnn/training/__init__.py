@@ -7,6 +7,7 @@ from jcnn.training.evaluation import Evaluation, evaluate, make_predict
 from jcnn.training.fitting import Result, fit
 from jcnn.training.recipe import Recipe
 from jcnn.training.restored import Restored, restore_run
+from jcnn.training.tensorboard import TensorBoard
 
 __all__ = [
     "Checkpoint",
@@ -19,6 +20,7 @@ __all__ = [
     "Restored",
     "Result",
     "RunInUseError",
+    "TensorBoard",
     "TrainingError",
     "default_config",
     "evaluate",
