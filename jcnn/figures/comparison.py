@@ -1,7 +1,7 @@
 """Runs on one page: their results, what their recipes differ in, and their curves over each other."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -223,7 +223,7 @@ def _drawable(values: Float[np.ndarray, " n"], name: str, floor: float) -> Float
     return 100 * values if name == "accuracy" else values
 
 
-def _styles(theme: Theme, count: int) -> list[dict[str, object]]:
+def _styles(theme: Theme, count: int) -> list[dict[str, Any]]:
     """How each run is drawn: colours first, then dashes."""
     colours = COLOURS[theme.name]
     return [

@@ -216,7 +216,7 @@ def _panel(axes: Axes, records: Records, name: str, theme: Theme) -> None:
             axes.plot(epochs[none], np.full(none.sum(), floor), color=colour, label="_none", **style)
         last = np.flatnonzero(np.isfinite(values))[-1]
         exact = in_words([record for record in records if record["split"] == split.name][last], name)
-        smoothed = percent(values[last] / factor) if name != "loss" else f"{values[last]:.3g}"
+        smoothed = percent(float(values[last]) / factor) if name != "loss" else f"{values[last]:.3g}"
         end = float(_above(values, floor)[last]), exact if marked else smoothed, colour
     if end is None:
         say(axes, f"no {name} was recorded", theme)

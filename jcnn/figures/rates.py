@@ -1,5 +1,7 @@
 """How fast a run went: the learning rate of its steps, and the images it did in a second."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -62,5 +64,5 @@ def about_rates(records: Records) -> str:
     return "Learning rate and speed: " + ("; ".join(parts) or "nothing was recorded") + "."
 
 
-def _marker(count: int) -> dict[str, object]:
+def _marker(count: int) -> dict[str, Any]:
     return {"marker": "o", "markersize": 4.5, "clip_on": False} if count <= 20 else {}

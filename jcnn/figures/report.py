@@ -129,7 +129,7 @@ def _curves(run: Run) -> str:
 def _rates(run: Run) -> str:
     if not any("images_per_second" in record for record in run.records):
         return ""
-    caption = "The size of the steps, and how many training images went through the network in a second."
+    caption = "The size of the steps, and how many training images were done in a second."
     shown = figure(lambda theme: rates(run.records, theme=theme), about_rates(run.records), caption)
     return section("Learning rate and speed", shown)
 

@@ -77,13 +77,13 @@ def check_installed() -> None:
         ImportError: it is not installed; names the extra of jcnn that brings it.
     """
     try:
-        import tensorboardX  # noqa: F401 (only whether it is there)
+        import tensorboardX  # noqa: F401 (only whether it is there)  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError(f'TensorBoard\'s event files need tensorboardX: pip install "jcnn[tensorboard]" ({error})') from error
 
 
 def _writer(folder: Path, step: int) -> Any:
-    from tensorboardX import SummaryWriter
+    from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
 
     # What was written of this step and later ones, by a process that was killed, TensorBoard forgets. The name is one that no
     # writer of the same second has.

@@ -19,10 +19,14 @@ RECORDS = [
 ]
 
 
+def points(axes: Any) -> Any:
+    return axes.lines[0].get_xydata()
+
+
 def test_both_panels_show_the_recorded_numbers():
     learning, speed = rates([*RECORDS, {"split": "test", "epoch": 1.5, "loss": 1.0, "accuracy": 0.5}]).axes
-    np.testing.assert_allclose(learning.lines[0].get_xydata(), [[0.5, 0.1], [1.0, 0.3], [1.5, 0.0]])
-    np.testing.assert_allclose(speed.lines[0].get_xydata(), [[0.5, 900], [1.0, 1100], [1.5, 1000]])
+    np.testing.assert_allclose(points(learning), [[0.5, 0.1], [1.0, 0.3], [1.5, 0.0]])
+    np.testing.assert_allclose(points(speed), [[0.5, 900], [1.0, 1100], [1.5, 1000]])
     assert learning.get_ylim()[0] == speed.get_ylim()[0] == 0
     assert about_rates(RECORDS) == (
         "Learning rate and speed: learning rate 0.1 at first, 0.3 at most, 0 at the end; "
@@ -44,5 +48,5 @@ def test_nothing_recorded(records: list[dict[str, Any]]):
 
 def test_many_records_have_a_running_mean():
     many = [record(step / 10, 100.0 + step % 2) for step in range(1, SMOOTH_FROM + 2)]
-    single, mean = rates(many).axes[0].lines
-    assert np.ptp(mean.get_ydata()[3:-3]) < np.ptp(single.get_ydata())
+    single, mean = (np.asarray(line.get_ydata()) for line in rates(many).axes[0].lines)
+    assert np.ptp(mean[3:-3]) < np.ptp(single)

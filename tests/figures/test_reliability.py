@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,8 @@ def predictions(n: int = 300) -> tuple[np.ndarray, np.ndarray]:
 
 def test_bars_are_the_bins():
     probabilities, labels = predictions()
-    upper, lower = reliability_diagram(probabilities, labels).axes
+    axes: Any = reliability_diagram(probabilities, labels).axes
+    upper, lower = axes
     found = reliability(probabilities, labels)
     there = found.counts > 0
     bars, gaps = upper.containers

@@ -26,7 +26,7 @@ RECIPE = jcnn.Recipe(epochs=3, batch_size=5, augment=False)
 
 def events(board: Path) -> Iterator[Any]:
     """The events of all files, in the order in which they were begun: a length and its check, the event and its check."""
-    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportMissingImports]
 
     for path in sorted(board.iterdir(), key=lambda path: path.stat().st_mtime_ns):
         content = path.read_bytes()
@@ -47,8 +47,8 @@ def shown(board: Path) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
-def expected(records: list[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
-    found: dict[str, list[tuple[int, float]]] = {}
+def expected(records: list[dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for record in records:
         for tag, value in curves(record).items():
             found.setdefault(tag, []).append((record["step"], pytest.approx(value, rel=1e-6)))
