@@ -51,10 +51,10 @@ def input_gradient(
         TypeError: as `apply`.
     """
     x = arguments.numeric("x", x)
-    chosen = _chosen(_scores(network, params, x, ops, state), classes)
+    chosen = _chosen(network, params, x, classes, ops, state)
 
     def total(x: Array) -> Array:
-        return _of_class(_scores(network, params, x, ops, state), chosen).sum()
+        return _of_class(apply(network, params, x, ops=ops, **_state(state)), chosen).sum()
 
     # Of images that do not know of one another the gradient of the sum holds that of each.
     return jax.grad(total)(x)
@@ -114,8 +114,7 @@ def grad_cam(
     1 and 2.
     """
     x = arguments.numeric("x", x)
-    scores = _scores(network, params, x, ops, state)  # which also refuses what does not fit
-    chosen = _chosen(scores, classes)
+    chosen = _chosen(network, params, x, classes, ops, state)
     steps = list(outputs_in_turn(trace(network, x.shape[1:])))
     place = grad_cam_layer(network, x.shape[1:]) if layer is None else _with_maps(steps, layer)
     end = 1 + [step.place for step in steps].index(place)
@@ -147,26 +146,22 @@ def grad_cam_layer(network: Network, input_shape: Sequence[int]) -> str:
     return found[-1]
 
 
-def _scores(network: Network, params: Params, x: Array, ops: Ops, state: Any) -> Array:
-    scores = apply(network, params, x, ops=ops, **_state(state))
-    if scores.ndim != 2:
-        raise NetworkError(f"network ends in {scores.shape[1:]} for one image: expected (classes,), one score per class")
-    return scores
-
-
 def _state(state: Any) -> dict[str, Any]:
     """The argument for `apply`, of networks that have a state."""
     return {} if state is None else {"state": state}
 
 
-def _chosen(scores: Array, classes: Any) -> Array:
-    """One class for each image, of those that are asked for."""
+def _chosen(network: Network, params: Params, x: Array, classes: Any, ops: Ops, state: Any) -> Array:
+    """One class for each image: those that are asked for, or those that score highest."""
+    output = trace(network, x.shape[1:])[-1].output_shape
+    if len(output) != 1:
+        raise NetworkError(f"network ends in {output} for one image: expected (classes,), one score per class")
     if classes is None:
-        return scores.argmax(axis=-1)
+        return apply(network, params, x, ops=ops, **_state(state)).argmax(axis=-1)
     if not hasattr(classes, "shape") and not geometry.is_series(classes):
-        classes = jnp.full(len(scores), geometry.integer("classes", classes, 0))
+        classes = jnp.full(len(x), geometry.integer("classes", classes, 0))
     try:
-        return check_labels(jnp.asarray(classes), jax.ShapeDtypeStruct(scores.shape, scores.dtype))
+        return check_labels(jnp.asarray(classes), jax.ShapeDtypeStruct((len(x), *output), x.dtype))
     except ValueError as error:
         raise ValueError(str(error).replace("labels", "classes", 1)) from None
 

@@ -1,12 +1,17 @@
 """Runs read back from the disk: finished or not, of this version or an earlier one; what is none is named."""
 
 from pathlib import Path
+from typing import Any
 
+import jax
+import numpy as np
 import pytest
 
+import jcnn
 from jcnn import Conv, Dense, Flatten
 from jcnn.network_data import to_data
 from jcnn.training import Config
+from jcnn.training.metrics import MetricsFile, read
 from jcnn.training.stored_runs import NoRunError, read_run, read_runs
 from tests.training.small_runs import as_older, course, write_run
 
@@ -39,6 +44,32 @@ def test_a_run_that_is_not_finished_and_one_that_has_only_begun(tmp_path: Path) 
     begun = read_run(write_run(tmp_path / "begun", Config(epochs=5), []))
     assert begun.results()["epochs"] == "0 of 5"
     assert {begun.results()[name] for name in ("test accuracy", "test errors", "test loss", "training speed")} == {"–"}
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """To the same bits, its old records kept as they are."""
+    images = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1), dtype=np.uint8)
+    data, network = (images, np.arange(8) % 2), (Flatten(), Dense(2))
+    recipe = jcnn.Recipe(epochs=2, batch_size=4, augment=False)
+
+    def stop(_: int, metrics: dict[str, Any], __: object) -> None:
+        if metrics["split"] == "test":
+            raise KeyError
+
+    whole = jcnn.fit(network, data, data, recipe=recipe)
+    with pytest.raises(KeyError):
+        jcnn.fit(network, data, data, recipe=recipe, out=tmp_path / "run", callbacks=[stop])
+    path = tmp_path / "run/metrics.jsonl"
+    older = as_older(read(path))
+    assert all("errors" not in record for record in older)
+    path.unlink()
+    metrics = MetricsFile(path, 0)
+    for record in older:
+        metrics.append(record)
+    resumed = jcnn.fit(network, data, data, recipe=recipe, out=tmp_path / "run", resume=True, report=False)
+    jax.tree.map(np.testing.assert_array_equal, resumed.params, whole.params)
+    assert resumed.records[: len(older)] == older
+    assert read_run(tmp_path / "run").results()["test errors"].endswith(" of 8")
 
 
 def test_the_layers_of_a_network_without_a_name(tmp_path: Path) -> None:
