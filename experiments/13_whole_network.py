@@ -23,6 +23,7 @@ from experiments.topic import Check, Topic
 from jcnn.figures import Theme, feature_maps
 from jcnn.layers import Network
 from jcnn.network import Params
+from jcnn.percentages import percent
 from jcnn.training.evaluation import accuracy
 
 
@@ -123,7 +124,7 @@ def checks(result: Result) -> list[Check]:
     growing = [learned[stage] for stage in ("pixels", "pooled maps", "hidden units", "scores")]
     parameters = jcnn.count_parameters(result.network, (8, 8, 1))
     return [
-        Check(f"reads at least {result.least_accuracy:.0%} of unseen digits", f"{result.accuracy:.1%}",
+        Check(f"reads at least {result.least_accuracy:.0%} of unseen digits", percent(result.accuracy),
               result.accuracy >= result.least_accuracy),
         Check("8×8×1 → 8×8×32 → 8×8×64 → 4×4×64 → 128 → 10", f"{result.shapes[1:]}",
               result.shapes == ((8, 8, 1), (8, 8, 32), (8, 8, 64), (4, 4, 64), (128,), (10,))),
@@ -151,8 +152,8 @@ def about(result: Result) -> str:
     parts = ", ".join(f"{stage} {part:.0%}" for stage, part in zip(STAGES, result.learned, strict=True))
     return (
         f"A handwritten {name} on its way through a trained network: 24 of its 32 maps of 8×8 pixels, 24 of 64 maps, the same "
-        f"pooled to 4×4, 128 hidden units as bars, the probabilities of 10 classes. The network reads {result.accuracy:.1%} "
-        f"of the test images. The part of the variance that lies between classes: {parts}."
+        f"pooled to 4×4, 128 hidden units as bars, the probabilities of 10 classes. The network reads "
+        f"{percent(result.accuracy)} of the test images. The part of the variance that lies between classes: {parts}."
     )
 
 

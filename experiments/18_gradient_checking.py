@@ -29,6 +29,7 @@ from jcnn.compilation import compiler_options
 from jcnn.figures.cells import draw_cells, draw_window
 from jcnn.figures.style import SMALL, TEXT, Theme, new_figure, plain
 from jcnn.layers import Network
+from jcnn.percentages import percent
 from jcnn.training.evaluation import accuracy
 
 
@@ -216,7 +217,7 @@ def figure(result: Result, theme: Theme) -> Figure:
     plain(axes, theme)
     for way, (losses, colour) in enumerate(zip(result.losses, (theme.muted, theme.blue, theme.orange), strict=True)):
         axes.plot(np.convolve(losses, np.ones(20) / 20, "valid"), color=colour)
-        words = f"{WAYS[way]}: {result.accuracy[way]:.0%} read, “{result.reports[way][0]}”"
+        words = f"{WAYS[way]}: {percent(result.accuracy[way], 0)} read, “{result.reports[way][0]}”"
         axes.text(1, 0.97 - 0.14 * way, words, color=colour, fontsize=SMALL, ha="right", va="top", transform=axes.transAxes)
     axes.set(xlabel="step", ylabel="training loss", ylim=(0, 2.5), xlim=(0, None))
     return drawn
@@ -237,7 +238,7 @@ def _draw_errors(axes: Axes, errors: Float[np.ndarray, "2 2 sizes"], theme: Them
 def about(result: Result) -> str:
     """The figure in words."""
     least = ", ".join(f"{h:.0e}" for h in SIZES[result.errors.argmin(-1)].flat)
-    trained = "; ".join(f"{way}, {accuracy:.1%}" for way, accuracy in zip(WAYS, result.accuracy, strict=True))
+    trained = "; ".join(f"{way}, {percent(accuracy)}" for way, accuracy in zip(WAYS, result.accuracy, strict=True))
     return (
         "Above, the error of differences by step size, V-shaped on logarithmic axes, least at h = "
         f"{least} (float64 central and one-sided, float32 likewise). In the middle, a digit's pixels under 2×2 max-pooling: "

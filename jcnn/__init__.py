@@ -53,7 +53,10 @@ from jcnn.summary import count_parameters, summary
 from jcnn.upsample import upsample, upsample_backward
 
 if TYPE_CHECKING:
+    from jcnn import attribution as attribution
+    from jcnn import calibration as calibration
     from jcnn import check as check
+    from jcnn import classification as classification
     from jcnn import compilation as compilation
     from jcnn import data as data
     from jcnn import definition as definition
@@ -70,7 +73,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-LATER = ("check", "compilation", "data", "definition", "doctor", "exchange", "explore", "figures", "saved", "training")
+LATER = (
+    "attribution",
+    "calibration",
+    "check",
+    "classification",
+    "compilation",
+    "data",
+    "definition",
+    "doctor",
+    "exchange",
+    "explore",
+    "figures",
+    "saved",
+    "training",
+)
 """Modules that `import jcnn` leaves out, since they take time to load, and brings when they are first asked for."""
 
 FROM_LATER = {"Recipe": "training", "fit": "training", "load": "saved", "save": "saved"}

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from jcnn import Ops
 from jcnn.data import load
+from jcnn.percentages import percent
 from jcnn.presets import preset
 from jcnn.rules import Gradient
 from jcnn.training import Config, Recipe, fit
@@ -118,8 +119,8 @@ def main(config: Benchmark) -> None:
         accuracies = [one["accuracy"] for one in runs]
         table.add_row(
             name,
-            f"{statistics.median(accuracies):.2%}",
-            f"{min(accuracies):.2%} … {max(accuracies):.2%}",
+            percent(statistics.median(accuracies), 2),
+            f"{percent(min(accuracies), 2)} … {percent(max(accuracies), 2)}",
             f"{statistics.median(one['seconds'] for one in runs):.1f} s",
             f"{statistics.median(one['images_per_second'] for one in runs):,.0f}",
         )

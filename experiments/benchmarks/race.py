@@ -16,6 +16,7 @@ from experiments.benchmarks.rounds import Measurement, Ratio, ratio
 from experiments.benchmarks.shapes import SMALL
 from experiments.benchmarks.workers import Worker, WorkerError
 from jcnn.data import Dataset, load
+from jcnn.percentages import percent
 
 TARGET = 0.99
 BATCH = 128
@@ -114,7 +115,7 @@ def run(
                     continue
                 race.finishes[entry.name].append(finish)
                 time = "never" if finish.seconds is None else f"{finish.seconds:.1f} s"
-                tell(f"race, seed {recipe.seed}: {entry.name} {time}, {finish.steps} steps, {finish.accuracy:.2%}")
+                tell(f"race, seed {recipe.seed}: {entry.name} {time}, {finish.steps} steps, {percent(finish.accuracy, 2)}")
     return race
 
 

@@ -13,6 +13,7 @@ import tyro
 import jcnn
 from jcnn import printing
 from jcnn.commands.check import Check
+from jcnn.commands.compare import Compare
 from jcnn.commands.data import Data
 from jcnn.commands.doctor import Doctor
 from jcnn.commands.explore import Explore
@@ -27,7 +28,7 @@ from jcnn.compilation import keep_compiled, keep_memory
 from jcnn.endings import USAGE, ending
 from jcnn.training import Config
 
-Command = Train | LrFind | Data | Summary | Predict | Export | Check | Grade | GradeAll | Explore | Doctor
+Command = Train | LrFind | Compare | Data | Summary | Predict | Export | Check | Grade | GradeAll | Explore | Doctor
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -90,6 +91,7 @@ def _parse(arguments: Sequence[str] | None, defaults: Config) -> Command:
     commands: Any = (
         Annotated[Train, tyro.conf.subcommand("train", default=Train(defaults))]
         | Annotated[LrFind, tyro.conf.subcommand("lr-find", default=LrFind(defaults))]
+        | Annotated[Compare, tyro.conf.subcommand("compare")]
         | Annotated[Data, tyro.conf.subcommand("data")]
         | Annotated[Summary, tyro.conf.subcommand("summary")]
         | Annotated[Predict, tyro.conf.subcommand("predict")]

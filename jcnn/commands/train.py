@@ -1,5 +1,6 @@
 """`jcnn train`: a network trained on a data set, both by name, and a report of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,13 @@ from rich.console import Console
 from jcnn import data, presets, printing
 from jcnn.commands.options import Chosen
 from jcnn.data import Dataset
+from jcnn.percentages import share
 from jcnn.printing import plain
-from jcnn.training import Config, Result, fit, stored_config
+from jcnn.training import Config, Result, TensorBoard, fit, stored_config
 from jcnn.training.errors import as_command
+from jcnn.training.loop import Callback
 from jcnn.training.run_folders import RUNS, claimed, held, newest
+from jcnn.training.tensorboard import check_installed
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Train(Chosen):
     """The run's folder; by default the next free one in runs/."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go on with the run in --out (by default the newest one in runs/), to the same result, bit for bit."""
+    tensorboard: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Write event files for TensorBoard into the run's folder, tensorboard/; needs `pip install "jcnn[tensorboard]"`."""
 
     def defaults(self) -> Config:
         """What is done unless it is told otherwise; with --resume what the run that is gone on with did."""
@@ -35,20 +41,34 @@ class Train(Chosen):
         config = self.config
         with claimed(self.folder(), f"{config.data}-{config.network}") as out:
             console.print(plain(f"training {config.network} on {config.data}, seed {config.seed}, in {out}"), soft_wrap=True)
-            result = train(config, out, resume=self.resume, data_dir=self.data_dir, originals=self.originals)
+            board = TensorBoard(out / "tensorboard") if self.tensorboard else None
+            result = train(
+                config,
+                out,
+                resume=self.resume,
+                data_dir=self.data_dir,
+                originals=self.originals,
+                callbacks=[board] if board else [],
+            )
         _, test = result.tested
         console.print(
-            f"[bold]{test.accuracy:.2%}[/] of {len(test.labels)} test images right ({test.errors} wrong), "
-            f"loss {test.loss:.4f}; {result.seconds:.1f} s of training, {result.images_per_second:,.0f} images/s "
-            f"with {result.ops.gradient} gradients, after {result.compile_seconds:.1f} s of compiling",
+            f"[bold]{share(test.right, len(test.labels), least=2)}[/] of {len(test.labels)} test images right "
+            f"({test.errors} wrong), loss {test.loss:.4g}; {result.seconds:.1f} s of training, "
+            f"{result.images_per_second:,.0f} images/s with {result.ops.gradient} gradients, "
+            f"after {result.compile_seconds:.1f} s of compiling",
             soft_wrap=True,
         )
+        if board:
+            board.close()
+            console.print(plain(f"event files: tensorboard --logdir {out / 'tensorboard'}"), soft_wrap=True)
         console.print(plain(f"report: {out / 'report.html'}"), soft_wrap=True)
         return 0
 
     def check(self) -> None:
         """Refuses what cannot become a run, before one is announced or its folder made."""
         super().check()
+        if self.tensorboard:
+            check_installed()
         place = self.out or RUNS
         there = next(path for path in (place, *place.absolute().parents) if path.exists())
         if not there.is_dir():
@@ -67,6 +87,7 @@ def train(
     data_dir: Path | None = None,
     originals: Path | None = None,
     report: bool = True,
+    callbacks: Sequence[Callback] = (),
     console: Console | None = None,
 ) -> Result:
     """`fit` for a network and a data set by name.
@@ -78,6 +99,7 @@ def train(
         data_dir: where data sets lie, as in `jcnn.data.load`.
         originals: a folder of original files, as in `jcnn.data.load`.
         report: as in `fit`.
+        callbacks: as in `fit`.
         console: where progress and warnings are shown; None: the standard error.
 
     Returns:
@@ -119,6 +141,7 @@ def train(
         out=out,
         resume=resume,
         report=report,
+        callbacks=callbacks,
         console=console,
         described_as=config.subject(),
     )

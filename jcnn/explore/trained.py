@@ -14,6 +14,7 @@ from jcnn import data
 from jcnn.figures.feature_maps import follow
 from jcnn.layers import Network
 from jcnn.network import Params
+from jcnn.percentages import share
 from jcnn.presets import preset
 from jcnn.training import CheckpointError, Config, Recipe, fit, restore_run
 
@@ -66,7 +67,7 @@ def fresh(epochs: int) -> Trained:
     result = fit(network, digits, data.load("digits", "test"), recipe=Recipe(epochs=epochs), console=Console(file=StringIO()))
     _, test = result.tested
     origin = (
-        f"It was trained when this page started, for {epochs} epochs, and reads {test.accuracy:.1%} of "
+        f"It was trained when this page started, for {epochs} epochs, and reads {share(test.right, len(test.labels))} of "
         f"{len(test.labels)} digits right that it had not seen."
     )
     return Trained(result.network, result.params, digits.class_names, origin)

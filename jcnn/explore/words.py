@@ -10,6 +10,7 @@ from jcnn.explore.fields import Field
 from jcnn.explore.pictures import WIDE
 from jcnn.explore.planted import NONE, WORDS
 from jcnn.figures.style import data_uri, to_svg
+from jcnn.percentages import probability
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,10 +80,10 @@ def fields_table(fields: Sequence[Field]) -> str:
 def reading(ranks: Sequence[tuple[str, float]]) -> str:
     """What was read, and what else it might be."""
     (first, chance), *others = ranks
-    rest = ", ".join(f"{escape(name)} with {value:.1%}" for name, value in others)
+    rest = ", ".join(f"{escape(name)} with {probability(value)}" for name, value in others)
     return (
         f'<p class="reading"><strong class="class">{escape(first)}</strong><span>with '
-        f'<strong class="chance">{chance:.1%}</strong>; else {rest}</span></p>'
+        f'<strong class="chance">{probability(chance)}</strong>; else {rest}</span></p>'
     )
 
 

@@ -23,6 +23,7 @@ from jcnn.figures.style import (
     style_sheet,
     to_svg,
 )
+from jcnn.percentages import percent
 from jcnn.printing import visible
 
 SHOWN = 10
@@ -191,7 +192,7 @@ def _class(name: str, given: bool) -> str:
 
 
 def _share(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
+    return "–" if share is None else percent(share, 0)
 
 
 def _text(text: str) -> str:

@@ -9,29 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from jcnn.classification import confusion_counts
 from jcnn.figures.style import LIGHT, SMALL, TEXT, WIDTH, Theme, new_figure, plain, readable_on, sequential, shorten
+from jcnn.percentages import share
 
 COUNTED = 20
 """Classes up to which every cell carries its number."""
 
 NAMED = 40
 """Classes up to which every row carries its name."""
-
-
-def count(labels: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], classes: int) -> Int[np.ndarray, "classes classes"]:
-    """How many images of class i (row) were taken for class j (column).
-
-    Raises:
-        ValueError: labels and predictions of different shapes, or outside 0 … classes − 1.
-    """
-    labels, predicted = np.asarray(labels), np.asarray(predicted)
-    if labels.shape != predicted.shape or labels.ndim != 1:
-        raise ValueError(f"labels {labels.shape} and predicted {predicted.shape}: expected two vectors of one length")
-    for name, values in (("labels", labels), ("predicted", predicted)):
-        if values.size and not 0 <= values.min() <= values.max() < classes:
-            raise ValueError(f"{name} go from {values.min()} to {values.max()}: expected 0 to {classes - 1}")
-    pairs = labels.astype(np.int64) * classes + predicted
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
 def largest_confusions(counts: Int[np.ndarray, "classes classes"], most: int = 5) -> list[tuple[int, int, int]]:
@@ -59,7 +45,7 @@ def confusion_matrix(
     Raises:
         ValueError: labels and predictions of different shapes, or without a class name.
     """
-    counts = count(labels, predicted, len(class_names))
+    counts = confusion_counts(labels, predicted, len(class_names))
     counted = len(counts) <= COUNTED
     figure = new_figure(_height(class_names), theme)
     axes = figure.add_subplot()
@@ -91,7 +77,7 @@ def confusion_matrix(
 
 def about_confusion(labels: Int[np.ndarray, " n"], predicted: Int[np.ndarray, " n"], class_names: Sequence[str]) -> str:
     """Right answers, and the most frequent confusions."""
-    counts = count(labels, predicted, len(class_names))
+    counts = confusion_counts(labels, predicted, len(class_names))
     text = f"Confusion matrix of {len(counts)} classes: {counts.trace():,} of {counts.sum():,} images on the diagonal"
     pairs = confusions(counts, class_names)
     return f"{text}; most often confused: {', '.join(pairs)}." if pairs else f"{text}."
@@ -150,6 +136,6 @@ def _numbers(axes: Axes, counts: np.ndarray, right: AxesImage, wrong: AxesImage,
 def _shares(axes: Axes, counts: np.ndarray, theme: Theme) -> None:
     edge = len(counts) - 0.5 + 0.03 * len(counts)
     style = {"color": theme.muted, "fontsize": SMALL, "va": "center", "gid": "share"}
-    for row, (total, hits) in enumerate(zip(counts.sum(axis=1), counts.diagonal(), strict=True)):
-        axes.text(edge, row, f"{100 * hits / total:.0f} %" if total else "–", **style)
+    for row, (total, hits) in enumerate(zip(counts.sum(axis=1).tolist(), counts.diagonal().tolist(), strict=True)):
+        axes.text(edge, row, share(hits, total, least=0), **style)
     axes.text(edge, -0.5, "right", **{**style, "va": "bottom"})

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from jcnn.data.batches import to_input
 from jcnn.figures.filters import scale_bar
 from jcnn.figures.images import draw_image, largest, mosaic
-from jcnn.figures.mistakes import percent
 from jcnn.figures.style import LIGHT, SMALL, WIDTH, Theme, bare, diverging, new_figure, plain, shorten
 from jcnn.layers import Flatten, Network
 from jcnn.network import Params, activations, outputs_in_turn, trace
+from jcnn.percentages import probability
 from jcnn.summary import times
 
 UNITS = 256
@@ -141,7 +141,7 @@ def about_journey(journey: Journey, true_class: str, class_names: Sequence[str])
     if journey.probabilities is None:
         return f"{text}."
     best = int(journey.probabilities.argmax())
-    return f"{text}; the likeliest class is {class_names[best]} with {percent(float(journey.probabilities[best]))}."
+    return f"{text}; the likeliest class is {class_names[best]} with {probability(float(journey.probabilities[best]))}."
 
 
 def _input(place: Column, image: UInt8[np.ndarray, "h w c"], theme: Theme) -> None:
@@ -198,7 +198,7 @@ def _probabilities(
     shown = 100 * np.nan_to_num(probabilities[order])
     axes.barh(range(len(order)), shown, height=0.7, color=theme.orange)
     likeliest = int(shown.argmax())
-    words = percent(float(probabilities[order[likeliest]]))
+    words = probability(float(probabilities[order[likeliest]]))
     inside = shown[likeliest] > 50
     axes.annotate(
         words, (shown[likeliest], likeliest), (-4 if inside else 4, 0), textcoords="offset points", va="center",

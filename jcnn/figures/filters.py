@@ -7,17 +7,17 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 
-from jcnn.figures.images import largest, mosaic
+from jcnn.figures.images import enlarge, largest, mosaic
 from jcnn.figures.style import LIGHT, SMALL, WIDTH, Theme, bare, diverging, new_figure
 from jcnn.layers import Conv, Network
 from jcnn.layers.composite import as_layer, walk
 from jcnn.network import Params
 
 MOST = 96
-"""Tiles drawn at most."""
+"""Tiles drawn at most; half as many in colour, which need more room."""
 
 
 class FirstFilters(NamedTuple):
@@ -52,10 +52,11 @@ def find_first_filters(network: Network, params: Params) -> FirstFilters | None:
 
 
 def first_filters(network: Network, params: Params, *, theme: Theme = LIGHT) -> Figure | None:
-    """Every filter of the first convolution as a small picture, all on one scale.
+    """Every filter of the first convolution as a small picture, at most 96 of them, 48 in colour.
 
-    Filters on three channels are drawn in colour, mid-grey for 0; others in blue (negative) and orange (positive), one
-    tile per input channel. At most 96 tiles.
+    Filters on three channels are drawn in colour, mid-grey for 0, each on a scale of its own, since few are as strong as the
+    strongest; how strong it is, a bar below it says. Beside it stand its three channels, red, green and blue, in blue where
+    they are negative and orange where positive. Others are drawn in these two alone, one tile per input channel, on one scale.
 
     Args:
         network: a tuple of layers.
@@ -68,25 +69,70 @@ def first_filters(network: Network, params: Params, *, theme: Theme = LIGHT) -> 
     found = find_first_filters(network, params)
     if found is None:
         return None
+    return _coloured(found, theme) if found.tiles.ndim == 4 else _plain(found, theme)
+
+
+def _plain(found: FirstFilters, theme: Theme) -> Figure:
     tiles = found.tiles[:MOST]
-    columns = max(4, min(8, len(tiles))) if len(tiles) <= 32 else 12
-    canvas = _colours(mosaic(tiles / (2 * found.scale) + 0.5, columns)) if found.tiles.ndim == 4 else mosaic(tiles, columns)
-    coloured = tiles.ndim == 4
-    height = WIDTH * canvas.shape[0] / canvas.shape[1]
-    figure = new_figure(min(height, 8.0) + (0.3 if coloured else 0.75), theme)
+    canvas = mosaic(tiles, max(4, min(8, len(tiles))) if len(tiles) <= 32 else 12)
+    figure = new_figure(min(WIDTH * canvas.shape[0] / canvas.shape[1], 8.0) + 0.75, theme)
     axes = figure.add_subplot()
     bare(axes)
-    if coloured:
-        axes.imshow(canvas, interpolation="none")
-        words = f"weight: black −{found.scale:.2g}, mid-grey 0, full brightness +{found.scale:.2g}"
-        axes.set_xlabel(words, color=theme.muted, fontsize=SMALL)
-        return figure
     norm = Normalize(-found.scale, found.scale)
     axes.imshow(canvas, cmap=diverging(theme), norm=norm, interpolation="none")
     bar = scale_bar(figure, norm, theme, ax=axes, shrink=0.6, aspect=30, pad=0.03)
     bar.set_ticks([-found.scale, 0.0, found.scale], labels=[f"−{found.scale:.2g}", "0", f"+{found.scale:.2g}"])
     bar.set_label("weight", color=theme.ink, fontsize=SMALL)
     return figure
+
+
+def _coloured(found: FirstFilters, theme: Theme) -> Figure:
+    tiles = found.tiles[: MOST // 2]
+    columns = 4 if len(tiles) <= 12 else 6
+    cells = np.stack([_cell(tile, found.scale, theme) for tile in tiles])
+    canvas = mosaic(cells, columns, zoom=1)
+    canvas = np.where(np.isfinite(canvas), canvas, 0.0)  # between the cells, and where there is no number, nothing
+    figure = new_figure(min(0.96 * WIDTH * canvas.shape[0] / canvas.shape[1], 8.5) + 0.55, theme)
+    axes = figure.add_subplot()
+    bare(axes)
+    axes.imshow(canvas, interpolation="none")
+    side = cells.shape[1] - BAR - GAP
+    shown = min(columns, len(tiles))
+    edge = shown * cells.shape[2] + (shown - 1) * (canvas.shape[1] - columns * cells.shape[2]) / max(columns - 1, 1)
+    for channel, letter in enumerate("RGB"):
+        words = {"va": "center", "color": theme.muted, "fontsize": SMALL - 2}
+        axes.text(edge, (channel + 0.5) * side / 3, f" {letter}", **words)
+    axes.set_xlabel(
+        f"colour: mid-grey is a weight of 0; R, G, B: orange > 0, blue < 0\n"
+        f"bar: the largest weight; the longest bar is {found.scale:.2g}",
+        color=theme.muted,
+        fontsize=SMALL,
+    )
+    return figure
+
+
+SIDE, GAP, BAR = 48, 3, 4
+"""Pixels of a filter's tile at least, between the parts of a cell, and of the bar's height."""
+
+
+def _cell(tile: Float[np.ndarray, "h w 3"], scale: float, theme: Theme) -> Float[np.ndarray, "rows columns 4"]:
+    """One filter on its own scale: in colour, its three channels beside it, and below it how strong it is."""
+    own = largest(tile)
+    height, width, _ = tile.shape
+    zoom = 3 * max(1, -(-SIDE // (3 * max(height, width))))
+    rows, columns = zoom * height, zoom * width
+    cell = np.zeros((rows + GAP + BAR, columns + GAP + columns // 3, 4))
+    cell[:rows, :columns] = _opaque(enlarge((0.5 + tile / (2 * own))[None], zoom)[0])
+    each = (rows - 2 * GAP) // 3
+    down, across = np.arange(each) * height // each, np.arange(columns // 3) * width // (columns // 3)
+    colours = diverging(theme)
+    for channel in range(3):
+        top = channel * (rows - each) // 2
+        plane = tile[down][:, across, channel]
+        cell[top : top + each, columns + GAP :] = colours(Normalize(-own, own)(np.ma.masked_invalid(plane)))
+    strength = np.abs(tile[np.isfinite(tile)]).max(initial=0.0) / scale
+    cell[-BAR:, : round(columns * strength)] = (*to_rgb(theme.muted), 1.0)
+    return cell
 
 
 def scale_bar(figure: Figure, norm: Normalize, theme: Theme, **where: Any) -> Colorbar:
@@ -100,13 +146,19 @@ def scale_bar(figure: Figure, norm: Normalize, theme: Theme, **where: Any) -> Co
 def about_filters(found: FirstFilters) -> str:
     """How many filters of what size, and the range of their weights."""
     _, height, width = found.tiles.shape[:3]
-    kind = "in colour" if found.tiles.ndim == 4 else "blue for negative, orange for positive weights"
-    tiles = f", {MOST} tiles of {len(found.tiles)} shown" if len(found.tiles) > MOST else ""
+    coloured = found.tiles.ndim == 4
+    kind = (
+        "in colour, each on its own scale, and channel by channel"
+        if coloured
+        else "blue for negative, orange for positive weights"
+    )
+    most = MOST // 2 if coloured else MOST
+    tiles = f", {most} tiles of {len(found.tiles)} shown" if len(found.tiles) > most else ""
     size = f"{found.filters} filters of {height}×{width} pixels"
     return f"{size} of layer {found.layer}{tiles}, {kind}; weights between −{found.scale:.2g} and +{found.scale:.2g}."
 
 
-def _colours(canvas: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 4"]:
+def _opaque(colours: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 4"]:
     """Colours with an opacity: nothing where there is no number."""
-    there = np.isfinite(canvas).all(axis=-1, keepdims=True)
-    return np.concatenate([np.where(there, canvas, 0.0).clip(0, 1), there], axis=-1)
+    there = np.isfinite(colours).all(axis=-1, keepdims=True)
+    return np.concatenate([np.where(there, colours, 0.0).clip(0, 1), there], axis=-1)

@@ -16,18 +16,25 @@ def draw_image(axes: Axes, image: UInt8[np.ndarray, "h w c"]) -> AxesImage:
     return axes.imshow(image.mean(axis=-1), cmap="gray", vmin=0, vmax=255, interpolation="none")
 
 
-def mosaic(tiles: Float[np.ndarray, "n h w *c"], columns: int) -> Float[np.ndarray, "rows columns *c"]:
+def as_seen(image: UInt8[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w 3"]:
+    """The same as colours from 0 to 1."""
+    channels = image if image.shape[-1] == 3 else image.mean(axis=-1, keepdims=True)
+    return np.broadcast_to(channels / 255, (*image.shape[:2], 3))
+
+
+def mosaic(tiles: Float[np.ndarray, "n h w *c"], columns: int, zoom: int | None = None) -> Float[np.ndarray, "rows columns *c"]:
     """Tiles side by side, row by row, not a number between them; every tile enlarged by the same whole factor.
 
     Args:
         tiles: (n, h, w) values, or (n, h, w, channels) colours.
         columns: tiles a row.
+        zoom: how often every pixel is repeated along both axes; None: so often that a tile has 24 of them.
 
     Returns:
         (rows, columns) or (rows, columns, channels), without a margin.
     """
     count, height, width, *channels = tiles.shape
-    zoom = max(1, -(-TILE // max(height, width)))
+    zoom = zoom or max(1, -(-TILE // max(height, width)))
     gap = max(1, round(0.08 * zoom * max(height, width)))
     rows = -(-count // columns)
     cell = zoom * height + gap, zoom * width + gap

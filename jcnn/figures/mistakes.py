@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from jcnn.figures.images import draw_image
 from jcnn.figures.style import LIGHT, SMALL, WIDTH, Theme, bare, new_figure, shorten, statement
+from jcnn.percentages import probability
 
 
 class Mistake(NamedTuple):
@@ -69,17 +70,10 @@ def confident_mistakes(
         true, predicted = (shorten(class_names[index], 14) for index in (mistake.true, mistake.predicted))
         words = f"{true}{chr(10) if long else ' '}→ {predicted}"
         axes.set_title(words, parse_math=False, loc="left", color=theme.ink, fontsize=SMALL + (0 if long else 2), pad=3)
-        axes.set_xlabel(percent(mistake.probability), loc="left", color=theme.muted, fontsize=SMALL, labelpad=2)
+        axes.set_xlabel(probability(mistake.probability), loc="left", color=theme.muted, fontsize=SMALL, labelpad=2)
     for axes in grid.flat:
         bare(axes)
     return figure
-
-
-def percent(probability: float) -> str:
-    """A probability in per cent, never rounded up to certainty."""
-    if not np.isfinite(probability):
-        return "not a number"
-    return "> 99.9 %" if probability >= 0.9995 else f"{100 * probability:.1f} %"
 
 
 def about_mistakes(
@@ -90,7 +84,7 @@ def about_mistakes(
     if not total:
         return f"No mistakes: all {len(labels):,} test images were recognised."
     listed = [
-        f"{class_names[mistake.true]} taken for {class_names[mistake.predicted]} with {percent(mistake.probability)}"
+        f"{class_names[mistake.true]} taken for {class_names[mistake.predicted]} with {probability(mistake.probability)}"
         for mistake in find_mistakes(labels, probabilities, shown)
     ]
     shown = min(total, shown)

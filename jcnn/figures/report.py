@@ -2,51 +2,33 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from string import Template
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from jcnn.classification import confusion_counts
 from jcnn.data.dataset import Dataset
+from jcnn.figures.attributions import about_attributions, attributions, explain
 from jcnn.figures.augmented import Augmented, about_augmented, augmented_images
-from jcnn.figures.confusion import COUNTED, about_confusion, confusion_matrix, confusions, count
+from jcnn.figures.classes import classes_table, top_k
+from jcnn.figures.confusion import COUNTED, about_confusion, confusion_matrix, confusions
 from jcnn.figures.curves import about_curves, learning_curves
 from jcnn.figures.feature_maps import about_journey, feature_maps, follow
 from jcnn.figures.filters import about_filters, find_first_filters, first_filters
 from jcnn.figures.mistakes import about_mistakes, confident_mistakes
-from jcnn.figures.style import DARK, LIGHT, Theme, by_defaults, picture, style_sheet, to_svg
+from jcnn.figures.page import css_class, figure, page, pairs, scrolling, section
+from jcnn.figures.rates import about_rates, rates
+from jcnn.figures.reliability import about_reliability, reliability_diagram
+from jcnn.figures.style import Theme, by_defaults
 from jcnn.layers import Network
 from jcnn.network import Params
 from jcnn.printing import visible
 from jcnn.summary import summary
 
 MISTAKES = 12
-
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>$title</title>
-<style>
-$style</style>
-</head>
-<body>
-<main>
-<header>
-<p class="kicker">A training run of jcnn</p>
-<h1>$title</h1>
-$numbers
-</header>
-$sections
-</main>
-$footer
-</body>
-</html>
-""")
 
 
 class Run(NamedTuple):
@@ -63,8 +45,9 @@ class Run(NamedTuple):
         test: the test images.
         probabilities: of the test images, (N, classes).
         attribution: the data's licence line, may be "".
-        state: what layers keep beside their parameters, as `jcnn.apply` takes it.
+        state: what layers keep beside their parameters; None: nothing.
         augmented: training images as the network was shown them; None: as they are.
+        reproduction: what it takes to do the same again, such as the command, name → text.
     """
 
     title: str
@@ -79,6 +62,7 @@ class Run(NamedTuple):
     attribution: str
     state: Any = None
     augmented: Augmented | None = None
+    reproduction: Mapping[str, str] = MappingProxyType({})
 
 
 def render(run: Run) -> str:
@@ -101,20 +85,14 @@ def render(run: Run) -> str:
 
 
 def _page(run: Run) -> str:
-    parts = _PARTS[_shown(run.test)]
     sections = [
-        *(part(run) for part in parts),
+        *(part(run) for part in _PARTS[_shown(run.test)]),
         _layers(run),
         _pairs("Configuration", run.config),
+        _reproduction(run.reproduction),
         _pairs("Environment", run.environment),
     ]
-    return PAGE.substitute(
-        title=escape(run.title),
-        style=style_sheet(),
-        numbers=_numbers(run.numbers),
-        sections="\n".join(section for section in sections if section),
-        footer=f"<footer>{escape(run.attribution)}</footer>" if run.attribution else "",
-    )
+    return page(run.title, "A training run of jcnn", sections, numbers=run.numbers, footer=run.attribution)
 
 
 def _shown(test: Dataset) -> str:
@@ -129,18 +107,83 @@ def _legible(run: Run) -> Run:
     test = run.test._replace(class_names=tuple(map(visible, run.test.class_names)))
     config = {name: visible(value) if isinstance(value, str) else value for name, value in run.config.items()}
     environment = {name: visible(value) for name, value in run.environment.items()}
+    reproduction = {name: visible(value) for name, value in run.reproduction.items()}
     return run._replace(
-        title=visible(run.title), test=test, config=config, environment=environment, attribution=visible(run.attribution)
+        title=visible(run.title),
+        test=test,
+        config=config,
+        environment=environment,
+        attribution=visible(run.attribution),
+        reproduction=reproduction,
     )
 
 
 def _curves(run: Run) -> str:
     caption = (
-        "How far the network is from the right answers (loss, above) and how often it is right (accuracy, below), "
-        "on the images it learns from and on test images it never learns from."
+        "How far the network is from the right answers (loss), how often it is right (accuracy) and how often wrong (error, "
+        "on a logarithmic scale, where good networks still differ), on the images it learns from and on test images it never "
+        "learns from. It learns from augmented images, and each is counted before the network has learned from it; "
+        "unaugmented, the same images show what it has learned by then."
     )
-    shown = _figure(lambda theme: learning_curves(run.records, theme=theme), about_curves(run.records), caption)
-    return _section("Learning curves", shown)
+    shown = figure(lambda theme: learning_curves(run.records, theme=theme), about_curves(run.records), caption)
+    return section("Learning curves", shown)
+
+
+def _rates(run: Run) -> str:
+    if not any("images_per_second" in record for record in run.records):
+        return ""
+    caption = "The size of the steps, and how many training images were done in a second."
+    shown = figure(lambda theme: rates(run.records, theme=theme), about_rates(run.records), caption)
+    return section("Learning rate and speed", shown)
+
+
+def _classes(run: Run) -> str:
+    labels, names, predicted = run.test.labels, run.test.class_names, run.probabilities.argmax(axis=1)
+    found = [f"top-{k} accuracy {part}" for k, part in top_k(run.probabilities, labels).items()]
+    words = f"{', '.join(found).capitalize()}: how often the right class is among so many of the likeliest."
+    return section("Classes", f"<p>{escape(words)}</p>\n{classes_table(labels, predicted, names)}")
+
+
+def _calibration(run: Run) -> str:
+    caption = (
+        "Whether the network is right as often as it is sure. Each bar holds the test images to which it gave about the same "
+        "probability; on the dashed line it would be calibrated, below it is too sure, above not sure enough. The lower bars "
+        "count the images: of few, the accuracy says little."
+    )
+    alt = about_reliability(run.probabilities, run.test.labels)
+    if not np.isfinite(run.probabilities).all():
+        return section("Calibration", f"<p>{escape(alt)}</p>")
+    shown = figure(lambda theme: reliability_diagram(run.probabilities, run.test.labels, theme=theme), alt, caption)
+    words = alt.partition(": ")[2]
+    return section("Calibration", f"<p>{escape(words[0].upper() + words[1:])}</p>\n{shown}")
+
+
+def _attributions(run: Run) -> str:
+    test = run.test
+    examples = explain(run.network, run.params, test.images, test.labels, run.probabilities, state=run.state)
+    caption = (
+        "Right answers above, mistakes below. Orange shows where the image speaks for a class, as Grad-CAM finds it in the "
+        "maps of a deep layer: for the network’s answer, and beside it for the true class, or where that was the answer, for "
+        "the one that came second. The saliency is stronger the more a pixel can change the score of the answer."
+    )
+
+    def draw(theme: Theme) -> Figure:
+        return attributions(examples, test.images, test.class_names, theme=theme)
+
+    return section("What the answers hang on", figure(draw, about_attributions(examples, test.class_names), caption))
+
+
+def _reproduction(reproduction: Mapping[str, str]) -> str:
+    """What it takes to do the same again: a command as it is typed, the rest in a table."""
+    if not reproduction:
+        return ""
+    (command, text), *others = reproduction.items()
+    parts = [f"<p>{escape(command)}</p>\n<pre><code>{escape(text)}</code></pre>"]
+    return section("To do it again", "\n".join([*parts, pairs(dict(others))] if others else parts))
+
+
+def _pairs(heading: str, values: Mapping[str, Any]) -> str:
+    return section(heading, pairs(values)) if values else ""
 
 
 def _augmented(run: Run) -> str:
@@ -149,8 +192,8 @@ def _augmented(run: Run) -> str:
         return ""
     caption = "Some training images, and what augmentation makes of them: the network never sees the same image twice."
     alt = about_augmented(shown_images)
-    shown = _figure(lambda theme: augmented_images(shown_images, theme=theme), alt, caption)
-    return _section("Images as the network is shown them", shown)
+    shown = figure(lambda theme: augmented_images(shown_images, theme=theme), alt, caption)
+    return section("Images as the network is shown them", shown)
 
 
 def _confusion(run: Run) -> str:
@@ -161,12 +204,12 @@ def _confusion(run: Run) -> str:
         "right answers in blue on the diagonal, mistakes in orange."
     )
     alt = about_confusion(run.test.labels, predicted, names)
-    shown = _figure(lambda theme: confusion_matrix(run.test.labels, predicted, names, theme=theme), alt, caption)
+    shown = figure(lambda theme: confusion_matrix(run.test.labels, predicted, names, theme=theme), alt, caption)
     # Where the cells carry no numbers, words name the ones that matter.
-    counts = count(run.test.labels, predicted, len(names))
+    counts = confusion_counts(run.test.labels, predicted, len(names))
     pairs = [] if len(names) <= COUNTED else confusions(counts, names)
     listed = "".join(f"<li>{escape(pair)}</li>" for pair in pairs)
-    return _section("Confusion matrix", shown + (f'\n<ul class="pairs">{listed}</ul>' if listed else ""))
+    return section("Confusion matrix", shown + (f'\n<ul class="pairs">{listed}</ul>' if listed else ""))
 
 
 def _mistakes(run: Run) -> str:
@@ -177,24 +220,29 @@ def _mistakes(run: Run) -> str:
     )
     alt = about_mistakes(test.labels, run.probabilities, test.class_names, MISTAKES)
     if (run.probabilities.argmax(axis=1) == test.labels).all():
-        return _section("Most confident mistakes", f"<p>{escape(alt)}</p>")
+        return section("Most confident mistakes", f"<p>{escape(alt)}</p>")
 
     def draw(theme: Theme) -> Figure:
         return confident_mistakes(test.images, test.labels, run.probabilities, test.class_names, MISTAKES, theme=theme)
 
-    return _section("Most confident mistakes", _figure(draw, alt, caption))
+    return section("Most confident mistakes", figure(draw, alt, caption))
 
 
 def _filters(run: Run) -> str:
     found = find_first_filters(run.network, run.params)
     if found is None:
         return ""
+    scales = (
+        "each on a scale of its own, as most are weaker than the strongest (the bars), and channel by channel beside it"
+        if found.tiles.ndim == 4
+        else "all tiles on one scale"
+    )
     caption = (
         "What the first convolution layer looks for in a small patch of the image: each tile is one filter, "
-        "each of its squares a weight, all tiles on one scale."
+        f"each of its squares a weight, {scales}."
     )
-    shown = _figure(lambda theme: first_filters(run.network, run.params, theme=theme), about_filters(found), caption)
-    return _section("First filters", shown)
+    shown = figure(lambda theme: first_filters(run.network, run.params, theme=theme), about_filters(found), caption)
+    return section("First filters", shown)
 
 
 def _feature_maps(run: Run) -> str:
@@ -205,27 +253,29 @@ def _feature_maps(run: Run) -> str:
     )
     journey = follow(run.network, run.params, image, state=run.state)
     alt = about_journey(journey, names[int(run.test.labels[0])], names)
-    shown = _figure(
+    shown = figure(
         lambda theme: feature_maps(run.network, run.params, image, names, theme=theme, state=run.state), alt, caption
     )
-    return _section("One image through the network", shown)
+    return section("One image through the network", shown)
 
 
 _PARTS: dict[str, tuple[Callable[[Run], str], ...]] = {
-    "nothing": (_curves, _augmented, _filters),
-    "counts": (_curves, _confusion, _augmented, _filters),
-    "pictures": (_curves, _confusion, _mistakes, _augmented, _filters, _feature_maps),
+    "nothing": (_curves, _rates, _augmented, _filters),
+    "counts": (_curves, _rates, _confusion, _classes, _calibration, _augmented, _filters),
+    "pictures": (
+        _curves,
+        _rates,
+        _confusion,
+        _classes,
+        _calibration,
+        _mistakes,
+        _attributions,
+        _augmented,
+        _filters,
+        _feature_maps,
+    ),
 }
 """The sections with figures, by what the test images can be shown as."""
-
-
-def _figure(draw: Callable[[Theme], Figure | None], alt: str, caption: str) -> str:
-    light, dark = draw(LIGHT), draw(DARK)
-    if light is None or dark is None:
-        return ""
-    width, height = (round(96 * float(inches)) for inches in light.get_size_inches())
-    shown = picture(to_svg(light), to_svg(dark), (width, height), alt)
-    return f"<figure>\n{shown}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"
 
 
 def _layers(run: Run) -> str:
@@ -233,12 +283,11 @@ def _layers(run: Run) -> str:
     head = "".join(f'<th scope="col"{_side(column)}>{escape(name)}</th>' for column, name in enumerate(header))
     body = "\n".join(_layer(row, total=row is rows[-1]) for row in rows)
     table = f'<table class="layers">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
-    box = f'<div class="scroll" role="region" tabindex="0" aria-label="Layers of the network">\n{table}\n</div>'
     caption = (
         "Sizes, multiply-adds and receptive fields are those of one image; the receptive field is the patch of input pixels "
         "one output number depends on, the jump the distance of two neighbouring patches."
     )
-    return _section("Layers", f"<p>{escape(caption)}</p>\n{box}")
+    return section("Layers", f"<p>{escape(caption)}</p>\n{scrolling(table, 'Layers of the network')}")
 
 
 def _layer(row: Sequence[str], *, total: bool) -> str:
@@ -246,33 +295,8 @@ def _layer(row: Sequence[str], *, total: bool) -> str:
         f'<th scope="row">{escape(cell)}</th>' if column == 1 else f"<td{_side(column)}>{escape(cell)}</td>"
         for column, cell in enumerate(row)
     ]
-    return f"<tr{_class('total', total)}>{''.join(cells)}</tr>"
+    return f"<tr{css_class('total', given=total)}>{''.join(cells)}</tr>"
 
 
 def _side(column: int) -> str:
-    return _class("number", column not in (1, 2))
-
-
-def _class(name: str, given: bool) -> str:
-    return f' class="{name}"' if given else ""
-
-
-def _pairs(heading: str, pairs: Mapping[str, Any]) -> str:
-    if not pairs:
-        return ""
-    rows = "\n".join(
-        f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(str(value))}</td></tr>' for name, value in pairs.items()
-    )
-    return _section(heading, f'<table class="pairs-table">\n<tbody>\n{rows}\n</tbody>\n</table>')
-
-
-def _numbers(numbers: Mapping[str, str]) -> str:
-    cells = [
-        f"<div{_class('headline', not place)}><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for place, (name, value) in enumerate(numbers.items())
-    ]
-    return '<dl class="numbers">\n{}\n</dl>'.format("\n".join(cells)) if cells else ""
-
-
-def _section(heading: str, content: str) -> str:
-    return f"<section>\n<h2>{escape(heading)}</h2>\n{content}\n</section>"
+    return css_class("number", given=column not in (1, 2))

@@ -16,7 +16,6 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 from PIL import Image
 
 from jcnn.disk import write_atomically
@@ -164,15 +163,13 @@ def to_gif(figures: Iterable[Figure], seconds: float = 0.6, dpi: float = 110) ->
         seconds: how long each is seen; the last one three times as long.
         dpi: pixels an inch.
     """
-    places: list[Bbox] = []
     frames = []
+    model = None
     for figure in figures:
-        if places:  # as in the first frame: nothing moves that is not moved, and the layout is found once
-            figure.set_layout_engine("none")
-            for axes, place in zip(figure.axes, places, strict=True):
-                axes.set_position(place)
+        if model:
+            place_as(figure, model)
         frames.append(Image.open(io.BytesIO(to_png(figure, dpi))).convert("RGB"))
-        places = places or [axes.get_position() for axes in figure.axes]
+        model = model or figure
     # One palette for all, or colours would flicker from frame to frame.
     palette = frames[-1].quantize(128)
     first, *others = (frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)
@@ -180,6 +177,18 @@ def to_gif(figures: Iterable[Figure], seconds: float = 0.6, dpi: float = 110) ->
     file = io.BytesIO()
     first.save(file, "gif", save_all=True, append_images=others, duration=times, loop=0)
     return file.getvalue()
+
+
+def place_as(figure: Figure, model: Figure) -> None:
+    """Gives the axes of a figure the places that those of another have: nothing moves, and the layout is found once.
+
+    Args:
+        figure: one that has not been drawn.
+        model: one with as many axes that has been.
+    """
+    figure.set_layout_engine("none")
+    for axes, of_model in zip(figure.axes, model.axes, strict=True):
+        axes.set_position(of_model.get_position())
 
 
 def save(figure: Figure, path: Path) -> None:

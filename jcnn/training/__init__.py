@@ -10,6 +10,7 @@ from jcnn.training.learning_rate_range import LearningRateRange, learning_rate_r
 from jcnn.training.recipe import Recipe
 from jcnn.training.recipes import RECIPES
 from jcnn.training.restored import Restored, restore_run
+from jcnn.training.tensorboard import TensorBoard
 
 __all__ = [
     "EMA",
@@ -26,6 +27,7 @@ __all__ = [
     "Restored",
     "Result",
     "RunInUseError",
+    "TensorBoard",
     "TrainingError",
     "default_config",
     "evaluate",

@@ -12,11 +12,14 @@ from jaxtyping import Float, Int
 from jcnn.compilation import compiler_options
 from jcnn.data.batches import to_input
 from jcnn.data.dataset import Dataset
-from jcnn.data.memory_mapped import release
+from jcnn.data.memory_mapped import release, take_rows
 from jcnn.layers import Network, Ops
 from jcnn.network import Params, apply
 
 BATCH_SIZE = 256
+
+SAMPLE, SAMPLE_BYTES = 10_000, 1 << 28
+"""Of many training images, how many are evaluated at most."""
 
 
 class Evaluation(NamedTuple):
@@ -35,9 +38,14 @@ class Evaluation(NamedTuple):
     accuracy: float
 
     @property
+    def right(self) -> int:
+        """Images classified right."""
+        return int((self.probabilities.argmax(-1) == self.labels).sum())
+
+    @property
     def errors(self) -> int:
         """Images classified wrong."""
-        return int((self.probabilities.argmax(-1) != self.labels).sum())
+        return len(self.labels) - self.right
 
 
 def make_predict(network: Network, dtype: str, ops: Ops, *, flip: bool = False) -> Callable[..., np.ndarray]:
@@ -93,12 +101,64 @@ def _log_probabilities(logits: np.ndarray) -> np.ndarray:
         return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-def evaluator(network: Network, dataset: Dataset, dtype: str, ops: Ops, *, flip: bool = False) -> Callable[..., Evaluation]:
+def evaluator(
+    network: Network,
+    dataset: Dataset,
+    dtype: str,
+    ops: Ops,
+    *,
+    flip: bool = False,
+    predict: Callable[..., np.ndarray] | None = None,
+) -> Callable[..., Evaluation]:
     """`evaluate` for one network and set, compiled once, as a function of params and, where layers keep one, state.
+
+    Args:
+        network: a tuple of layers.
+        dataset: the images.
+        dtype: of the parameters.
+        ops: formulation of the operations.
+        flip: as of `make_predict`.
+        predict: what `make_predict` made of these before; sets that share it are compiled together.
 
     Raises:
         DataError: a set without images, or with a label that is none of its classes.
     """
     dataset.checked()
-    predict = make_predict(network, dtype, ops, flip=flip)
+    predict = predict or make_predict(network, dtype, ops, flip=flip)
     return lambda params, state=None: evaluate(partial(predict, params, state=state), dataset)
+
+
+class Occasional(NamedTuple):
+    """An evaluation after every so many epochs, and after the last."""
+
+    evaluate: Callable[..., Evaluation]
+    every: int
+
+    def due(self, epoch: int, epochs: int) -> bool:
+        """Whether it is made after this epoch, from 1, of so many."""
+        return epoch % self.every == 0 or epoch == epochs
+
+
+def unaugmented(
+    network: Network, train: Dataset, dtype: str, ops: Ops, *, predict: Callable[..., np.ndarray] | None = None
+) -> Occasional:
+    """The evaluation of the training images as they are, as the network sees test images; arguments as `evaluator`.
+
+    While it learns it sees them augmented, and before each update: what it gets right then is less than what it knows.
+    """
+    chosen = sample(train)
+    # Forward alone is a third of a step: so often, evaluating takes at most 3 % of the time of the steps.
+    every = -(-len(chosen.labels) * 100 // (9 * len(train.labels)))
+    return Occasional(evaluator(network, chosen, dtype, ops, predict=predict), every)
+
+
+def sample(dataset: Dataset) -> Dataset:
+    """All images where they are at most 10,000 and 256 MB, otherwise so many of them, drawn at random, always the same."""
+    count = len(dataset.labels)
+    most = min(SAMPLE, max(1, SAMPLE_BYTES * count // max(dataset.images.nbytes, 1)))
+    if count <= most:
+        return dataset
+    rows = np.sort(np.random.default_rng(0).choice(count, most, replace=False))
+    images = np.empty((most, *dataset.input_shape), dataset.images.dtype)
+    take_rows(dataset.images, rows, images)
+    return dataset._replace(images=images, labels=dataset.labels[rows])

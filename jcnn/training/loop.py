@@ -15,9 +15,9 @@ import jax
 import numpy as np
 
 from jcnn.data.stream import calls
-from jcnn.network import Params
+from jcnn.percentages import percent
 from jcnn.training.errors import Interrupted, Spelling, TrainingError
-from jcnn.training.evaluation import Evaluation
+from jcnn.training.evaluation import Evaluation, Occasional
 from jcnn.training.metrics import Record, Timing
 from jcnn.training.recipe import Recipe, schedule
 from jcnn.training.run_files import Keeper
@@ -46,6 +46,7 @@ class Loop:
         steps: `steps(state, first, last)`: does the steps first … last − 1.
         steps_per_call: the most of them that it does at once.
         evaluate: parameters and the network's state on the test images; None: there are none.
+        unaugmented: the same on training images as they are; None: not at all.
         keeper: takes records and states.
         callbacks: called after every record.
         interruptible: whether SIGTERM and Ctrl-C end the run where its state is saved; they act as ever otherwise.
@@ -61,7 +62,8 @@ class Loop:
         *,
         steps: Callable[[State, int, int], tuple[State, Progress]],
         steps_per_call: int,
-        evaluate: Callable[[Params, Any], Evaluation] | None,
+        evaluate: Callable[..., Evaluation] | None,
+        unaugmented: Occasional | None = None,
         keeper: Keeper,
         callbacks: Sequence[Callback],
         interruptible: bool,
@@ -76,6 +78,7 @@ class Loop:
         self._steps = steps
         self._steps_per_call = steps_per_call
         self._evaluate = evaluate
+        self._unaugmented = unaugmented
         self._keeper = keeper
         self._callbacks = callbacks
         self._interruptible = interruptible
@@ -106,9 +109,12 @@ class Loop:
             state, progress, record = self._train(state, start, step)
             records = [record]
             if step % self._per_epoch == 0:
+                weights = averaged(self._recipe, state)
+                if self._unaugmented and self._unaugmented.due(step // self._per_epoch, self._recipe.epochs):
+                    records.append(self._evaluated("unaugmented", self._unaugmented.evaluate(*weights), step, progress))
                 if self._evaluate is not None:
-                    evaluation = self._evaluate(*averaged(self._recipe, state))
-                    records.append(self._evaluated(evaluation, step, progress))
+                    evaluation = self._evaluate(*weights)
+                    records.append(self._evaluated("test", evaluation, step, progress))
                 self._keeper.save(state, step)
             # Last, so that an exception of theirs finds on the disk what they were told.
             self._call_back(step, records, state)
@@ -140,16 +146,18 @@ class Loop:
         self._bar.update(last, record["epoch"], record["loss"], record["accuracy"], seen / took)
         return state, progress, record
 
-    def _evaluated(self, evaluation: Evaluation, step: int, progress: Progress) -> Record:
+    def _evaluated(self, split: str, evaluation: Evaluation, step: int, progress: Progress) -> Record:
         """The record of an evaluation, which is kept."""
         if not np.isfinite(evaluation.loss):
-            raise TrainingError(self._failure("the loss of the test images after", step - 1, progress, step))
+            raise TrainingError(self._failure(f"the loss of the {split} images after", step - 1, progress, step))
         record: Record = {
-            "split": "test",
+            "split": split,
             "step": step,
             "epoch": step / self._per_epoch,
             "loss": evaluation.loss,
             "accuracy": evaluation.accuracy,
+            "images": len(evaluation.labels),
+            "errors": evaluation.errors,
             **self._spent(),
         }
         self._keeper.append(record)
@@ -227,7 +235,7 @@ class ProgressBar:
             completed=step,
             epoch=f"{min(int(epoch) + 1, self._epochs)}/{self._epochs}",
             loss=f"{loss:.4f}",
-            accuracy=f"{accuracy:.1%}",
+            accuracy=percent(accuracy),
             speed=f"{images_per_second:,.0f}",
         )
 

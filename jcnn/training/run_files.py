@@ -1,6 +1,6 @@
 """What a run leaves in its folder: config, metrics, checkpoints and its report; or nothing but the metrics in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,6 +9,7 @@ import numpy as np
 from jcnn.data.dataset import Dataset
 from jcnn.data.ground import ground
 from jcnn.disk import write_atomically
+from jcnn.percentages import share
 from jcnn.training import checkpoint, settings
 from jcnn.training.augmented_examples import augmented_examples
 from jcnn.training.checkpoint import Checkpoint, versions
@@ -16,6 +17,7 @@ from jcnn.training.config import NAME, choice, differences, in_words, stored_val
 from jcnn.training.errors import CheckpointError, Spelling, TrainingError
 from jcnn.training.evaluation import Evaluation
 from jcnn.training.metrics import MetricsFile, Record
+from jcnn.training.reproduction import reproduction
 from jcnn.training.step import State
 
 if TYPE_CHECKING:
@@ -227,6 +229,7 @@ def write_report(result: "Result") -> Path:
         environment={**versions(), **settings.machine(), **settings.found()},
         numbers={
             **_tested(result.evaluation),
+            **_unaugmented(result.records),
             "training time": f"{result.seconds:.1f} s",
             "compile time": f"{result.compile_seconds:.1f} s",
             "training speed": f"{result.images_per_second:,.0f} images/s",
@@ -240,6 +243,7 @@ def write_report(result: "Result") -> Path:
         attribution=test.attribution,
         state=result.state,
         augmented=augmented_examples(result.network, result.train, result.config),
+        reproduction=reproduction(config, len(result.train.labels), result.train.fingerprint),
     )
     with settings.fixed(config["dtype"]):
         page = render(run)
@@ -260,7 +264,16 @@ def _tested(found: Evaluation | None) -> dict[str, str]:
     if found is None:
         return {}
     return {
-        "test accuracy": f"{found.accuracy:.2%}",
-        "test errors": f"{found.errors} of {len(found.labels)}",
-        "test loss": f"{found.loss:.4f}",
+        "test accuracy": share(found.right, len(found.labels), least=2),
+        "test errors": f"{found.errors:,} of {len(found.labels):,}",
+        "test loss": f"{found.loss:.4g}",
     }
+
+
+def _unaugmented(records: Sequence[Record]) -> dict[str, str]:
+    """How well the training images are known in the end; nothing of runs that did not ask."""
+    found = [record for record in records if record["split"] == "unaugmented"]
+    if not found:
+        return {}
+    errors, images = found[-1]["errors"], found[-1]["images"]
+    return {"training accuracy, unaugmented": f"{share(images - errors, images, least=2)} of {images:,}"}

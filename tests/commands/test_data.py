@@ -26,7 +26,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_train_resume_predict(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", "--data", "tfds:gratings", *QUICK) == 0
     said = capsys.readouterr().out
-    accuracy = float(re.search(r"([\d.]+)% of 90 test images", said)[1])  # pyright: ignore[reportOptionalSubscript]
+    accuracy = float(re.search(r"([\d.]+) % of 90 test images", said)[1])  # pyright: ignore[reportOptionalSubscript]
     assert accuracy > 90
     assert "report: runs/tfds-gratings-lecture-001/report.html" in said
     page = (folder / "runs/tfds-gratings-lecture-001/report.html").read_text()

@@ -134,7 +134,7 @@ def test_the_page(page: Any) -> None:
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.85 * box["height"], steps=12)
     page.mouse.up()
     wait_for(page, ".reading .class", "1")
-    assert 50 < float(page.locator(".reading .chance").inner_text().rstrip("%")) <= 100
+    assert 50 < float(page.locator(".reading .chance").inner_text().strip("> %")) <= 100
     assert page.locator("figure.tall img").get_attribute("src").startswith("data:image/svg+xml")
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("Nothing is drawn yet.").wait_for()

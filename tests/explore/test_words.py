@@ -47,7 +47,7 @@ def test_misfits_and_tables() -> None:
 def test_what_was_read() -> None:
     shown = words.reading([("7", 0.9), ("1", 0.06), ("9", 0.04)])
     assert '<strong class="class">7</strong>' in shown
-    assert "1 with 6.0%, 9 with 4.0%" in shown
+    assert "1 with 6.0 %, 9 with 4.0 %" in shown
 
 
 @pytest.mark.parametrize(("off", "said"), [(0.0, "agrees to the last bit"), (2e-16, "differs by 2e-16")])

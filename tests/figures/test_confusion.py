@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from jcnn.classification import confusion_counts
 from jcnn.figures import confusion_matrix, to_svg
-from jcnn.figures.confusion import about_confusion, count, largest_confusions
+from jcnn.figures.confusion import about_confusion, largest_confusions
+from jcnn.percentages import share
 
 
 def drawn(axes, classes):
@@ -27,7 +29,7 @@ def by_hand(labels, predicted, classes):
 def test_cells_are_the_counts(classes):
     labels, predicted = guesses(classes)
     counts = by_hand(labels, predicted, classes)
-    np.testing.assert_array_equal(count(labels, predicted, classes), counts)
+    np.testing.assert_array_equal(confusion_counts(labels, predicted, classes), counts)
     figure = confusion_matrix(labels, predicted, [f"class {index}" for index in range(classes)])
     axes = figure.axes[0]
     np.testing.assert_array_equal(drawn(axes, classes), counts)
@@ -36,7 +38,8 @@ def test_cells_are_the_counts(classes):
         written = {(int(text.get_position()[1]), int(text.get_position()[0])): int(text.get_text()) for text in numbers}
         assert written == {(row, column): counts[row, column] for row, column in np.argwhere(counts).tolist()}
         shares = [text.get_text() for text in axes.texts if text.get_gid() == "share"]
-        assert shares[0] == f"{100 * counts[0, 0] / counts[0].sum():.0f} %"
+        of_each = zip(counts.diagonal().tolist(), counts.sum(1).tolist(), strict=True)
+        assert shares[:-1] == [share(right, total, least=0) for right, total in of_each]
     else:
         assert not numbers
         assert len(figure.axes) == 2, "a scale takes the place of the numbers"

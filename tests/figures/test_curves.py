@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jcnn.figures import learning_curves, to_svg
-from jcnn.figures.curves import SMOOTH_FROM, about_curves, running_mean, series
+from jcnn.figures.curves import SMOOTH_FROM, about_curves, running_mean, series, smooth
 
 NAN = float("nan")
 
@@ -26,13 +26,40 @@ def lines(axes: Any) -> dict[str, Any]:
     return {line.get_label(): line.get_xydata() for line in axes.lines}
 
 
-def test_both_panels_show_the_recorded_numbers():
-    upper, lower = learning_curves(RECORDS).axes
-    np.testing.assert_allclose(lines(upper)["training"], [[0.5, 2.0], [1.0, 1.5], [2.0, 0.9]])
-    np.testing.assert_allclose(lines(upper)["test"], [[1.0, 1.6], [2.0, 1.0]])
-    np.testing.assert_allclose(lines(lower)["training"], [[0.5, 20], [1.0, 50], [2.0, 80]])
-    assert [text.get_text() for text in lower.texts] == ["75.0 %"]
-    assert lower.get_xlabel().startswith("epoch")
+def counted(split, epoch, errors, images):
+    return {**record(split, epoch, 1.0, 1 - errors / images), "errors": errors, "images": images}
+
+
+def test_the_panels_show_the_recorded_numbers():
+    loss, accuracy, error = learning_curves(RECORDS).axes
+    np.testing.assert_allclose(lines(loss)["training"], [[0.5, 2.0], [1.0, 1.5], [2.0, 0.9]])
+    np.testing.assert_allclose(lines(loss)["test"], [[1.0, 1.6], [2.0, 1.0]])
+    np.testing.assert_allclose(lines(accuracy)["training"], [[0.5, 20], [1.0, 50], [2.0, 80]])
+    np.testing.assert_allclose(lines(error)["training"], [[0.5, 80], [1.0, 50], [2.0, 20]])
+    assert [text.get_text() for text in accuracy.texts + error.texts] == ["75.0 %", "25.0 %"]
+    assert error.get_yscale() == "log"
+    assert error.get_xlabel().startswith("epoch")
+
+
+def test_training_images_as_they_are_have_a_curve_of_their_own():
+    curves = lines(learning_curves([*RECORDS, counted("unaugmented", 2.0, 3, 1000)]).axes[2])
+    np.testing.assert_allclose(curves["unaugmented training"], [[2.0, 0.3]])
+
+
+def test_no_errors_stand_at_the_lower_edge_and_are_marked():
+    records = [counted("test", 1.0, 5, 10_000), counted("test", 2.0, 1, 10_000), counted("test", 3.0, 0, 10_000)]
+    accuracy, error = learning_curves(records).axes[1:]
+    np.testing.assert_allclose(lines(error)["test"], [[1, 0.05], [2, 0.01], [3, 0.005]])
+    np.testing.assert_allclose(lines(error)["_none"], [[3, 0.005]])
+    assert error.get_ylim()[0] == pytest.approx(0.005)
+    assert [text.get_text() for text in accuracy.texts + error.texts] == ["100 %", "0 %"]
+
+
+def test_the_ends_are_exact():
+    accuracy, error = learning_curves([counted("test", 1.0, 1, 60_000)]).axes[1:]
+    assert [text.get_text() for text in accuracy.texts + error.texts] == ["99.998 %", "0.002 %"]
+    accuracy, error = learning_curves([record("test", 1.0, 1.0, 1 - 1e-5)]).axes[1:]  # of a run without counts
+    assert [text.get_text() for text in accuracy.texts + error.texts] == ["> 99.9 %", "< 0.1 %"]
 
 
 def test_the_loss_is_logarithmic_once_it_spans_much():
@@ -52,11 +79,21 @@ def test_running_mean_by_hand():
     np.testing.assert_allclose(running_mean(np.array([0.0, 3.0, 6.0, 0.0]), 3), [1.5, 3.0, 3.0, 3.0])
     np.testing.assert_allclose(running_mean(np.array([0.0, NAN, 6.0]), 3), [0.0, NAN, 6.0])
     np.testing.assert_allclose(running_mean(np.array([1.0, 2.0]), 1), [1.0, 2.0])
+    np.testing.assert_allclose(running_mean(np.array([1.0, NAN, 4.0, 0.0]), 3, np.array([1.0, 9, 3, 1])), [1.0, NAN, 3.0, 3.0])
+
+
+def test_a_short_last_batch_counts_for_its_images():
+    """Of twenty images half are wrong, of the next two none: nearly a half in all, and not a quarter."""
+    records = [
+        {**record("train", step / 2, 1.0, (0.5, 1.0)[step % 2 == 0]), "images": (20, 2)[step % 2 == 0]}
+        for step in range(1, 2 * SMOOTH_FROM + 1)
+    ]
+    np.testing.assert_allclose(smooth(records, "error")[5:-5], 10 / 22, atol=0.04)
 
 
 def test_what_is_not_finite_becomes_a_gap_and_a_note():
     records = [*RECORDS, record("train", 3.0, NAN, 0.1), record("train", 3.5, float("inf"), None)]
-    upper, lower = learning_curves(records).axes
+    upper, lower, _ = learning_curves(records).axes
     assert np.isnan(lines(upper)["training"][-2:, 1]).all()
     assert upper.get_title(loc="right") == "loss not finite at epoch 3"
     assert lower.get_title(loc="right") == "accuracy not finite at epoch 3.5"

@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 
 from jcnn.figures import confident_mistakes, to_svg
-from jcnn.figures.mistakes import about_mistakes, find_mistakes, percent
+from jcnn.figures.mistakes import about_mistakes, find_mistakes
 
 LABELS = np.array([0, 1, 2, 0, 1])
 PROBABILITIES = np.array([[0.1, 0.6, 0.3], [0.2, 0.7, 0.1], [0.9, 0.05, 0.05], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1]])
@@ -46,14 +45,6 @@ def test_probabilities_that_are_not_numbers_come_last():
     broken[2] = np.nan
     assert [mistake.image for mistake in find_mistakes(LABELS, broken, 9)] == [0, 3, 2]
     assert to_svg(confident_mistakes(IMAGES, LABELS, broken, NAMES))
-
-
-@pytest.mark.parametrize(
-    ("probability", "words"),
-    [(0.5, "50.0 %"), (0.99949, "99.9 %"), (0.9996, "> 99.9 %"), (1.0, "> 99.9 %"), (float("nan"), "not a number")],
-)
-def test_per_cent_never_rounds_up_to_certainty(probability, words):
-    assert percent(probability) == words
 
 
 def test_the_words_state_how_many():

@@ -57,10 +57,11 @@ def make_run(**changes):
         numbers={"test accuracy": "99.2 %", "test errors": "3 of 359"},
         network=NETWORK,
         params=jcnn.init(jax.random.key(0), NETWORK, (6, 6, 1)),
-        records=[{"split": "train", "step": 1, "epoch": 0.5, "loss": 1.0, "accuracy": 0.3}],
+        records=[{"split": "train", "step": 1, "epoch": 0.5, "loss": 1.0, "accuracy": 0.3, "images_per_second": 9.0}],
         test=Dataset("toy", "test", images, labels, NAMES, "0"),
         probabilities=rng.dirichlet(np.ones(3), 12),
         attribution="Data: see https://example.org, <CC BY>",
+        reproduction={"In a shell": "jcnn train --data '<b>'", "jcnn": "1.2.3, commit 0123"},
     )
     return run._replace(**changes)
 
@@ -74,8 +75,9 @@ def test_the_sections_come_in_order_and_the_headline_first(html):
     page = Page(html)
     assert page.texts("h1") == ["A <run> & more"]
     assert page.texts("h2") == [
-        "Learning curves", "Confusion matrix", "Most confident mistakes", "First filters", "One image through the network",
-        "Layers", "Configuration", "Environment",
+        "Learning curves", "Learning rate and speed", "Confusion matrix", "Classes", "Calibration", "Most confident mistakes",
+        "What the answers hang on", "First filters", "One image through the network", "Layers", "Configuration",
+        "To do it again", "Environment",
     ]  # fmt: skip
     assert page.texts("dd") == ["99.2 %", "3 of 359"]
     assert html.index("99.2 %") < html.index("<picture>")
@@ -99,7 +101,7 @@ def test_nothing_is_fetched_and_nothing_runs(html):
 
 def test_the_figures_inside_refer_to_nothing_outside(html):
     codes = re.findall(r'data:image/svg\+xml;base64,([^"]+)"', html)
-    assert len(codes) == 10
+    assert len(codes) == 16
     for code in codes:
         for element in ElementTree.fromstring(base64.b64decode(code)).iter():  # noqa: S314 -- our own bytes
             for name, value in element.attrib.items():
@@ -110,7 +112,7 @@ def test_the_figures_inside_refer_to_nothing_outside(html):
 def test_every_figure_has_two_themes_alternative_text_and_a_caption(html):
     page = Page(html)
     images, sources = page.all("img"), page.all("source")
-    assert len(images) == len(sources) == len(page.all("figure")) == len(page.texts("figcaption")) == 5
+    assert len(images) == len(sources) == len(page.all("figure")) == len(page.texts("figcaption")) == 8
     for image, source in zip(images, sources, strict=True):
         assert re.search(r"\d", image["alt"])
         assert len(image["alt"]) > 40
@@ -132,7 +134,9 @@ def test_tables_say_what_their_headings_are_for(html):
     page = Page(html)
     assert all(attributes.get("scope") in ("row", "col") for attributes in page.all("th"))
     rows = jcnn.summary(NETWORK, (6, 6, 1)).cells()
-    assert page.texts("th")[: len(rows[0])] == list(rows[0])
+    heads = page.texts("th")
+    assert "accuracy" in heads[:7]  # of the classes
+    assert any(heads[place : place + len(rows[0])] == list(rows[0]) for place in range(len(heads)))
     for row in rows[1:]:
         assert row[1] in page.texts("th")
         assert row[3] in ("", *page.texts("td"))
@@ -161,13 +165,13 @@ def test_many_classes_get_their_confusions_in_words():
 
 
 def test_no_mistakes_no_records_no_attribution():
-    run = make_run(records=[], attribution="", config={}, numbers={})
+    run = make_run(records=[], attribution="", config={}, numbers={}, reproduction={})
     run = run._replace(probabilities=np.eye(3)[run.test.labels])
     page = Page(render(run))
     assert "No mistakes: all 12 test images were recognised." in page.texts("p")
     assert not page.all("footer")
     assert not page.all("dl")
-    assert "Configuration" not in page.texts("h2")
+    assert not {"Configuration", "Learning rate and speed"} & {*page.texts("h2")}
 
 
 def test_a_run_that_diverged():
@@ -175,13 +179,14 @@ def test_a_run_that_diverged():
     run = run._replace(params=jax.tree.map(lambda leaf: leaf * jnp.nan, run.params), probabilities=np.full((12, 3), np.nan))
     page = Page(render(run))
     assert any("not finite at epoch 1" in image["alt"] for image in page.all("img"))
+    assert any("there is no calibration to show" in text for text in page.texts("p"))
 
 
 def test_no_test_images():
     run = make_run()
     empty = run.test._replace(images=run.test.images[:0], labels=run.test.labels[:0])
     page = Page(render(run._replace(test=empty, probabilities=run.probabilities[:0])))
-    assert page.texts("h2")[:3] == ["Learning curves", "First filters", "Layers"]
+    assert page.texts("h2")[:4] == ["Learning curves", "Learning rate and speed", "First filters", "Layers"]
 
 
 def test_probabilities_of_other_images_are_refused():

@@ -30,7 +30,10 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def assert_whole(run: Path) -> None:
     assert stored_config(run) == Config(network="lecture", epochs=1, batch_size=512)
-    assert [(record["split"], record["step"]) for record in read(run / "metrics.jsonl")] == [("train", STEPS), ("test", STEPS)]
+    records = read(run / "metrics.jsonl")
+    assert [(record["split"], record["step"]) for record in records] == [
+        (split, STEPS) for split in ("train", "unaugmented", "test")
+    ]
     assert [checkpoint.load(path).step for path in checkpoint.candidates(run / "checkpoints")] == [STEPS]
     restore_run(run, lambda text: (_ for _ in ()).throw(AssertionError(text)))
     assert (run / "report.html").read_text("utf-8").rstrip().endswith("</html>")

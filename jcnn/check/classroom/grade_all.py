@@ -19,6 +19,7 @@ from jcnn.check.operations import kind_of
 from jcnn.check.report import COLOURS, as_text
 from jcnn.check.styles.adapt import STYLES
 from jcnn.geometry import choice
+from jcnn.percentages import percent
 
 LIMIT = 300.0
 """Seconds for a whole submission: one in JAX, which compiles for every shape, may take a minute."""
@@ -124,7 +125,7 @@ class ClassReport:
             table.add_row(
                 Text(result.submission),
                 Text(f"{result.points:g}", style=COLOURS[result.verdict]),
-                *("" if share is None else f"{share:.0%}" for share in shares),
+                *("" if share is None else percent(share, 0) for share in shares),
                 Text("; ".join(_short(name) for name in named)),
             )
         parts: list[Any] = [table]

@@ -10,6 +10,7 @@ from jcnn.check.operations import KINDS, OPERATIONS, own_cases
 from jcnn.check.report import COLOURS, Verdict, as_text, worst_verdict
 from jcnn.check.selfcheck.operation import Cell, check_cases
 from jcnn.conv.ways import formulations
+from jcnn.percentages import percent
 
 DTYPES = tuple(bounds.UNIT)
 
@@ -46,7 +47,7 @@ class Matrix(NamedTuple):
             table.add_column(title, overflow="fold")
         rows: dict[tuple[str, str, str], dict[str, str]] = {}
         for cell in self.cells:
-            shown = f"{cell.error:.1e} ({cell.relative:.0%})" if cell.cases else "refused"
+            shown = f"{cell.error:.1e} ({percent(cell.relative, 0)})" if cell.cases else "refused"
             colour = COLOURS[cell.verdict]
             text = shown if cell.verdict == "agrees" else f"[{colour}]{cell.verdict}[/] {shown}"
             rows.setdefault(cell[:3], {})[cell.dtype] = text

@@ -1,0 +1,90 @@
+"""Event files for TensorBoard, written while a run goes on."""
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from jcnn.disk import naming
+
+RATES = ("learning_rate", "images_per_second", "epoch", "seconds")
+"""What has one curve, whatever the split."""
+
+
+class TensorBoard:
+    """A callback for `fit` whose curves TensorBoard shows while the network learns.
+
+    `with TensorBoard("runs/board") as board: jcnn.fit(…, callbacks=[board])`, and `tensorboard --logdir runs/board` beside it.
+    Of train, unaugmented and test images there are loss, accuracy and error, over the step; of training also learning rate,
+    images a second, epoch and seconds. What is told is in the files at once. A run that is resumed goes on in the same folder:
+    steps that are done again replace those of before.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        """Prepares for event files in this folder, which is made with the first of them.
+
+        Raises:
+            ImportError: tensorboardX is not installed; names the extra of jcnn that brings it.
+        """
+        check_installed()
+        self._folder = Path(folder)
+        self._writer: Any = None
+
+    def __call__(self, step: int, metrics: Mapping[str, Any], state: object = None) -> None:
+        """Writes what was recorded after `step`; the network's state is left out.
+
+        Raises:
+            OSError: the files cannot be written; names the folder.
+        """
+        with naming(self._folder):
+            if self._writer is None:
+                self._writer = _writer(self._folder, step)
+            for tag, value in curves(metrics).items():
+                self._writer.add_scalar(tag, value, step)
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Ends the files."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def curves(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The values of a record by the names of their curves, such as loss/train."""
+    split = metrics["split"]
+    found = {f"{name}/{split}": metrics[name] for name in ("loss", "accuracy") if name in metrics}
+    if "errors" in metrics:
+        found[f"error/{split}"] = metrics["errors"] / metrics["images"]
+    elif "accuracy" in metrics:
+        found[f"error/{split}"] = 1 - metrics["accuracy"]
+    if split == "train":
+        found |= {name: metrics[name] for name in RATES if name in metrics}
+    return found
+
+
+def check_installed() -> None:
+    """Refuses to begin without tensorboardX.
+
+    Raises:
+        ImportError: it is not installed; names the extra of jcnn that brings it.
+    """
+    try:
+        import tensorboardX  # noqa: F401 (only whether it is there)  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise ImportError(f'TensorBoard\'s event files need tensorboardX: pip install "jcnn[tensorboard]" ({error})') from error
+
+
+def _writer(folder: Path, step: int) -> Any:
+    from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
+
+    # What was written of this step and later ones, by a process that was killed, TensorBoard forgets. The name is one that no
+    # writer of the same second has.
+    return SummaryWriter(str(folder), purge_step=step, filename_suffix=f".{uuid.uuid4().hex[:8]}")
