@@ -3,6 +3,9 @@
 Values and gradients against the textbook, in every dtype: `tests/check/selfcheck`. Against PyTorch: `tests/peers`.
 """
 
+# Wrong types are among what is refused.
+# pyright: reportArgumentType=false
+
 import math
 from collections.abc import Callable
 from functools import partial
@@ -197,7 +200,8 @@ def test_statistics_over_four_devices(gradient: Any, checked: bool) -> None:
     operation = partial(jcnn.batch_norm, axis_name="data", gradient=gradient)
 
     def on_devices(function: Callable[..., Any], *out: PartitionSpec) -> Callable[..., Any]:
-        specs = {"in_specs": (parts, alike, alike, parts), "out_specs": out if len(out) > 1 else out[0]}
+        outputs: Any = out if len(out) > 1 else next(iter(out))
+        specs = {"in_specs": (parts, alike, alike, parts), "out_specs": outputs}
         return jax.jit(jax.shard_map(function, mesh=mesh, check_vma=checked, **specs))
 
     def inside(x: jax.Array, scale: jax.Array, offset: jax.Array, dy: jax.Array) -> Gradients:
