@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -216,6 +217,13 @@ def test_statistics_over_four_devices(gradient: Any, checked: bool) -> None:
     else:
         dx, dscale, doffset = on_devices(inside, parts, parts, parts)(X, SCALE, OFFSET, DY)
         by_parts((dx, dscale.reshape(4, 6), doffset.reshape(4, 6)))
+
+
+@operations
+def test_a_program_for_any_number_of_examples(forward: Any, backward: Any, rows: Any) -> None:  # noqa: ARG001
+    batch = jax.ShapeDtypeStruct(jax.export.symbolic_shape("n, 3, 2, 6"), "float64")
+    program = jax.export.export(jax.jit(forward))(batch, SCALE, OFFSET)
+    assert_agree(program.call(X, SCALE, OFFSET), forward(X, SCALE, OFFSET))
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 2, 3), (2, 1, 1, 3), (1, 1, 2, 1, 3)], ids=str)
