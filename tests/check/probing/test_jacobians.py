@@ -79,11 +79,11 @@ def test_nothing_is_said_of_a_right_function(kind: str) -> None:
     assert find_differences(kind, _answering(kind_of(kind).reference, kind)) == ()
 
 
-def _computing(rule: FormulaRule, kind: str) -> Callable[..., Array]:
+def _computing(rule: FormulaRule, kind: str) -> Callable[..., Any]:
     """A candidate that follows a rule."""
     names = list(kind_of(kind).cases[0].args)
 
-    def candidate(*args: Any, **options: Any) -> Array:
+    def candidate(*args: Any, **options: Any) -> Any:
         case = Case("", dict(zip(names, args, strict=True)), options, frozenset(), whole=False)
         with np.errstate(all="ignore"):
             right = as_leaves(kind_of(kind).reference(*args, **options))
