@@ -6,8 +6,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.figure import Figure
 
+from jcnn.figures.contact_sheet import averaged
 from jcnn.figures.images import draw_image
 from jcnn.figures.style import LIGHT, SMALL, WIDTH, Theme, bare, new_figure
+
+LARGEST = 128
+"""Pixels along the longer side: larger images are drawn smaller, or reports would be large."""
 
 
 class Augmented(NamedTuple):
@@ -33,15 +37,15 @@ def augmented_images(augmented: Augmented, *, theme: Theme = LIGHT) -> Figure:
     """
     originals, shown, _ = augmented
     count, height, width, _ = originals.shape
+    shrink = -(-max(height, width) // LARGEST)
     columns = 1 + len(shown)
     tile = (WIDTH / columns - 0.05) * min(height / width, 2.0)
     figure = new_figure(count * (tile + 0.05) + 0.35, theme)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # pyright: ignore[reportOptionalMemberAccess, reportCallIssue]
     grid = figure.subplots(count, columns, squeeze=False)
-    for row, original in enumerate(originals):
-        draw_image(grid[row, 0], original)
-        for column, images in enumerate(shown, 1):
-            draw_image(grid[row, column], _bytes(images[row]))
+    for column, images in enumerate([originals, *map(_bytes, shown)]):
+        for row, image in enumerate(averaged(images, shrink)):
+            draw_image(grid[row, column], image)
     for axes in grid.flat:
         bare(axes)
     for column, title in enumerate(["image", *(f"epoch {number}" for number in range(1, columns))]):
@@ -49,8 +53,8 @@ def augmented_images(augmented: Augmented, *, theme: Theme = LIGHT) -> Figure:
     return figure
 
 
-def _bytes(image: Float[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
-    return np.rint(255 * np.clip(np.nan_to_num(image), 0, 1)).astype(np.uint8)
+def _bytes(images: Float[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w c"]:
+    return np.rint(255 * np.clip(np.nan_to_num(images), 0, 1)).astype(np.uint8)
 
 
 def about_augmented(augmented: Augmented) -> str:

@@ -191,12 +191,12 @@ def test_mixup_blends_images_and_targets_by_the_same_part(dtype: Any) -> None:
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 8.0])
 def test_mixups_parts_are_from_the_beta_distribution(alpha: float) -> None:
-    # A target of 1 blended with 0 is λ, one of 0 blended with 1 is 1 − λ: both Beta(α, α).
-    halves = jnp.concatenate([jnp.ones((5000, 1)), jnp.zeros((5000, 1))])
-    _, targets = mixup(jax.random.key(1), jnp.zeros((10_000, 1)), halves, alpha=alpha)
-    found = np.asarray(targets, np.float64)[:, 0]
+    # A target of 1 blended with 0 is λ, every small one to all its digits.
+    halves = jnp.concatenate([jnp.ones((100_000, 1)), jnp.zeros((100_000, 1))])
+    _, targets = mixup(jax.random.key(1), jnp.zeros((200_000, 1)), halves, alpha=alpha)
+    found = np.asarray(targets, np.float64)[:100_000, 0]
     below = found[(found > 0) & (found < 0.5)]  # 1 are also those that met their like, and what rounds to it
-    assert 1900 < len(below) < 2600
+    assert 24_000 < len(below) < 26_000
     assert scipy.stats.kstest(below, lambda part: 2 * scipy.stats.beta(alpha, alpha).cdf(part)).pvalue > 1e-3
 
 

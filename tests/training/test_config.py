@@ -10,7 +10,7 @@ import pytest
 
 from jcnn.data.augmentations import Crop, Cutout, Flip
 from jcnn.training.averaging import Lookahead
-from jcnn.training.config import Config, stored_config, to_text
+from jcnn.training.config import LATER, Config, stored_config, to_text
 
 CONFIG = Config(data="mnist", image_size=20, epochs=3, learning_rate=0.1)
 TEXT = to_text(CONFIG.to_json())
@@ -41,6 +41,12 @@ def test_values_that_there_are_not_are_refused_by_name(tmp_path: Path, name: str
     (tmp_path / "config.json").write_text(to_text({**CONFIG.to_json(), name: value}), "utf-8")
     with pytest.raises(ValueError, match=rf"config\.json is no config of this version: .*{message}"):
         stored_config(tmp_path)
+
+
+def test_what_runs_did_before_a_choice_could_be_made_is_its_default() -> None:
+    """A choice that is left out of a file is read as the default."""
+    assert {name: getattr(Config(), name) for name in LATER} == LATER
+    assert set(Config().to_json()) == {field.name for field in fields(Config)} - LATER.keys()
 
 
 def test_no_config(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_steps_are_sgd_written_out(gradient: Any, momentum: float, decay: float)
     "changed",
     [
         pytest.param({"label_smoothing": 0.25}, id="smoothed labels"),
-        pytest.param({"label_smoothing": 0.25, "augment": (Crop(1), Mixup(1.0))}, id="smoothed, mixed labels"),
+        pytest.param({"label_smoothing": 0.25, "augment": (AlternatingFlip(), Mixup(1.0))}, id="smoothed, mixed labels"),
     ],
 )
 @jax.numpy_rank_promotion("allow")
@@ -88,9 +88,10 @@ def test_targets_are_those_of_the_recipe(changed: dict[str, Any]) -> None:
     config = replace(PLAIN, **changed)
     params = initial_state(config, NORMALISED, (8, 8, 1), 1).params
     kept = initial_state(config, NORMALISED, (8, 8, 1), 1).network_state
-    for step in range(2):
-        rows = np.asarray(batch_indices(epoch_order(config.seed, 0, len(IMAGES)), step, 16))
-        x, targets = as_seen(config, NORMALISED, jnp.asarray(IMAGES[rows]), jnp.asarray(LABELS[rows]), step, 0)
+    for step in range(STEPS_PER_EPOCH + 1):  # over the end of an epoch
+        epoch, place = divmod(step, STEPS_PER_EPOCH)
+        rows = np.asarray(batch_indices(epoch_order(config.seed, epoch, len(IMAGES)), place, 16))
+        x, targets = as_seen(config, NORMALISED, IMAGES[rows], LABELS[rows], step, epoch)
         even = jax.nn.one_hot(targets, 10, dtype=x.dtype) if targets.ndim == 1 else targets
         smooth = 0.75 * even + 0.025
 
@@ -101,8 +102,8 @@ def test_targets_are_those_of_the_recipe(changed: dict[str, Any]) -> None:
         gradients, kept = jax.grad(loss, has_aux=True)(params, kept)
         rate = float(np.float32(config.learning_rate))  # schedules are float32
         params = jax.tree.map(lambda p, g, rate=rate: p - rate * g, params, gradients)
-    found = run(config, 2, network=NORMALISED)
-    assert_close((found.params, found.network_state), (params, kept), 1e-9)  # blends are by float32 parts
+    found = run(config, STEPS_PER_EPOCH + 1, network=NORMALISED)
+    assert_close((found.params, found.network_state), (params, kept), 1e-6)  # blends are by float32 parts
 
 
 @pytest.mark.parametrize("average", [EMA(0.5), Lookahead(3)], ids=repr)
