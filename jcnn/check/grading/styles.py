@@ -284,6 +284,8 @@ _CS231N = {
     "dense_backward": ("affine_backward",),
     "relu": ("relu_forward",),
     "relu_backward": ("relu_backward",),
+    "batch_norm": ("spatial_batchnorm_forward",),
+    "batch_norm_backward": ("spatial_batchnorm_backward",),
     "softmax_cross_entropy_backward": ("softmax_loss",),
 }
 """The usual names of the functions, by operation."""
@@ -313,6 +315,10 @@ _EXPECTED_CS231N = {
     "(x, w, b)",
     "relu": "relu_forward(x) -> (out, cache)",
     "relu_backward": "relu_backward(dout, cache) -> dx: cache as relu_forward of the same file returns it, else x",
+    "batch_norm": "spatial_batchnorm_forward(x, gamma, beta, bn_param) -> (out, cache): x (N, C, H, W), gamma and beta (C,), "
+    "bn_param {'mode': 'train', 'eps', 'momentum'}",
+    "batch_norm_backward": "spatial_batchnorm_backward(dout, cache) -> (dx, dgamma, dbeta): cache as spatial_batchnorm_forward "
+    "of the same file returns it, else (x, gamma, beta, bn_param)",
     "softmax_cross_entropy_backward": "softmax_loss(x, y) -> (loss, dx): x (N, C), y (N,) class numbers; both of the mean over "
     "the batch",
 }
@@ -422,6 +428,24 @@ def _dense_backward(candidate: Function, forward: Function | None) -> Function:
     return dense_backward
 
 
+def _bn_param(epsilon: float) -> dict[str, Any]:
+    return {"mode": "train", "eps": epsilon, "momentum": 0.9}
+
+
+def _batch_forward(candidate: Function) -> Function:
+    def batch_norm(x: Array, scale: Array, offset: Array, *, epsilon: float = 1e-5) -> Any:
+        return _first(candidate(x, scale, offset, _bn_param(epsilon)))
+
+    return batch_norm
+
+
+def _batch_backward(candidate: Function, forward: Function | None) -> Function:
+    def batch_norm_backward(dy: Array, x: Array, scale: Array, offset: Array, *, epsilon: float = 1e-5) -> Any:
+        return candidate(dy, _cache(forward, x, scale, offset, _bn_param(epsilon)))
+
+    return batch_norm_backward
+
+
 def _relu_forward(candidate: Function) -> Function:
     def relu(x: Array) -> Any:
         return _first(candidate(x))
@@ -455,6 +479,7 @@ _MADE = {
     "max_pool": _Form(_pool_forward, _pool_backward),
     "dense": _Form(_dense_forward, _dense_backward),
     "relu": _Form(_relu_forward, _relu_backward),
+    "batch_norm": _Form(_batch_forward, _batch_backward),
     "softmax_cross_entropy": _Form(lambda candidate: candidate, lambda candidate, _: candidate),
 }
 
