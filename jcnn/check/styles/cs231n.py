@@ -22,6 +22,7 @@ class Names(NamedTuple):
         parameters: the name of the dictionary of options; "" where there is none.
         keys: for every option its key there.
         loss: it is a loss, the mean over the examples.
+        fixed: what the dictionary holds besides.
     """
 
     forward: str
@@ -29,6 +30,7 @@ class Names(NamedTuple):
     parameters: str = ""
     keys: dict[str, str] = {}  # noqa: RUF012 (never changed)
     loss: bool = False
+    fixed: dict[str, Any] = {}  # noqa: RUF012 (never changed)
 
 
 _CONVOLUTION = {"stride": "stride", "padding": "pad"}
@@ -41,6 +43,10 @@ NAMES: dict[str, Names] = {
     "max_pool": Names("max_pool_forward_naive", "max_pool_backward_naive", "pool_param", _POOLING),
     "avg_pool": Names("avg_pool_forward_naive", "avg_pool_backward_naive", "pool_param", _POOLING),
     "dense": Names("affine_forward", "affine_backward"),
+    "batch_norm": Names(
+        *("spatial_batchnorm_forward", "spatial_batchnorm_backward", "bn_param", {"epsilon": "eps"}),
+        fixed={"mode": "train", "momentum": 0.9},
+    ),
     "softmax_cross_entropy": Names("softmax_loss", "softmax_loss", loss=True),
     "mean_squared_error": Names("mse_loss", "mse_loss", loss=True),
 }
@@ -205,16 +211,16 @@ def _passed(
     return passed, lambda output, _: output
 
 
-def _options(given: Arguments, options: Arguments, names: Names, arrays: Arguments) -> dict[str, int]:
+def _options(given: Arguments, options: Arguments, names: Names, arrays: Arguments) -> dict[str, Any]:
     (first, *_) = arrays.values()
     if first.ndim != 4:
         raise NotImplementedError("images only")
-    sized = {}
+    sized = dict(names.fixed)
     for option, key in names.keys.items():
         value = options.get(option)
         value = left_at_default(option, given) if value is None else value
         sizes = set(value) if isinstance(value, tuple) else {value}
-        if len(sizes) > 1 or not all(isinstance(size, int) for size in sizes):
+        if len(sizes) > 1 or not all(isinstance(size, int | float) for size in sizes):
             raise NotImplementedError(f"{names.parameters} has one number as {key}")
         (sized[key],) = sizes
     if "window" in given:

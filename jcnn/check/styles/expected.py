@@ -68,7 +68,7 @@ _OPTIONS = {
     "axes": ('"channels"', 'what has statistics of its own: "channels", every pixel; "all", every example'),
     "rate": ("", "the share of numbers that are dropped"),
     "spatial": ("False", "whether channels are dropped as a whole"),
-    "method": ('"nearest"', '"nearest" or "bilinear"'),
+    "method": ('"nearest"', '"nearest" or "linear"'),
     "label_smoothing": ("0.0", "the share of the target that is spread over all classes"),
     "class_weights": ("None", "what the loss of each class counts, (C,)"),
     "ignored_label": ("None", "a label whose loss is 0"),

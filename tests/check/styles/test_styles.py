@@ -134,3 +134,84 @@ def test_one_output_may_come_as_a_list_of_lists() -> None:
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 def test_who_has_no_signature_gets_a_report(layout: str) -> None:
     assert grade(dict, "max_pool_backward", layout=layout).verdict == "bug"
+
+
+SPATIAL = """
+import numpy as np
+
+def batchnorm_forward(x, gamma, beta, bn_param):
+    mu, var = x.mean(0), x.var(0)
+    std = np.sqrt(var + bn_param["eps"])
+    normal = (x - mu) / std
+    return gamma * normal + beta, (normal, std, gamma)
+
+def batchnorm_backward(dout, cache):
+    normal, std, gamma = cache
+    g = dout * gamma
+    dx = (g - g.mean(0) - normal * (g * normal).mean(0)) / std
+    return dx, (dout * normal).sum(0), dout.sum(0)
+
+def spatial_batchnorm_forward(x, gamma, beta, bn_param):
+    N, C, H, W = x.shape
+    out, cache = batchnorm_forward(x.transpose(0, 2, 3, 1).reshape(-1, C), gamma, beta, bn_param)
+    return out.reshape(N, H, W, C).transpose(0, 3, 1, 2), cache
+
+def spatial_batchnorm_backward(dout, cache):
+    N, C, H, W = dout.shape
+    dx, dgamma, dbeta = batchnorm_backward(dout.transpose(0, 2, 3, 1).reshape(-1, C), cache)
+    return dx.reshape(N, H, W, C).transpose(0, 3, 1, 2), dgamma, dbeta
+"""
+
+
+@pytest.mark.parametrize(
+    ("slip", "verdict", "mistakes"),
+    [
+        (("", ""), "agrees", ()),
+        (("- normal * (g * normal).mean(0)", ""), "bug", ("path through the variance forgotten",)),
+    ],
+    ids=["right", "a path forgotten"],
+)
+def test_batch_normalisation_as_a_course_has_it(
+    tmp_path: Path, slip: tuple[str, str], verdict: str, mistakes: tuple[str, ...]
+) -> None:
+    (tmp_path / "layers.py").write_text(SPATIAL.replace(*slip))
+    report = grade_file(f"{tmp_path}/layers.py:spatial_batchnorm_backward", "batch_norm_backward", style="cs231n")
+    assert (report.verdict, report.mistakes) == (verdict, mistakes), str(report)
+
+
+def _normalised(x: Array, scale: Array, offset: Array, epsilon: float) -> Array:
+    axes = (0, 1, 2)
+    return scale * (x - x.mean(axes)) / np.sqrt(x.var(axes) + epsilon) + offset
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        pytest.param(lambda x, gamma, beta, eps: _normalised(x, gamma, beta, eps), id="eps"),
+        pytest.param(lambda x, scale, offset, *, epsilon: _normalised(x, scale, offset, epsilon), id="epsilon"),
+    ],
+)
+def test_epsilon_may_have_another_name_and_no_default(candidate: Callable[..., Any]) -> None:
+    report = grade(candidate, "batch_norm")
+    assert (report.verdict, report.left_out) == ("agrees", ())
+
+
+WEIGHTED = """
+import numpy as np
+
+def softmax_cross_entropy(logits, labels, class_weights=None):
+    if labels.ndim == logits.ndim:
+        raise NotImplementedError
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    own = -np.take_along_axis(log_p, labels[..., None], -1)[..., 0]
+    return own if class_weights is None else own * class_weights[WHERE]
+"""
+
+
+@pytest.mark.parametrize(("where", "verdict"), [("labels", "agrees"), ("labels - 1", "bug")])
+def test_options_that_are_arrays_reach_a_process_of_its_own(tmp_path: Path, where: str, verdict: str) -> None:
+    (tmp_path / "loss.py").write_text(WEIGHTED.replace("WHERE", where))
+    report = grade_file(f"{tmp_path}/loss.py:softmax_cross_entropy", "softmax_cross_entropy")
+    assert report.verdict == verdict, str(report)
+    assert not any("class_weights" in reason for reason in report.left_out)
