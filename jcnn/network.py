@@ -1,6 +1,7 @@
 """Networks: a tuple of layers, the parameters a pytree beside it; initialised, applied, differentiated."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -215,11 +216,15 @@ def init_state(network: Network, input_shape: Shape, dtype: Any = jnp.float32) -
     """
     dtype = arguments.dtype("dtype", dtype)
     steps = trace(network, input_shape, dtype)
-    layer, shape = as_layer(network), steps[0].input_shape
     if next(keeping(steps), None) is None:
-        return layer.init_state(shape, dtype)
-    # One program, where each array would be one otherwise.
-    return jax.jit(lambda: layer.init_state(shape, dtype))()
+        return as_layer(network).init_state(steps[0].input_shape, dtype)
+    return _program(_init_state, network)(_hashable(network), steps[0].input_shape, dtype)
+
+
+# One program, where each array would be one otherwise.
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _init_state(network: Network, shape: Shape, dtype: Any) -> tuple[State, ...]:
+    return as_layer(network).init_state(shape, dtype)
 
 
 def adapt(network: Network, state: tuple[State, ...], x: AnyArray) -> tuple[State, ...]:

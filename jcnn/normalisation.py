@@ -418,15 +418,14 @@ def _by_given(x: Array, scale: Array, offset: Array, mean: Array, variance: Arra
 @compiled("epsilon")
 def _by_given_backward(
     dy: Array, x: Array, scale: Array, offset: Array, mean: Array, variance: Array, epsilon: float
-) -> tuple[Array, Array, Array, Array, Array]:
+) -> tuple[Array, ...]:
     inverse = 1 / jnp.sqrt(wide(variance) + epsilon)
     upstream, factor = wide(dy), wide(scale) * inverse
     normal = (wide(x) - _along_channels(mean, x)) * _along_channels(inverse, x)
     dx, dscale, doffset = upstream * _along_channels(factor, x), _channel_sums(upstream * normal), _channel_sums(upstream)
     gradients = (dx, dscale, doffset, -factor * doffset, -factor * inverse * dscale / 2)
     arrays = (x, scale, offset, mean, variance)
-    dx, *others = (leaf.astype(array.dtype) for leaf, array in zip(gradients, arrays, strict=True))
-    return (dx, *others)
+    return tuple(leaf.astype(array.dtype) for leaf, array in zip(gradients, arrays, strict=True))
 
 
 def _batch(x: Any) -> Array:

@@ -170,5 +170,7 @@ def _parse(x: Any, factor: Any, method: Any) -> tuple[Array, tuple[int, ...]]:
     rank = arguments.spatial_rank("x", x)
     factors = geometry.per_axis("factor", factor, rank)
     choice("method", method, get_args(Method))
-    geometry.countable("the output", _output_shape(x, factors), fix=f"; factor={factors}, x has shape {x.shape}")
+    # Of each example: how many there are may not be known.
+    fix = f" for each example; factor={factors}, x has shape {x.shape}"
+    geometry.countable("the output", _output_shape(x, factors)[1:], fix=fix)
     return x, factors

@@ -14,7 +14,8 @@ from tests.fuzz.calls import CALLS, MORE
 
 NO_OPERATIONS = {
     *("output_size", "plan", "receptive_field", "summary", "count_parameters"),
-    *("small", "lecture", "lenet5"),
+    *("small", "lecture", "lenet5", "resnet", "vgg_small", "all_conv", "mobile", "airbench"),
+    *("depthwise_separable", "squeeze_excitation", "adapt"),
     *("fit", "load", "save"),
 }
 """Public functions that compute nothing with arrays, or are many operations and files."""

@@ -3,12 +3,16 @@
 Values and gradients against the textbook, in every dtype: `tests/check/selfcheck`. Against PyTorch: `tests/peers`.
 """
 
+# Wrong types are among what is refused.
+# pyright: reportArgumentType=false
+
 import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -197,7 +201,8 @@ def test_statistics_over_four_devices(gradient: Any, checked: bool) -> None:
     operation = partial(jcnn.batch_norm, axis_name="data", gradient=gradient)
 
     def on_devices(function: Callable[..., Any], *out: PartitionSpec) -> Callable[..., Any]:
-        specs = {"in_specs": (parts, alike, alike, parts), "out_specs": out if len(out) > 1 else out[0]}
+        outputs: Any = out if len(out) > 1 else next(iter(out))
+        specs = {"in_specs": (parts, alike, alike, parts), "out_specs": outputs}
         return jax.jit(jax.shard_map(function, mesh=mesh, check_vma=checked, **specs))
 
     def inside(x: jax.Array, scale: jax.Array, offset: jax.Array, dy: jax.Array) -> Gradients:
@@ -212,6 +217,13 @@ def test_statistics_over_four_devices(gradient: Any, checked: bool) -> None:
     else:
         dx, dscale, doffset = on_devices(inside, parts, parts, parts)(X, SCALE, OFFSET, DY)
         by_parts((dx, dscale.reshape(4, 6), doffset.reshape(4, 6)))
+
+
+@operations
+def test_a_program_for_any_number_of_examples(forward: Any, backward: Any, rows: Any) -> None:  # noqa: ARG001
+    batch = jax.ShapeDtypeStruct(jax.export.symbolic_shape("n, 3, 2, 6"), "float64")
+    program = jax.export.export(jax.jit(forward))(batch, SCALE, OFFSET)
+    assert_agree(program.call(X, SCALE, OFFSET), forward(X, SCALE, OFFSET))
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (1, 2, 3), (2, 1, 1, 3), (1, 1, 2, 1, 3)], ids=str)

@@ -318,3 +318,16 @@ def test_an_inner_class_and_a_named_tuple(tmp_path: Path) -> None:
     assert network == (Outer.Inner(2),)
     assert type(again[0]) is Pair
     assert same(again, params)
+
+
+def test_a_network_that_keeps_something_is_not_saved_without_it(tmp_path: Path) -> None:
+    """It could not be asked for anything."""
+    network = (jcnn.Dense(2), jcnn.Residual((jcnn.BatchNorm(),)))
+    params, state = jcnn.init(jax.random.key(0), network, (3,)), jcnn.init_state(network, (3,))
+    with pytest.raises(SavedNetworkError, match=r"net is not written: state is None, and BatchNorm\(\) keeps one"):
+        jcnn.save(tmp_path / "net", network, params)
+    assert list(tmp_path.iterdir()) == []
+    jcnn.save(tmp_path / "net", network, params, state)
+    again, *arrays = jcnn.load(tmp_path / "net")
+    assert again == network
+    assert same(arrays, [params, state])

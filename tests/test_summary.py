@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from jcnn import (
+    BatchNorm,
     Conv,
     Dense,
     Flatten,
@@ -16,6 +17,7 @@ from jcnn import (
     Residual,
     count_parameters,
     init,
+    init_state,
     lenet5,
     plan,
     summary,
@@ -115,3 +117,16 @@ def test_a_plan_in_other_numbers_takes_other_ways() -> None:
 def test_plan_is_true_or_false(wrong: object) -> None:
     with pytest.raises(TypeError, match="plan="):
         summary(PLANNED, (12, 12, 3), plan=wrong)  # pyright: ignore[reportArgumentType]
+
+
+def test_what_is_kept_beside_the_parameters_has_a_column_where_something_is() -> None:
+    network = (BatchNorm(), Residual((Conv(3, 1, bias=False), BatchNorm(scale=False))), Flatten(), Dense(2))
+    table = summary(network, (4, 4, 3))
+    assert {row.place: (row.parameters, row.state) for row in table.rows if row.state} == {"1": (6, 6), "2.1.2": (3, 6)}
+    assert (table.state, table.parameters) == (12, 6 + 9 + 3 + 98)
+    assert table.state == sum(leaf.size for leaf in jax.tree.leaves(init_state(network, (4, 4, 3))))
+    lines = [line.split() for line in str(table).splitlines()]
+    assert lines[0][:5] == ["#", "layer", "output", "parameters", "state"]
+    assert lines[2] == ["1", "BatchNorm()", "4×4×3", "6", "6", "48", "1×1", "1×1"]
+    assert lines[-1] == ["total", "116", "12", f"{48 + 144 + 48 + 96}"]
+    assert "state" not in str(summary(LENET, (28, 28, 1)))

@@ -1,9 +1,13 @@
 """Enlarging maps: known values, the law of the adjoint, the same as JAX's own resizing."""
 
+# Wrong types are among what is refused.
+# pyright: reportArgumentType=false
+
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -44,13 +48,21 @@ def test_what_is_alike_stays_exactly_so_and_nothing_is_lost_on_the_way_back(meth
     assert float(dx.sum()) == pytest.approx(float(dy.sum()), rel=1e-12)
 
 
+@pytest.mark.parametrize("method", ["nearest", "linear"])
+def test_a_program_for_any_number_of_examples(method: Any) -> None:
+    batch = jax.ShapeDtypeStruct(jax.export.symbolic_shape("n, 2, 3, 1"), "float64")
+    program = jax.export.export(jax.jit(lambda x: jcnn.upsample(x, 2, method=method)))(batch)
+    x = jnp.asarray(normal(3, 2, 3, 1))
+    assert_agree(program.call(x), jcnn.upsample(x, 2, method=method))
+
+
 X = np.ones((2, 3, 4, 1))
 ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], list[str]]] = {
     "factor 0": (lambda: jcnn.upsample(X, 0), jcnn.GeometryError, ["factor=0", "at least 1"]),
-    "half": (lambda: jcnn.upsample(X, 1.5), jcnn.GeometryError, ["factor=1.5", "integer"]),  # pyright: ignore
+    "half": (lambda: jcnn.upsample(X, 1.5), jcnn.GeometryError, ["factor=1.5", "integer"]),
     "axes": (lambda: jcnn.upsample(X, (2, 2, 2)), jcnn.GeometryError, ["factor=(2, 2, 2)", "2 of them"]),
-    "too large": (lambda: jcnn.upsample(X, 10**5), jcnn.GeometryError, ["(2, 300000, 400000, 1)", "at most"]),
-    "method": (lambda: jcnn.upsample(X, 2, method="cubic"), ValueError, ["method='cubic'"]),  # pyright: ignore
+    "too large": (lambda: jcnn.upsample(X, 10**5), jcnn.GeometryError, ["(300000, 400000, 1)", "at most", "each example"]),
+    "method": (lambda: jcnn.upsample(X, 2, method="cubic"), ValueError, ["method='cubic'"]),
     "rank": (lambda: jcnn.upsample(X[0, 0], 2), ValueError, ["x has shape (4, 1)", "expected (N, *S, C)"]),
     "integers": (lambda: jcnn.upsample(X.astype(int), 2), TypeError, ["x has dtype int64"]),
     "dy": (lambda: jcnn.upsample_backward(X, X, 2), ValueError, ["expected (2, 6, 8, 1)", "upsample's", "factor=(2, 2)"]),

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jcnn import arguments
 from jcnn.definition import sums
 from jcnn.layers import activation
 from jcnn.layers.activation import Activation
@@ -148,7 +149,7 @@ def maxout_backward(dy: Array, x: Array, pieces: int, *, share: Callable[[Array]
 def kept(x: Array, key: Array, *, rate: float, spatial: bool = False) -> Array:
     """What dropout keeps of x: each value, or each map, that draws a number of 32 bits of at least rate · 2³²."""
     shape = (len(x), *(1,) * (x.ndim - 2), x.shape[-1]) if spatial else x.shape
-    drawn = np.asarray(jax.random.bits(jax.random.wrap_key_data(key), shape, np.uint32))
+    drawn = np.asarray(jax.random.bits(arguments.random_key("key", key), shape, np.uint32))
     return np.broadcast_to(drawn >= rate * 2.0**32, x.shape)
 
 

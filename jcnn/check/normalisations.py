@@ -148,61 +148,54 @@ SETS: dict[str, Callable[..., Sets]] = {"batch_norm": batch_sets, "layer_norm": 
 
 
 class _Sizes(NamedTuple):
-    """How far rounding can move the parts of a normalisation, in units of u; arrays as `Sets.split` has them.
+    """How large the parts of a normalisation are for rounding; arrays as `Sets.split` has them.
 
-    With A the mean of |x|, an error of the mean is up to A; so that of d = x − μ is up to A + |x| + |d|, as x may have been
-    rounded where it was stored. Then v moves by twice the mean of |d| times that, besides its own sum, and r by r/2 times what
-    v moves by relative to v + ε.
+    Where numbers lie far from 0 their differences from the mean have fewer digits: x and the mean of |x| are off by some units
+    of their own last place, so x̂ by that times r, and v relatively by as much. Terms are multiplied by their number n, so that
+    this goes into them as `_UNITS` n-ths.
 
     Attributes:
-        normal: |x̂|.
-        moved: by how much x̂ may be off.
-        inverse: r.
-        part: by which part of itself r may be off.
-        length: the number of values in a set.
+        normal: |x̂|, and what it may be off.
+        inverse: r, and what it may be off.
+        length: the number of terms of a mean.
     """
 
     normal: Array
-    moved: Array
     inverse: Array
-    part: Array
     length: int
+
+
+_STEPS = 8
+_UNITS = 8
 
 
 def _sizes(x: Array, sets: Sets, epsilon: float) -> _Sizes:
     values, mean, variance = moments(x, sets)
     inverse = 1 / np.sqrt(variance + epsilon)
-    centred = np.abs(values - mean)
-    moved = sets.mean(np.abs(values)) + np.abs(values) + centred
-    part = 1 + inverse**2 * (variance + 2 * sets.mean(centred * moved)) / 2
-    normal = centred * inverse
-    return _Sizes(normal, inverse * moved + normal * part, inverse, part, sets.size(x))
+    length = sets.size(x) + _STEPS
+    moved = _UNITS / length * inverse * (np.abs(values) + sets.mean(np.abs(values)))
+    normal = np.abs(values - mean) * inverse
+    return _Sizes(normal + (1 + normal) * moved, inverse * (1 + sets.mean(moved)), length)
 
 
 def forward_terms(sets_of: Callable[..., Sets], _: Callable[..., Any], case: Case) -> Terms:
-    """|scale| (|x̂| + its error) + |offset|."""
+    """|scale| |x̂| + |offset|."""
     x, scale, offset = case.args.values()
     found = _sizes(x, *_of_call(sets_of, case))
-    y = np.abs(scale) * (found.normal + found.moved).reshape(x.shape) + np.abs(offset)
-    return [(y, found.length + _STEPS)]
+    return [(np.abs(scale) * found.normal.reshape(x.shape) + np.abs(offset), found.length)]
 
 
 def backward_terms(sets_of: Callable[..., Sets], _: Callable[..., Any], case: Case) -> Terms:
-    """Of dx = r (g − mean(g) − x̂ mean(g x̂)), dscale = Σ dy x̂ and doffset = Σ dy, every factor with its error."""
+    """Of dx = r (g − mean(g) − x̂ mean(g x̂)), dscale = Σ dy x̂ and doffset = Σ dy."""
     dy, x, scale, _offset = case.args.values()
     sets, epsilon = _of_call(sets_of, case)
     found = _sizes(x, sets, epsilon)
     dy = np.abs(dy)
     g = sets.split(dy * np.abs(scale))
-    normal = found.normal + found.moved
-    dx = found.inverse * found.part * (g + sets.mean(g) + normal * sets.mean(g * normal))
-    dscale = channel_sums(dy * normal.reshape(x.shape))
+    dx = found.inverse * (g + sets.mean(g) + found.normal * sets.mean(g * found.normal))
+    dscale = channel_sums(dy * found.normal.reshape(x.shape))
     count = x[..., 0].size
-    length = found.length + _STEPS
-    return [(dx.reshape(x.shape), 2 * length), (dscale, count + length), (channel_sums(dy), count)]
-
-
-_STEPS = 8
+    return [(dx.reshape(x.shape), found.length), (dscale, count + _STEPS), (channel_sums(dy), count)]
 
 
 def _of_call(sets_of: Callable[..., Sets], case: Case) -> tuple[Sets, float]:
@@ -214,7 +207,7 @@ def evaluation_terms(_: Callable[..., Any], case: Case) -> Terms:
     """|scale| r (|x| + |mean|) + |offset|."""
     x, scale, offset, mean, variance = case.args.values()
     inverse = 1 / np.sqrt(variance + case.options.get("epsilon", EPSILON))
-    return [(2 * np.abs(scale) * inverse * (np.abs(x) + np.abs(mean)) + np.abs(offset), _STEPS)]
+    return [(np.abs(scale) * inverse * (np.abs(x) + np.abs(mean)) + np.abs(offset), _STEPS)]
 
 
 def evaluation_backward_terms(_: Callable[..., Any], case: Case) -> Terms:
@@ -222,13 +215,13 @@ def evaluation_backward_terms(_: Callable[..., Any], case: Case) -> Terms:
     dy, x, scale, _offset, mean, variance = case.args.values()
     dy, factor = np.abs(dy), 1 / np.sqrt(variance + case.options.get("epsilon", EPSILON))
     count = x[..., 0].size + _STEPS
-    dscale = 2 * channel_sums(dy * factor * (np.abs(x) + np.abs(mean)))
+    dscale = channel_sums(dy * factor * (np.abs(x) + np.abs(mean)))
     doffset, scale = channel_sums(dy), np.abs(scale)
     return [
-        (2 * dy * scale * factor, _STEPS),
+        (dy * scale * factor, _STEPS),
         (dscale, count),
         (doffset, count),
-        (2 * scale * factor * doffset, count),
+        (scale * factor * doffset, count),
         (scale * factor**2 * dscale, count),
     ]
 

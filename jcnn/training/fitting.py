@@ -142,10 +142,10 @@ def fit(
         out: the run's folder, made if missing; nobody else trains in it meanwhile.
         resume: go on from the newest good checkpoint in `out`, if there is one.
         callbacks: functions of (step, metrics, state), called in their order after every record: of at most 20 steps, and of
-            every evaluation. Metrics is a dict of its own, as a line of `metrics.jsonl`; the state is the one after `step`, and
-            its arrays are gone with the next steps: copy what is to be kept. At the end of an epoch evaluation and checkpoint
-            come first, so an exception, which ends the run, leaves the last good checkpoint. Of steps done before a run was
-            resumed, they are not told again.
+            every evaluation. Metrics is a dict of its own, as a line of `metrics.jsonl`; the state is the one after `step`, its
+            `params`, `network_state` and `optimizer`, and its arrays are gone with the next steps: copy what is to be kept. At
+            the end of an epoch evaluation and checkpoint come first, so an exception, which ends the run, leaves the last good
+            checkpoint. Of steps done before a run was resumed, they are not told again.
         placement: where the training images are: `"resident"`, on the device as a whole; `"streamed"`, the host gathers the
             batches of the next steps while the device computes, so that images mapped from a file (`np.load(…, mmap_mode="r")`)
             may be larger than memory; `"auto"`, resident where they take at most half of what is free. The result is the same,

@@ -141,7 +141,7 @@ CALLS: dict[str, Call] = {
     "receptive_field": _function("receptive_field", layers=[("conv", 3, 1, 1), jcnn.MaxPool(2)], input_size=8),
     "plan": _function("plan", x=X, w=W, **CONV),
     "init": _function("init", key=jax.random.key(0), network=NETWORK, input_shape=(6, 6, 4), dtype="float32"),
-    "init_state": _function("init_state", network=NETWORK, input_shape=(6, 6, 4), dtype="float32"),
+    "init_state": _function("init_state", network=KEEPING, input_shape=(6, 6, 4), dtype="float32"),
     "adapt": _function("adapt", network=KEEPING, state=STATE, x=X),
     "apply": _function("apply", network=NETWORK, params=PARAMS, x=X, ops=OPS, state=None),
     "apply_training": _function("apply_training", network=NETWORK, params=PARAMS, x=X, ops=OPS, state=None, key=None),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -63,45 +64,45 @@ def test_a_step_gives_the_state_after_it_by_hand_as_by_autodiff() -> None:
     by_hand, derived = both(params, state)
     assert_agree(by_hand, derived)
     (loss, after), _ = by_hand
-    logits, again = jcnn.apply_training(NETWORK, params, X, state=state)
+    logits, again = jax.jit(lambda state: jcnn.apply_training(NETWORK, params, X, state=state))(state)
     assert_agree((loss, after), (jcnn.softmax_cross_entropy(logits, LABELS).mean(), again))
     # The first layer's statistics, written out; and the step after goes on from there.
     dense = jcnn.dense(X, params[0][0]["w"], params[0][0]["b"])
     np.testing.assert_allclose(after[0][1]["running"][0], 0.25 * dense.mean((0, 1)), rtol=1e-12)
-    (_, then), _ = jax.jit(both)(params, after)[0]
+    (_, then), _ = both(params, after)[0]
     np.testing.assert_allclose(then[0][1]["running"][0], (0.25 + 0.75 * 0.25) * dense.mean((0, 1)), rtol=1e-12)
     assert {int(leaf) for leaf in jax.tree.leaves(then) if leaf.dtype == jnp.int32} == {2}
 
 
 def test_what_is_asked_computes_with_the_state_as_it_is() -> None:
     params, zero = params_of(NETWORK), state_of(NETWORK)
-    _, after = jcnn.apply_training(NETWORK, params, X, state=zero)
-    one, other = (jcnn.apply(NETWORK, params, X, state=state) for state in (zero, after))
+    after = jax.tree.map(lambda leaf: leaf + jnp.ones_like(leaf) / 2 if leaf.ndim else leaf, zero)
+    asked = jax.jit(lambda state: jcnn.apply(NETWORK, params, X, state=state))
+    one, other = asked(zero), asked(after)
     assert not np.allclose(one, other)
-    np.testing.assert_allclose(jcnn.apply(NETWORK, params, X[:1], state=after), other[:1], rtol=1e-12)
-    np.testing.assert_array_equal(jcnn.network.activations(NETWORK, params, X, state=after)[-1], other)
+    last = jax.jit(lambda x: jcnn.network.activations(NETWORK, params, x, state=after)[-1])
+    np.testing.assert_allclose(last(X[:1]), other[:1], rtol=1e-12)  # alone as among the others
 
 
 def test_a_network_without_a_state_is_given_what_it_was() -> None:
     network = (Dense(4), Relu(), Flatten(), Dense(3))
     params = params_of(network)
     for way in WAYS.values():
-        loss, gradients = way(network, params, X, LABELS)
-        (same_loss, state), same_gradients = way(network, params, X, LABELS, state=state_of(network), key=KEY)
+        plain = partial(way, network, x=X, labels=LABELS)
+        more = partial(plain, state=state_of(network), key=KEY)
+        (_, state), _ = jax.eval_shape(more, params)
         assert state == ({}, {}, {}, {})
-        jax.tree.map(np.testing.assert_array_equal, (loss, gradients), (same_loss, same_gradients))
+        assert str(jax.make_jaxpr(plain)(params)) == str(jax.make_jaxpr(more)(params))  # the same program
     assert jcnn.apply_training(network, params, X)[1] is None
 
 
 def test_a_key_decides_what_is_drawn() -> None:
     params = params_of(DROPPED)
-    for way in WAYS.values():
-        run = jax.jit(lambda key, way=way: way(DROPPED, params, X, LABELS, key=key))
-        one, same, other = run(KEY), run(KEY), run(jax.random.key(6))
-        jax.tree.map(np.testing.assert_array_equal, one, same)
-        assert float(one[0]) != float(other[0])
-    assert_agree(*(way(DROPPED, params, X, LABELS, key=KEY) for way in WAYS.values()))
-    np.testing.assert_array_equal(jcnn.apply(DROPPED, params, X), jcnn.apply(DROPPED, params, X))
+    both = jax.jit(lambda key: tuple(way(DROPPED, params, X, LABELS, key=key) for way in WAYS.values()))
+    one, same, other = both(KEY), both(KEY), both(jax.random.key(6))
+    assert_agree(*one)
+    jax.tree.map(np.testing.assert_array_equal, one, same)
+    assert float(one[0][0]) != float(other[0][0])
     # Equal layers in branches draw apart.
     kept, _ = Parallel(Dropped(), Dropped()).forward(({}, {}), jnp.ones((1, 1000)), Context(training=True, key=KEY))
     assert 400 < int((kept[0, :1000] != kept[0, 1000:]).sum()) < 600
@@ -138,12 +139,14 @@ class ScaledWithState(Scaled):
 def test_a_user_s_layer_around_layers_with_a_state() -> None:
     network = (ScaledWithState(Centred()), Flatten(), Dense(3))
     params, state = params_of(network), state_of(network)
-    by_hand, derived = (way(network, params, X, LABELS, state=state) for way in WAYS.values())
+    both = jax.jit(lambda params: tuple(way(network, params, X, LABELS, state=state) for way in WAYS.values()))
+    by_hand, derived = both(params)
     assert_agree(by_hand, derived)
     assert int(by_hand[0][1][0]["inner"]["steps"]) == 1
     # One around layers without a state says nothing of it, also beside others that have one.
     mixed = (Scaled(Dense(4)), Centred(), Flatten(), Dense(3))
-    assert jcnn.apply(mixed, params_of(mixed), X, state=state_of(mixed)).shape == (5, 3)
+    scores = jax.eval_shape(lambda params: jcnn.apply(mixed, params, X, state=state_of(mixed)), params_of(mixed))
+    assert scores.shape == (5, 3)
     with pytest.raises(NetworkError, match=r"layer 1, Scaled\(Centred\(\)\), has in it layer 1\.1, Centred\(\), .*init_state"):
         jcnn.init_state((Scaled(Centred()), Flatten()), SHAPE)
 

@@ -1,16 +1,14 @@
 """Whitened patches: what the filters make of the images that they were taken from, and how they come into a network."""
 
-from io import StringIO
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from rich.console import Console
 
 import jcnn
-from jcnn import Conv, Dense, Flatten, GlobalAvgPool, Recipe, Relu, Whiten, fit
+from jcnn import Conv, Dense, Flatten, GlobalAvgPool, Relu, Whiten
 from jcnn.layers import Context
 from tests.references import normal
 
@@ -50,18 +48,6 @@ def test_many_images_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     whole = layer.adapt(state, x)
     monkeypatch.setattr("jcnn.layers.whiten.AT_ONCE", 200)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), layer.adapt(state, x), whole)
-
-
-def test_fit_shows_it_the_first_images_and_never_changes_it_after() -> None:
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (12, 4, 4, 2)).astype(np.uint8), rng.integers(0, 3, 12)
-    recipe = Recipe(epochs=2, batch_size=4, augment=False, dtype="float64")
-    result = fit(NETWORK, (images, labels), recipe=recipe, console=Console(file=StringIO()), report=False)
-    fresh = jcnn.init_state(NETWORK, (4, 4, 2), jnp.float64)
-    expected = jcnn.adapt(NETWORK, fresh, jnp.asarray(images / 255))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9), result.state, expected)
-    assert not np.array_equal(fresh[0]["w"], expected[0]["w"])
-    assert float(jnp.abs(result.params[0]["b"]).max()) > 0  # what it learns
 
 
 def test_only_the_first_layer_is_shown_images() -> None:

@@ -90,7 +90,8 @@ class Dropped(Layer):
         return True
 
     def forward(self, params: Any, x: Array, context: Context = EVALUATION) -> tuple[Array, Any]:
-        kept = jax.random.bernoulli(context.key, 0.5, x.shape) if context.training else jnp.ones(x.shape, bool)
+        key: Any = context.key
+        kept = jax.random.bernoulli(key, 0.5, x.shape) if context.training else jnp.ones(x.shape, bool)
         return jnp.where(kept, x, 0), kept
 
     def backward(self, params: Any, saved: Any, dy: Array) -> tuple[Array, Any]:

@@ -1,6 +1,6 @@
 """The compiled loop: it is SGD as the course states it, and however it is cut, the numbers are the same."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -12,6 +12,8 @@ from jcnn import BatchNorm, Conv, Dense, Flatten, MaxPool, Ops, Relu, softmax_cr
 from jcnn.data import load
 from jcnn.data.augmentations import AlternatingFlip, BrightnessContrast, Crop, Cutout, Mixup
 from jcnn.data.batches import batch_indices, epoch_order, handed_in, to_input
+from jcnn.layers import Context, Layer
+from jcnn.layers.base import EVALUATION
 from jcnn.network import apply_training
 from jcnn.training import settings
 from jcnn.training.averaging import EMA, Averaging, Lookahead
@@ -250,3 +252,28 @@ def test_the_state_is_donated() -> None:
 )
 def test_learning_rates(config: Config, step: int, rate: float) -> None:
     np.testing.assert_allclose(schedule(config, 100)(step), rate, rtol=1e-6, atol=1e-9)  # float32 arithmetic
+
+
+@dataclass(frozen=True, repr=False)
+class Growing(Layer):
+    """Keeps what soon no float can hold, and changes nothing."""
+
+    def init_state(self, shape: Any, dtype: Any) -> Any:
+        return {"size": jnp.full(shape[-1:], 1e30, dtype)}
+
+    def next_state(self, saved: Any, state: Any) -> Any:
+        return {"size": state["size"] ** 2}
+
+    def forward(self, params: Any, x: Any, context: Context = EVALUATION) -> Any:
+        return x, None
+
+
+def test_what_layers_keep_is_looked_at_before_it_is_kept() -> None:
+    """Training itself does not look at it: neither loss nor parameters would tell."""
+    network = (Flatten(), Growing(), Dense(10))
+    steps = make_run_steps(PLAIN, network, len(IMAGES), Ops())
+    state, progress = steps(initial_state(PLAIN, network, (8, 8, 1), 6), jnp.asarray(IMAGES), jnp.asarray(LABELS), 0, 6)
+    assert bool(progress.failed)
+    assert int(progress.step) == 3  # after 1e60, 1e120 and 1e240
+    assert np.isfinite(progress.failed_loss)
+    np.testing.assert_allclose(state.network_state[1]["size"], 1e240, rtol=1e-9)

@@ -36,6 +36,10 @@ def probing_calls(kind: str) -> tuple[Case, ...]:
         made = _squared(backward=backward)
     elif base == "maxout":
         made = _maxout(backward=backward)
+    elif "_norm" in base:
+        made = _normalisation(given=base.endswith("evaluation"), backward=backward)
+    elif base == "dropout":
+        made = _dropout(backward=backward)
     elif base == "flatten":
         made = _flatten(backward=backward)
     else:
@@ -179,6 +183,40 @@ def _maxout(*, backward: bool) -> Iterator[Case]:
     yield _case("numbers that are close", {**_dy((2, 8), 182, backward=backward), "x": close, "pieces": 2})
     tied = np.array([[1.0, 1.0, 0.5, 2.0, 2.0, 2.0], [-1.0, -2.0, -1.0, 0.0, 0.0, -3.0]])
     yield _case("ties", {**_dy((2, 2), 180, backward=backward), "x": tied, "pieces": 3})
+
+
+def _normalisation(*, given: bool, backward: bool) -> Iterator[Case]:
+    for number, (shape, size, options) in enumerate(
+        (
+            ((2, 2, 3, 2), 1.0, {}),
+            ((1, 2, 3, 3), 2.0, {"epsilon": 0.5}),
+            ((3, 2, 2, 3), 0.6, {}),
+            ((4, 3, 5, 2), 4.1, {}),
+            ((2, 4, 2, 5), 1.0, {"epsilon": 0.125}),
+            ((3, 3, 3, 3), 0.01, {}),
+            ((5, 1, 2, 4), 1.0, {}),
+        )
+    ):
+        channels = shape[-1:]
+        scale, offset = 1.5 + _normal(channels, 300 + number) / 2, _normal(channels, 320 + number)
+        args = {"x": size * _normal(shape, 340 + number) + number % 2, "scale": scale, "offset": offset}
+        if given:
+            args |= {"mean": _normal(channels, 360 + number), "variance": 0.25 + _normal(channels, 380 + number) ** 2}
+        yield _case("×".join(map(str, shape)), {**_dy(shape, 400 + number, backward=backward), **args}, options)
+
+
+def _dropout(*, backward: bool) -> Iterator[Case]:
+    for number, (shape, options) in enumerate(
+        (
+            ((3, 8), {"rate": 0.5}),
+            ((5, 4), {"rate": 0.25}),
+            ((4, 4), {"rate": 0.75}),
+            ((2, 3, 4, 3), {"rate": 0.375}),
+            ((3, 2, 3, 4), {"rate": 0.5, "spatial": True}),
+        )
+    ):
+        args = {"x": distinct(shape, 420 + number), "key": np.array([0, 40 + number], np.uint32)}
+        yield _case("×".join(map(str, shape)), {**_dy(shape, 440 + number, backward=backward), **args}, options)
 
 
 def _flatten(*, backward: bool) -> Iterator[Case]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from jcnn.check import formulas
 from jcnn.check.cases import Case
+from jcnn.check.normalisations import EPSILON
 from jcnn.layers import formula as textbook
 
 Array = np.ndarray
@@ -232,6 +233,7 @@ _DEFAULTS = {
     "alpha_selu": textbook.SELU_ALPHA,
     "lambda_selu": textbook.SELU_SCALE,
     "lambda_0": textbook.SELU_SCALE,
+    "epsilon": EPSILON,
 }
 
 
@@ -239,6 +241,8 @@ def call_values(case: Case) -> dict[str, Any]:
     """What the names of a call stand for: its arguments, options, and N, C and M of the array that it is about."""
     values: dict[str, Any] = {**_DEFAULTS, **case.args, **case.options}
     x = next(values[name] for name in ("x", "logits", "prediction") if name in values)
+    if "key" in values:
+        values["keep"] = 1.0 * formulas.kept(x, values["key"], **case.options)
     values["N"] = float(x.shape[0])
     values["C"] = float(x.shape[-1])
     values["M"] = float(x[..., 0].size)
@@ -322,6 +326,7 @@ _WORDS = {
     "examples_and_pixels": "examples and pixels",
     "pixels_and_channels": "pixels and channels",
     "classes": "the last axis",
+    "keep": "the mask",
 }
 _REDUCTIONS = {
     "sum": "Σ",

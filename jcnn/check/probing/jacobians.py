@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jcnn.check.bounds import as_leaves
 from jcnn.check.cases import Case
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome
@@ -19,7 +20,7 @@ from jcnn.check.probing.edits import ONE, ZERO, edits_of
 from jcnn.check.probing.formula import Program, Tree, call_values, evaluate, names_in, parse, written
 from jcnn.check.probing.grammar import grammar
 from jcnn.check.probing.pieces import Piece, pieces_of
-from jcnn.check.probing.textbook import FORMS, Form, Line, inlined
+from jcnn.check.probing.textbook import FORMS, FORMS_OF_OTHERS, Form, Line, inlined
 from jcnn.check.report import Finding
 
 Array = np.ndarray
@@ -140,15 +141,31 @@ def _spread(value: Any, shape: tuple[int, ...]) -> Array | None:
     return np.broadcast_to(found, shape) if found.ndim == 0 and shape != () else found
 
 
+def _is_counted(value: Any) -> bool:
+    """Whether a value is an array of numbers; a random key is one of bits."""
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fi"
+
+
+def _calls(kind: str) -> tuple[Case, ...]:
+    """The calls in which one output is read, which `kind` names behind the operation where it is not the first."""
+    return probing_calls(kind.partition(" ")[0])
+
+
+def _forms(kind: str) -> tuple[Form, ...]:
+    name, _, leaf = kind.partition(" ")
+    return FORMS_OF_OTHERS[name][leaf] if leaf else FORMS[name]
+
+
 @lru_cache(maxsize=64)
 def candidates_of(kind: str) -> tuple[Candidate, ...]:
     """Every formula that one slip makes, the simplest first; the right one is the very first."""
-    arguments = {name for case in probing_calls(kind) for name, value in case.args.items() if isinstance(value, np.ndarray)}
-    right = FORMS[kind][0]
+    arguments = {name for case in _calls(kind) for name, value in case.args.items() if _is_counted(value)}
+    forms = _forms(kind)
+    right = forms[0]
     found: dict[Tree, Candidate] = {}
-    name = kind_of(kind).leaves[0]
+    name = right[-1].name
     right_tree = inlined(right)
-    for number, form in enumerate(FORMS[kind]):
+    for number, form in enumerate(forms):
         if number:
             text = (
                 f"{name} is computed as {_shown(form)}, which is right only for numbers that do not overflow, round off or tie"
@@ -208,7 +225,7 @@ def _program(kind: str) -> Program:
 
 @lru_cache(maxsize=2048)
 def _predicted_in(kind: str, call: int) -> Predicted:
-    case, right = probing_calls(kind)[call], right_outputs(kind)[call]
+    case, right = _calls(kind)[call], right_outputs(kind)[call]
     with np.errstate(all="ignore"):
         outputs = [_spread(output, right.shape) for output in _program(kind).run(call_values(case))]
     fits = np.array([output is not None and output.shape == right.shape for output in outputs])
@@ -223,14 +240,17 @@ def _predicted_in(kind: str, call: int) -> Predicted:
 @lru_cache(maxsize=64)
 def right_outputs(kind: str) -> tuple[Array, ...]:
     """What the reference gives in every call."""
-    reference = kind_of(kind).reference
+    name, _, leaf = kind.partition(" ")
+    known = kind_of(name)
+    number = known.leaves.index(leaf) if leaf else 0
     with np.errstate(all="ignore"):
-        return tuple(np.asarray(reference(*case.args.values(), **case.options)) for case in probing_calls(kind))
+        outputs = (as_leaves(known.reference(*case.args.values(), **case.options)) for case in _calls(kind))
+        return tuple(np.asarray(leaves[number]) for leaves in outputs)
 
 
 def _tolerance(value: Array, case: Case) -> Array:
     """What rounding explains of a number."""
-    sizes = [float(np.abs(a).max(initial=0)) for a in case.args.values() if isinstance(a, np.ndarray)]
+    sizes = [float(np.abs(a).max(initial=0)) for a in case.args.values() if _is_counted(a)]
     return _CLOSE * np.abs(value) + _ROUNDING * max(1.0, *sizes) ** (2 if "dy" in case.args or "target" in case.args else 1)
 
 
@@ -261,7 +281,7 @@ def compare(kind: str, outputs: Sequence[Array | None]) -> Array:
 
 def _same_in(kind: str, call: int, got: Array | None) -> Array:
     """In one call, for every formula and every number."""
-    case, right = probing_calls(kind)[call], right_outputs(kind)[call]
+    case, right = _calls(kind)[call], right_outputs(kind)[call]
     table, fits, raised, others = _predicted_in(kind, call)
     if got is None:
         return raised[:, None]
@@ -293,7 +313,7 @@ def _gives(tree: Tree | None, kind: str, call: int, got: Array | None) -> bool:
     """Whether a formula gives what was got in a call."""
     if got is DECLINED:
         return True
-    case, right = probing_calls(kind)[call], right_outputs(kind)[call]
+    case, right = _calls(kind)[call], right_outputs(kind)[call]
     value = _value(tree, call_values(case), right.shape)
     if got is None:
         return value is None
@@ -326,7 +346,7 @@ def _besides(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
         return None
     predicted = _predicted_in(kind, 0)
     flat = got.reshape(-1)
-    values = call_values(probing_calls(kind)[0])
+    values = call_values(_calls(kind)[0])
     with np.errstate(all="ignore"):
         ratios, differences = flat / predicted.table, flat - predicted.table
         scaled = predicted.fits & (np.ptp(ratios, 1) <= 1e-9 * np.abs(ratios[:, 0]))
@@ -363,7 +383,7 @@ class _Search:
         self.candidates, self.same = candidates_of(kind), compare(kind, outputs)
         self.pieces: list[tuple[Piece, Array]] = []
         self.kind = kind
-        self.cases = cases = tuple(zip(probing_calls(kind), right_outputs(kind), outputs, strict=True))
+        self.cases = cases = tuple(zip(_calls(kind), right_outputs(kind), outputs, strict=True))
         for piece in pieces_of(kind):
             masks = []
             for case, right, got in cases:
@@ -454,7 +474,7 @@ class _Search:
                 and agree(got, value.reshape(-1)[here], case).all()
                 for case, right, got, here in calls
             ):
-                line = FORMS[self.kind][0][-1]
+                line = _forms(self.kind)[0][-1]
                 return Candidate(tree, 3.0, f"{line.name} = {written(tree)}, but {written(line.tree)} is right")
         return None
 
@@ -490,29 +510,61 @@ def explain_formula(kind: str, answer: Answer) -> list[tuple[Finding, FormulaRul
         kind: the operation.
         answer: what the candidate does with a case.
     """
-    leaf = kind_of(kind).leaves[0]
-    calls = probing_calls(kind)
-    outcomes = [answer(case) for case in calls]
-    again = answer(calls[0])
-    if _another(outcomes[0], again):
+    outcomes = [answer(case) for case in probing_calls(kind)]
+    again = answer(probing_calls(kind)[0])
+    found = []
+    for number, leaf in enumerate(kind_of(kind).leaves):
+        if number and leaf not in FORMS_OF_OTHERS.get(kind, {}):
+            continue
+        one = _explain_output(f"{kind} {leaf}" if number else kind, number, leaf, outcomes, again)
+        found += [one] if one is not None else []
+    return found
+
+
+def _explain_output(
+    kind: str, number: int, leaf: str, outcomes: Sequence[Outcome], again: Outcome
+) -> tuple[Finding, FormulaRule | None] | None:
+    """What is found of one output."""
+    outputs = [output_of(outcome, number) for outcome in outcomes]
+    if sentence := _another_mask(kind, leaf, outputs):
+        return Finding(leaf, f"{leaf}: the mask", sentence), None
+    if _another(outputs[0], output_of(again, number)):
         sentence = (
             f"{leaf} is another one each time for the same input: something random, something kept from an earlier call, or "
             "memory that was never set (np.empty for np.zeros)."
         )
-        return [(Finding(leaf, leaf, sentence), None)]
-    outputs = [output_of(outcome) for outcome in outcomes]
+        return Finding(leaf, leaf, sentence), None
     if lost := _lost(kind, outputs):
-        return [(Finding(leaf, leaf, f"{leaf} is NaN or infinite {lost}, of small numbers too."), None)]
+        return Finding(leaf, leaf, f"{leaf} is NaN or infinite {lost}, of small numbers too."), None
     rule = find_rule(kind, outputs)
     if rule is None:
-        return []
+        return None
     problem = next((outcome.problem for outcome in outcomes if outcome.raised and outcome.problem), None)
     if problem:
         rule = rule.said_with(f"{problem[0].lower()}{problem[1:].rstrip('.')}")
     named = rule.text.startswith(f"{leaf} ")
     sentence = f"{'' if named else f'{leaf}: '}{rule.text}.{_on_overflow(kind, outputs)}"
-    finding = Finding(leaf, leaf, sentence, _example(kind, leaf, outputs))
-    return [(finding, rule)]
+    return Finding(leaf, leaf, sentence, _example(kind, leaf, outputs)), rule
+
+
+def _another_mask(kind: str, leaf: str, outputs: Sequence[Array | None]) -> str:
+    """Said of a dropout whose every number is 0 or what is kept, but not where the key has it so."""
+    if not kind.startswith("dropout"):
+        return ""
+    elsewhere = False
+    for case, right, got in zip(_calls(kind), right_outputs(kind), outputs, strict=True):
+        if got is DECLINED:
+            continue
+        if got is None or got.shape != right.shape:
+            return ""
+        kept = next(iter(case.args.values())) / (1 - case.options["rate"])
+        if not (agree(got, kept, case) | (got == 0)).all() or not (got == 0).any() or (got == 0).all():
+            return ""
+        elsewhere |= bool(((got == 0) != (right == 0)).any())
+    why = (
+        "the mask of the forward pass, which the same key draws again" if "backward" in kind else "the mask that the key draws"
+    )
+    return f"{leaf} is 0 in other places than the key has it: it takes {why}." if elsewhere else ""
 
 
 _SMALL = 50.0
@@ -523,8 +575,8 @@ _NEARLY_ALL = 0.9
 def _lost(kind: str, outputs: Sequence[Array | None]) -> str:
     """How much is NaN or infinite where nothing overflows, if that is nearly all: no formula is to be read off it."""
     lost = []
-    for case, right, got in zip(probing_calls(kind), right_outputs(kind), outputs, strict=True):
-        numbers = [value for value in case.args.values() if isinstance(value, np.ndarray)]
+    for case, right, got in zip(_calls(kind), right_outputs(kind), outputs, strict=True):
+        numbers = [value for value in case.args.values() if _is_counted(value)]
         small = all(float(np.abs(value).max(initial=0)) <= _SMALL for value in numbers)
         if small and got is not None and got is not DECLINED and got is not OVERFLOWN and got.shape == right.shape:
             lost.append(~np.isfinite(got[np.isfinite(right)]))
@@ -537,7 +589,7 @@ def _lost(kind: str, outputs: Sequence[Array | None]) -> str:
 def _on_overflow(kind: str, outputs: Sequence[Array | None]) -> str:
     """What to do about it, where all that is wrong is infinite or not a number."""
     wrong = []
-    for case, right, got in zip(probing_calls(kind), right_outputs(kind), outputs, strict=True):
+    for case, right, got in zip(_calls(kind), right_outputs(kind), outputs, strict=True):
         if got is None or got is DECLINED or got.shape != right.shape:
             continue
         wrong.append(got[~agree(got, right, case)])
@@ -548,17 +600,16 @@ def _on_overflow(kind: str, outputs: Sequence[Array | None]) -> str:
     return f" It is right until a number overflows (e^x from x = 710 on) or rounds to 0: {cure}."
 
 
-def output_of(outcome: Outcome) -> Array | None:
-    """The first output; None where it raised, or one of the arrays above."""
+def output_of(outcome: Outcome, number: int = 0) -> Array | None:
+    """The output of that number; None where it raised, or one of the arrays above."""
     if outcome.declined is not None:
         return DECLINED
     if outcome.raised and any(word in (outcome.problem or "") for word in ("OverflowError", "ZeroDivisionError")):
         return OVERFLOWN
-    return outcome.leaves[0] if outcome.leaves and not outcome.raised else None
+    return outcome.leaves[number] if len(outcome.leaves) > number and not outcome.raised else None
 
 
-def _another(one: Outcome, other: Outcome) -> bool:
-    first, second = output_of(one), output_of(other)
+def _another(first: Array | None, second: Array | None) -> bool:
     if first is None or second is None or first.shape != second.shape:
         return (first is None) != (second is None)
     return not np.array_equal(first, second, equal_nan=True)
@@ -566,7 +617,7 @@ def _another(one: Outcome, other: Outcome) -> bool:
 
 def _example(kind: str, leaf: str, outputs: Sequence[Array | None]) -> str:
     """One number that is wrong, with what went in."""
-    for case, right, got in zip(probing_calls(kind), right_outputs(kind), outputs, strict=True):
+    for case, right, got in zip(_calls(kind), right_outputs(kind), outputs, strict=True):
         if got is None or got is DECLINED or got is OVERFLOWN or got.shape != right.shape:
             continue
         wrong = np.argwhere(~agree(got, right, case))

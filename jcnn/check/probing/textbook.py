@@ -45,6 +45,31 @@ _PLAIN = ("e = exp(x)", "p = e / sum(e, classes)")
 _PLAIN_LOGITS = ("e = exp(logits)", "p = e / sum(e, classes)")
 _T = "t = onehot(labels, logits)"
 
+
+def _moments(axes: str) -> tuple[str, ...]:
+    """The lines of mean and variance over these axes."""
+    return (f"m = mean(x, {axes})", "d = x - m", f"v = mean(d ** 2, {axes})")
+
+
+def _dx(axes: str) -> tuple[Form, ...]:
+    """The gradient of a normalisation over these axes, in one formula and along the three paths."""
+    normal = (*_moments(axes), "s = sqrt(v + epsilon)", "n = d / s", "g = dy * scale")
+    size = "M" if axes == "examples_and_pixels" else "C"
+    return (
+        form(*normal, f"dx = (g - mean(g, {axes}) - n * mean(g * n, {axes})) / s"),
+        form(
+            *normal,
+            f"dv = sum(g * d, {axes}) * -0.5 / s ** 3",
+            f"dm = -sum(g / s, {axes})",
+            f"dx = g / s + dm / {size} + dv * 2 * d / {size}",
+        ),
+    )
+
+
+_OVER_BATCH, _OVER_CHANNELS = _moments("examples_and_pixels"), _moments("classes")
+_SCALED = ("s = sqrt(v + epsilon)", "n = d / s", "dscale = total(dy * n, examples_and_pixels)")
+_MOVED = (form("doffset = total(dy, examples_and_pixels)"),)
+
 FORMS: dict[str, tuple[Form, ...]] = {
     "relu": (form("y = max2(x, 0)"), form("y = where(x > 0, x, 0)"), form("y = x * (x > 0)")),
     "relu_backward": (form("dx = dy * (x > 0)"), form("dx = where(x <= 0, 0, dy)")),
@@ -192,7 +217,33 @@ FORMS: dict[str, tuple[Form, ...]] = {
         form("dx = maps(dy, x) / P + 0 * x"),
         form("dx = maps(dy, x) / (H * W) + 0 * x"),
     ),
+    "dropout": (form("y = x * keep / (1 - rate)"),),
+    "dropout_backward": (form("dx = dy * keep / (1 - rate)"),),
+    "batch_norm": (form(*_OVER_BATCH, "y = scale * d / sqrt(v + epsilon) + offset"),),
+    "batch_norm_backward": _dx("examples_and_pixels"),
+    "batch_norm_evaluation": (form("d = x - mean", "s = sqrt(variance + epsilon)", "y = scale * d / s + offset"),),
+    "batch_norm_evaluation_backward": (form("s = sqrt(variance + epsilon)", "dx = dy * scale / s"),),
+    "layer_norm": (form(*_OVER_CHANNELS, "y = scale * d / sqrt(v + epsilon) + offset"),),
+    "layer_norm_backward": _dx("classes"),
     "flatten": (form("y = flat(x)"),),
     "flatten_backward": (form("dx = as_x(dy, x)"),),
 }
 """By the operation; the first form is right, so are the others where nothing overflows or ties and, for maps, with two axes."""
+
+FORMS_OF_OTHERS: dict[str, dict[str, tuple[Form, ...]]] = {
+    "batch_norm_backward": {"dscale": (form(*_OVER_BATCH, *_SCALED),), "doffset": _MOVED},
+    "layer_norm_backward": {"dscale": (form(*_OVER_CHANNELS, *_SCALED),), "doffset": _MOVED},
+    "batch_norm_evaluation_backward": {
+        "dscale": (form("n = (x - mean) / sqrt(variance + epsilon)", "dscale = total(dy * n, examples_and_pixels)"),),
+        "doffset": _MOVED,
+        "dmean": (form("s = sqrt(variance + epsilon)", "dmean = -total(dy * scale / s, examples_and_pixels)"),),
+        "dvariance": (
+            form(
+                "s = sqrt(variance + epsilon)",
+                "d = x - mean",
+                "dvariance = total(dy * scale * d, examples_and_pixels) * -0.5 / s ** 3",
+            ),
+        ),
+    },
+}
+"""By the operation and one of its outputs but the first, whose forms are those of `FORMS`."""

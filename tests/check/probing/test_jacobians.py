@@ -7,14 +7,24 @@ import numpy as np
 import pytest
 
 from jcnn.check import formulas, grade
+from jcnn.check.bounds import as_leaves
 from jcnn.check.cases import Case
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome, call
 from jcnn.check.probing.calls import probing_calls
 from jcnn.check.probing.explain import find_differences
 from jcnn.check.probing.formula import call_values, evaluate
-from jcnn.check.probing.jacobians import FormulaRule, agree, candidates_of, explain_formula, find_rule, output_of, right_outputs
-from jcnn.check.probing.textbook import FORMS, inlined
+from jcnn.check.probing.jacobians import (
+    DECLINED,
+    FormulaRule,
+    agree,
+    candidates_of,
+    explain_formula,
+    find_rule,
+    output_of,
+    right_outputs,
+)
+from jcnn.check.probing.textbook import FORMS, FORMS_OF_OTHERS, inlined
 from tests.draws import DRAWS
 
 Array = np.ndarray
@@ -34,8 +44,10 @@ def _holds_elsewhere(rule: FormulaRule, candidate: Callable[..., Any], kind: str
     for case in kind_of(kind).cases:
         got = output_of(call(candidate, kind_of(kind), case))
         with np.errstate(all="ignore"):
-            right = np.asarray(kind_of(kind).reference(*case.args.values(), **case.options))
+            right = np.asarray(as_leaves(kind_of(kind).reference(*case.args.values(), **case.options))[0])
             predicted = rule.predict(case, right.shape)
+        if got is DECLINED:
+            continue
         if got is None or predicted is None:
             if (got is None) != (predicted is None):
                 return False
@@ -53,22 +65,32 @@ def test_first_form_is_right_in_every_call(kind: str) -> None:
         assert agree(value, right, case).all(), case.name
 
 
+@pytest.mark.parametrize(("kind", "leaf"), [(kind, leaf) for kind, leaves in FORMS_OF_OTHERS.items() for leaf in leaves])
+def test_first_form_of_every_other_output_is_right(kind: str, leaf: str) -> None:
+    number = kind_of(kind).leaves.index(leaf)
+    for case in probing_calls(kind):
+        right = kind_of(kind).reference(*case.args.values(), **case.options)[number]
+        value = np.asarray(evaluate(inlined(FORMS_OF_OTHERS[kind][leaf][0]), call_values(case)))
+        assert agree(right, value, case).all(), case.name
+
+
 @pytest.mark.parametrize("kind", FORMS)
 def test_nothing_is_said_of_a_right_function(kind: str) -> None:
     assert find_differences(kind, _answering(kind_of(kind).reference, kind)) == ()
 
 
-def _computing(rule: FormulaRule, kind: str) -> Callable[..., Array]:
+def _computing(rule: FormulaRule, kind: str) -> Callable[..., Any]:
     """A candidate that follows a rule."""
     names = list(kind_of(kind).cases[0].args)
 
-    def candidate(*args: Any, **options: Any) -> Array:
+    def candidate(*args: Any, **options: Any) -> Any:
         case = Case("", dict(zip(names, args, strict=True)), options, frozenset(), whole=False)
         with np.errstate(all="ignore"):
-            found = rule.predict(case, np.shape(kind_of(kind).reference(*args, **options)))
+            right = as_leaves(kind_of(kind).reference(*args, **options))
+            found = rule.predict(case, np.shape(right[0]))
         if found is None:
             raise ValueError("shapes do not fit")
-        return found
+        return (found, *right[1:]) if len(right) > 1 else found
 
     return candidate
 
@@ -153,6 +175,18 @@ CANDIDATES: dict[str, tuple[str, Callable[..., Any], tuple[str, ...]]] = {
         lambda x, pieces: x.reshape(*x.shape[:-1], pieces, -1).max(-2),
         ("apart",),
     ),
+    "sign of ε": (
+        "batch_norm_evaluation",
+        lambda x, scale, offset, mean, variance, epsilon=1e-5: scale * (x - mean) / np.sqrt(variance - epsilon) + offset,
+        ("s = √(variance + −epsilon)", "sign"),
+    ),
+    "variance of the examples alone": (
+        "batch_norm",
+        lambda x, scale, offset, epsilon=1e-5: (
+            scale * (x - x.mean((0, 1, 2))) / np.sqrt(((x - x.mean((0, 1, 2))) ** 2).mean(0) + epsilon) + offset
+        ),
+        ("over examples)", "over examples and pixels) is right"),
+    ),
     "column-major": ("flatten", lambda x: x.reshape(len(x), -1, order="F"), ("column-major",)),
 }
 
@@ -211,6 +245,46 @@ def test_another_answer_each_time_is_said_first() -> None:
     sentence, _, rule = _rule_of(lambda x: np.maximum(x, 0) * (rng.random(x.shape) > 0.5), "relu")
     assert "another one each time" in sentence
     assert rule is None
+
+
+BATCH = "batch_norm_backward"
+
+
+def _batch_norm_backward(slip: str) -> Callable[..., Any]:
+    """With x̂ squared where it should not be, in one output or another."""
+
+    def candidate(dy: Array, x: Array, scale: Array, offset: Array, epsilon: float = 1e-5) -> tuple[Array, Array, Array]:
+        del offset
+        axes = (0, 1, 2)
+        root = np.sqrt(x.var(axes) + epsilon)
+        normal, g = (x - x.mean(axes)) / root, dy * scale
+        powers = {leaf: 2 if leaf == slip else 1 for leaf in ("dx", "dscale")}
+        dx = (g - g.mean(axes) - normal * (g * normal ** powers["dx"]).mean(axes)) / root
+        return dx, (dy * normal ** powers["dscale"]).sum(axes), dy.sum(axes)
+
+    return candidate
+
+
+@pytest.mark.parametrize(
+    ("leaf", "words"), [("dx", "n·mean(g·n² over examples and pixels)"), ("dscale", "Σ(dy·n² over examples and pixels)")]
+)
+def test_every_output_of_a_normalisation_is_read(leaf: str, words: str) -> None:
+    """Slips that no catalogue has."""
+    report = grade(_batch_norm_backward(leaf), BATCH)
+    assert (report.verdict, report.mistakes) == ("bug", ())
+    assert [finding.leaf for finding in report.findings] == [leaf]
+    assert words in (report.diagnosis or "")
+
+
+def test_a_mask_that_is_drawn_anew_on_the_way_back_is_named() -> None:
+    rng = np.random.default_rng(0)
+
+    def candidate(dy: Array, x: Array, key: Array, rate: float, spatial: bool = False) -> Array:
+        return dy * (rng.random(dy.shape) >= rate) / (1 - rate)
+
+    report = grade(candidate, "dropout_backward")
+    assert report.verdict == "bug"
+    assert "the mask of the forward pass" in (report.diagnosis or "")
 
 
 def test_what_no_rule_explains_is_not_explained() -> None:
