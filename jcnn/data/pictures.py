@@ -172,20 +172,15 @@ def _used(image: Image.Image, content: bytes, use: Callable[[Image.Image, bytes]
         except modes.RefusedError:
             raise
         except Exception:
-            if (bare := containers.without_metadata(content)) is None:
-                raise
-            with Image.open(io.BytesIO(bare)) as other:
-                return use(other, bare)
+            if (bare := containers.without_metadata(content)) is not None:
+                with suppress(Exception), Image.open(io.BytesIO(bare)) as other:
+                    return use(other, bare)
+            raise
 
 
 @contextmanager
 def _opened(content: bytes) -> Iterator[Image.Image]:
     """The image, opened and not yet decoded, with or without its metadata; nothing unpacks beyond what its bytes can hold."""
-    with _told():
-        try:
-            containers.check_whole(content)
-        except containers.DamagedError as error:
-            raise PictureError(f"cannot be read: {error}") from error
     limit = min(MAX_PIXELS, max(SMALL, RATIO * len(content)))
     with _bounded(limit):
         with _told():
