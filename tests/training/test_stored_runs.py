@@ -1,5 +1,6 @@
 """Runs read back from the disk: finished or not, of this version or an earlier one; what is none is named."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     data, network = (images, np.arange(8) % 2), (Flatten(), Dense(2))
     recipe = jcnn.Recipe(epochs=2, batch_size=4, augment=False)
 
-    def stop(_: int, metrics: dict[str, Any], __: object) -> None:
+    def stop(_: int, metrics: Mapping[str, Any], __: object) -> None:
         if metrics["split"] == "test":
             raise KeyError
 
