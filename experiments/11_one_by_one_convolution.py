@@ -69,7 +69,7 @@ def run(config: Experiment) -> Result:
     gradients = tuple(_apart(*pair) / float(jnp.abs(pair[1]).max()) for pair in zip(by_conv, by_dense, strict=True))
     wide = jnp.ones((3, 3, 1, 3), jnp.int32) * jnp.arange(1, 10, dtype=jnp.int32).reshape(3, 3, 1, 1)
     shuffled = moved(image, wide[1:2, 1:2]), moved(image, wide)
-    parts = tuple((row.parameters, row.multiply_adds) for row in jcnn.summary(bottleneck(NARROW), (MAP, MAP, WIDE)).rows)
+    parts = tuple((row.parameters, row.multiply_adds or 0) for row in jcnn.summary(bottleneck(NARROW), (MAP, MAP, WIDE)).rows)
     direct = jcnn.summary((jcnn.Conv(WIDE, 3, padding=1, bias=False),), (MAP, MAP, WIDE))
     sizes = {m: jcnn.count_parameters(bottleneck(m), (MAP, MAP, WIDE)) for m in (*range(16, 257, 16), 229, 230)}
     return Result(image, np.asarray(y)[0], tuple(_apart(*pair) for pair in pairs), gradients, shuffled, parts,

@@ -164,3 +164,18 @@ def test_a_network_without_scores_is_refused() -> None:
     params, x = made(network)
     with pytest.raises(NetworkError, match=r"network ends in \(4, 5, 2\) for one image: expected \(classes,\)"):
         saliency(network, params, x)
+
+
+def test_of_a_network_with_running_statistics_it_is_that_of_the_scaled_filters() -> None:
+    """Evaluated, batch normalisation after a convolution is a convolution with other weights."""
+    network = (Conv(4, 3, bias=False), jcnn.BatchNorm(), Relu(), GlobalAvgPool(), Dense(3))
+    params, x = made(network)
+    state = jax.tree.map(lambda leaf: leaf + jnp.linspace(0.2, 0.9, leaf.size), jcnn.init_state(network, SHAPE, jnp.float64))
+    offset, slope = (
+        jcnn.apply(network[1:2], params[1:2], jnp.full((1, 1, 1, 4), value), state=state[1:2])[0, 0, 0] for value in (0.0, 1.0)
+    )
+    scale = slope - offset
+    folded = (Conv(4, 3), Relu(), GlobalAvgPool(), Dense(3))
+    theirs = ({"w": params[0]["w"] * scale[None, None, None], "b": offset}, *params[2:])
+    for function in (saliency, grad_cam):
+        np.testing.assert_allclose(function(network, params, x, 1, state=state), function(folded, theirs, x, 1), rtol=1e-11)

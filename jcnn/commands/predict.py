@@ -185,8 +185,8 @@ def _as_table(class_names: tuple[str, ...], said: list[Said], top: int) -> Table
         table.add_column(title, justify="right" if title == "probability" else "left", overflow="fold")
     for path, shown, notes in said:
         ranked = [(class_names[index], shown[index]) for index in shown.argsort()[::-1][:top]]
-        others = ", ".join(f"{name} {probability(value)}" for name, value in ranked[1:])
-        table.add_row(plain(path), plain(ranked[0][0]), probability(ranked[0][1]), plain(others), "; ".join(notes))
+        others = ", ".join(f"{name} {probability(float(value))}" for name, value in ranked[1:])
+        table.add_row(plain(path), plain(ranked[0][0]), probability(float(ranked[0][1])), plain(others), "; ".join(notes))
     return table
 
 

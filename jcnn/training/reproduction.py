@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jcnn
-from jcnn.training.config import Config, choice, default_config
+from jcnn.training.config import Config, choice, default_config, in_words
 from jcnn.training.errors import as_command
 from jcnn.training.recipe import Recipe
 
@@ -44,13 +44,13 @@ def reproduction(values: Mapping[str, Any], images: int, fingerprint: str) -> di
 
 def command(values: Mapping[str, Any]) -> str:
     """The `jcnn train` of a run whose network has a name: with all that its data set does not choose by itself."""
-    config = Config(**values)
+    config, said = Config.from_json(values), in_words(values)
     usual = default_config(config.data)
     words = ["jcnn", "train"]
     for field in dataclasses.fields(Config):
         value = getattr(config, field.name)
         if field.name in ("data", "network", "seed") or value != getattr(usual, field.name):
-            words += _option(field.name, value)
+            words += _option(field.name, said.get(field.name, value))
     return shlex.join(words)
 
 

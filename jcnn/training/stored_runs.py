@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from jcnn.network_data import from_data
 from jcnn.percentages import percent, share
 from jcnn.training import metrics
-from jcnn.training.config import NAME, choice, stored_values
+from jcnn.training.config import NAME, choice, in_words, stored_values
 from jcnn.training.errors import MetricsError, as_command
 from jcnn.training.metrics import Record, timing
 
@@ -34,7 +34,7 @@ class StoredRun(NamedTuple):
 
     def choice(self, name: str) -> str:
         """One of its choices, as text; "–" where it has none of that name."""
-        value = choice(self.values, name)
+        value = in_words(self.values).get(name, choice(self.values, name))
         if name not in self.values and value is None:
             return "–"
         text = _layers(value) if name == "network" and isinstance(value, dict) else str(value)
