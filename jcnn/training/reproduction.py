@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jcnn
-from jcnn.training.config import Config, choice, default_config, in_words
+from jcnn.training.config import READ, Config, choice, default_config, in_words
 from jcnn.training.errors import as_command
 from jcnn.training.recipe import Recipe
 
@@ -59,6 +59,8 @@ def call(values: Mapping[str, Any]) -> str:
     chosen = []
     for field in dataclasses.fields(Recipe):
         value = choice(values, field.name)
+        if field.name in READ:
+            value = READ[field.name](value)
         if isinstance(value, dict):
             chosen.append(f"{field.name}=…")  # an optimiser that has no name
         elif field.name == "seed" or value != field.default:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from jcnn.commands.main import _parse
 from jcnn.commands.train import Train
+from jcnn.data.augmentations import Crop, Flip
 from jcnn.training import Config, default_config, reproduction
+from jcnn.training.averaging import EMA
 from jcnn.training.reproduction import call, code_of_jcnn, command, commit
 from tests.draws import draws
 
@@ -46,12 +48,15 @@ def test_the_command_is_read_back_as_the_same_config(config: Config) -> None:
 def test_the_command_leaves_out_what_the_data_choose() -> None:
     assert command(default_config("mnist").to_json()) == "jcnn train --data mnist --network small --seed 0"
     chosen = replace(default_config("mnist"), augment=False, learning_rate=1e-05)
-    assert command(chosen.to_json()).endswith("--learning-rate 1e-05 --no-augment --seed 0")
+    assert command(chosen.to_json()).endswith("--learning-rate 1e-05 --augment none --seed 0")
 
 
 def test_the_call_of_a_network_of_ones_own() -> None:
     values = {**Config(epochs=3, optimizer="adam").to_json(), "network": {"layers": []}}
     assert call(values) == ("jcnn.fit(network, train, test, recipe=jcnn.Recipe(epochs=3, seed=0, optimizer='adam'))")
+    augmented = Config(augment=(Flip(), Crop(2)), average=EMA(0.9)).to_json()
+    assert "augment=(Flip(), Crop(padding=2)), " in call(augmented)
+    assert "average=EMA(decay=0.9)" in call(augmented)
     assert "optimizer=…" in call({**values, "optimizer": {"optax": {}}})
     named = reproduction.reproduction(values, 7, "abc")
     assert list(named) == ["In Python, with the network whose layers are listed above", "jcnn", "training images"]
