@@ -7,6 +7,7 @@ Imports nothing of ours when it runs: the process in which a candidate runs alon
 import inspect
 import linecache
 import os
+import re
 import signal
 import threading
 import traceback
@@ -30,6 +31,7 @@ MOST_NUMBERS = 2**20
 """An output of more numbers is not looked at: no case has so large an answer."""
 
 _LONGEST = 200
+_QUOTES = re.compile(r"(?<=^It raises ).*$|^not implemented \(.*$|(?<= is )an? .*: expected an array\.$", re.DOTALL)
 
 
 class Outcome(NamedTuple):
@@ -54,6 +56,12 @@ class Outcome(NamedTuple):
     crashed: bool = False
     asked: bool = True
     lost: bool = False
+
+    @property
+    def quoted(self) -> tuple[str, ...]:
+        """What in its sentences is the candidate's own: a message, a line of its file, the name of a type."""
+        found = map(_QUOTES.search, filter(None, (self.problem, self.declined)))
+        return tuple(quote[0].rstrip(".") for quote in found if quote)
 
 
 class Misfit(NamedTuple):

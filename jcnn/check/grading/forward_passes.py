@@ -33,11 +33,13 @@ def with_forward(report: Report, backward: str, forward: Forward | None) -> Repo
     right = forward.right_cache
     if right is None or right.verdict == "bug":
         more = f" Its forward {forward.name} is wrong as well: {said}" if wrong else ""
-        return replace(report, diagnosis=f"{report.diagnosis or ''}{more}", witnesses=witnesses)
+        return replace(report, diagnosis=f"{_ended(report.diagnosis or '')}{more}", witnesses=witnesses)
     alone = f"{backward} is right where its cache holds the arguments of {forward.name}"
     if wrong:
         # By itself the backward pass is right, and only it is graded.
-        blamed = Witness(f"its forward {forward.name}", holds=False, found=f"{said} {alone}; the mistake is not in {backward}.")
+        blamed = Witness(
+            f"its forward {forward.name}", holds=False, found=f"{_ended(said)} {alone}; the mistake is not in {backward}."
+        )
         return replace(right, witnesses=(*right.witnesses, blamed))
     return replace(
         report,
@@ -46,3 +48,8 @@ def with_forward(report: Report, backward: str, forward: Forward | None) -> Repo
         findings=(),
         mistakes=(),
     )
+
+
+def _ended(text: str) -> str:
+    """Sentences that another one follows."""
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
