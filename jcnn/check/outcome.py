@@ -224,8 +224,7 @@ def _arrays(output: Any, wanted: Sequence[str]) -> tuple[tuple[Array | None, ...
         array = to_numpy(part)
         dtypes.append("" if array is None else array.dtype.name)
         if array is None:
-            what = "None" if part is None else f"a {cleaned(type(part).__name__)}"
-            problem = problem or f"{name} is {what}: expected an array."
+            problem = problem or f"{name} {_no_array(part)}."
             leaves.append(None)
             continue
         if array.size > MOST_NUMBERS:
@@ -234,9 +233,19 @@ def _arrays(output: Any, wanted: Sequence[str]) -> tuple[tuple[Array | None, ...
             continue
         if array.dtype.name not in {"float64", "float32", "float16", "bfloat16"}:
             why = "fractions are lost" if array.dtype.kind in "iub" else "expected real numbers"
+            why = "more digits than are asked for" if array.dtype.kind == "f" else why
             problem = problem or f"{name} has dtype {array.dtype.name}: {why}; return float64, as x has."
         leaves.append(array.astype(np.float64) if array.dtype.kind != "c" else np.real(array).astype(np.float64))
     return tuple(leaves), tuple(dtypes), problem
+
+
+def _no_array(value: Any) -> str:
+    """What an output is that is no array of numbers."""
+    if value is None:
+        return "is None: expected an array"
+    if isinstance(value, Array):
+        return f"has dtype {cleaned(value.dtype.name)}: expected numbers; return float64, as x has"
+    return f"is a {cleaned(type(value).__name__)}: expected an array"
 
 
 def to_numpy(value: Any) -> Array | None:

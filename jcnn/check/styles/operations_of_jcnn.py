@@ -56,7 +56,7 @@ def _early_bias(positions: list[inspect.Parameter], form: Call) -> inspect.Param
     # One that is called b may be the weights, where there are no others.
     if len(others) < len(wanted) or place > len(wanted):
         return None
-    return bias if place < len(wanted) or (form.backward and bias.kind is _Kinds.POSITIONAL_ONLY) else None
+    return bias if place < len(wanted) or bias.kind is _Kinds.POSITIONAL_ONLY else None
 
 
 def _is_other(name: str, argument: str, form: Call) -> bool:
@@ -95,7 +95,7 @@ class _Taken(NamedTuple):
         usual = arrays[len(form.arguments) - 1 :] if form.arguments[-1] == "b" else []
         biases = [parameters[there]] if there else usual
         # To a backward pass no case gives one.
-        needs_bias = bool(there) and form.backward or any(parameter.default is _Kinds.empty for parameter in biases)
+        needs_bias = (bool(there) and form.backward) or any(parameter.default is _Kinds.empty for parameter in biases)
         otherwise = bool(given_anyway) or needs_bias or any(name != theirs for name, theirs in names.items()) or "b" in names
         return cls(names, given_anyway, needs_bias, otherwise)
 
@@ -133,6 +133,6 @@ def _exposed(
             rest.append(parameter.replace(name=name, kind=_Kinds.KEYWORD_ONLY, default=default))
     if "window" in names and "window" in form.arguments:
         first.append(_Kinds("window", _Kinds.POSITIONAL_ONLY))
-    if "b" in names and not form.backward:
+    if "b" in names:
         first.append(_Kinds("b", _Kinds.POSITIONAL_ONLY, default=None))
     return sorted([*first, *rest], key=lambda parameter: parameter.kind)

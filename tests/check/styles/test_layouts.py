@@ -257,3 +257,48 @@ def test_a_file_that_cannot_be_imported_is_quoted(tmp_path: Path) -> None:
     (tmp_path / "homework.py").write_text("def relu_backward(dout, cache):\n    return dout\n\n\ny = dy[:, o, i, j]\n")
     report = grade_file(f"{tmp_path}/homework.py:relu_backward", "relu_backward", style="cs231n", layout="NCHW")
     assert "NameError: name 'dy' is not defined (line 5: `y = dy[:, o, i, j]`)" in (report.diagnosis or "")
+
+
+def objects(x: Array) -> Array:
+    return np.maximum(x, 0).astype(object)
+
+
+def dates(x: Array) -> Array:
+    return np.maximum(x, 0).astype("datetime64[s]")
+
+
+def long(x: Array) -> Array:
+    return np.maximum(x, 0).astype(np.longdouble)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(
+    ("candidate", "kind", "style", "said"),
+    [
+        pytest.param(lambda x, w, b=None: None, "conv", "jcnn", "y is None: expected an array", id="no return"),
+        pytest.param(lambda x, pool_param: (None, x), "max_pool", "cs231n", "y is None: expected an array", id="no out"),
+        pytest.param(lambda x, y: None, "softmax_cross_entropy", "cs231n", "It returns None: expected 2", id="no loss"),
+        pytest.param(
+            lambda x, y: (1.0, None), "softmax_cross_entropy_backward", "cs231n", "dlogits is None: expected", id="no gradient"
+        ),
+        pytest.param(objects, "relu", "jcnn", "y has dtype object: expected numbers", id="objects"),
+        pytest.param(dates, "relu", "jcnn", "y has dtype datetime64[s]: expected numbers", id="dates"),
+        pytest.param(lambda x, window: dates(x), "max_pool", "jcnn", "y has dtype datetime64[s]: exp", id="dates of maps"),
+        pytest.param(lambda x: str(x), "relu", "jcnn", "y is a str: expected an array", id="text"),
+        pytest.param(long, "relu", "jcnn", "y has dtype float128: more digits than are asked for", id="longer floats"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_said(
+    candidate: Callable[..., Any], kind: str, style: str, said: str, layout: str
+) -> None:
+    assert said in (grade(candidate, kind, style=style, layout=layout).diagnosis or "").replace("float96", "float128")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_of_too_few_or_too_many_outputs_every_one_is_in_its_layout(count: int) -> None:
+    """Else a right output that comes with another one looks as if its axes were in another order."""
+    arrays = [np.zeros((2, 3, 4, 5)), np.zeros((6, 7, 8, 9)), np.zeros(3), np.zeros((2, 2, 3, 3))]
+    form = call_of(kind_of("conv_backward"), "NCHW", "jcnn")
+    adapted = adapt(lambda dy, x, w: tuple(arrays[:count]), {}, form, Misfit).candidate
+    found = adapted(*(np.zeros((1, 1, 1, 1)) for _ in range(3)))
+    assert [part.shape for part in found] == [(2, 4, 5, 3), (8, 9, 7, 6), (3,), (2, 2, 3, 3)][:count]
