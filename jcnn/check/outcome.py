@@ -78,7 +78,14 @@ def call(candidate: Callable[..., Any], kind: "Kind", case: "Case") -> Outcome:
 def ask(signature: inspect.Signature | None, case: "Case", answer: Callable[[], Outcome]) -> Outcome:
     """The candidate's answer, if its signature has a place for the case."""
     reason = _not_taken(signature, case) if signature else None
-    return Outcome(declined=reason, asked=False) if reason else answer()
+    if reason:
+        return Outcome(declined=reason, asked=False)
+    outcome = answer()
+    unknown = _UNKNOWN_OPTION.match(outcome.problem or "") if outcome.raised and signature else None
+    if signature and unknown and unknown["name"] in case.options and unknown["name"] not in signature.parameters:
+        # A decorator without functools.wraps hides which options there are.
+        return Outcome(declined=f"takes no {unknown['name']}", asked=False)
+    return outcome
 
 
 def perform(
@@ -165,6 +172,9 @@ def name_of(candidate: Callable[..., Any]) -> str:
 
 
 _OPTIONS = ("stride", "padding", "dilation", "groups", "rounding", "output_size", "output_padding")
+
+
+_UNKNOWN_OPTION = re.compile(r"It raises TypeError: .*got an unexpected keyword argument '(?P<name>\w+)'")
 
 
 def _not_taken(signature: inspect.Signature, case: "Case") -> str | None:
