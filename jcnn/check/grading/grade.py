@@ -24,6 +24,7 @@ from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of
 from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.other_ways import Asked, fits, other_way
 from jcnn.check.grading.roundoff import Output, unlike_rounding
+from jcnn.check.grading.sentences import joined
 from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, forward_of, kind_of
@@ -287,7 +288,7 @@ def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made
         return Report(
             f"{name} as {kind.name}",
             "bug",
-            " ".join(filter(None, (made.fault, wanted, other))),
+            joined([made.fault or "", wanted, other]),
             None,
             printed=made.printed,
             unanswered=tuple(case.name for case in kind.cases),
@@ -361,7 +362,7 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
         report = Report(subject, "bug", why, None, left_out=left_out)
     if faults:
         more = [report.diagnosis] if report.verdict == "bug" and report.diagnosis else []
-        report = replace(report, verdict="bug", diagnosis=" ".join(faults + more))
+        report = replace(report, verdict="bug", diagnosis=joined(faults + more))
     return replace(report, printed=made.printed, unanswered=unanswered(kind, outcomes))
 
 
@@ -443,9 +444,8 @@ def _diagnosed(
     if unnamed := [leaf for leaf in unnamed if leaf not in dict(found)]:
         rules = [finding.rule for finding in findings if finding.leaf in unnamed]
         still = [leaf for leaf in unnamed if leaf not in {finding.leaf for finding in findings}]
-        sentences = " ".join([sentences, *rules])
-        if still:
-            sentences += f" {', '.join(still)}: wrong as well, by no known mistake."
+        also = f"{', '.join(still)}: wrong as well, by no known mistake." if still else ""
+        sentences = joined([sentences, *rules, also])
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])
     problem = next((entry.outcome.problem for entry in graded if entry.outcome.problem), None)
@@ -455,17 +455,17 @@ def _diagnosed(
         precision = _precision(graded)
         return verdict, _cancels(graded) or _coarse(precision), (f"{precision} arithmetic",)
     if found and (verdict != "kink" or deserved == "kink"):
-        note = f" Besides: {problem}" if problem and any(entry.outcome.raised for entry in graded) else ""
-        return worst_verdict([verdict, deserved]), sentences + note, names
+        note = f"Besides: {problem}" if problem and any(entry.outcome.raised for entry in graded) else ""
+        return worst_verdict([verdict, deserved]), joined([sentences, note]), names
     if verdict == "kink":
         return verdict, "At ties or zeros it chooses another of the possible gradients; everywhere else it agrees.", ()
     factor = None if problem else ratio([entry.outcome for entry in graded], [entry.expected for entry in graded])
     if factor is not None:
         return "bug", f"Every number is {factor:.6g} times what it should be.", ()
     if findings:
-        rules = " ".join(finding.rule for finding in findings)
-        note = f" Besides: {problem}" if problem and "it raises" not in rules else ""
-        return "bug", rules + note, ()
+        rules = joined(finding.rule for finding in findings)
+        note = f"Besides: {problem}" if problem and "it raises" not in rules else ""
+        return "bug", joined([rules, note]), ()
     failed = [_fails(entry) for entry in graded]
     where = pattern([entry.case for entry in graded], failed)
     if problem:

@@ -23,7 +23,7 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
         for p, argument in zip([p for p in positions if p is not early], form.arguments, strict=False)
         if p.name in form.arguments or not _is_other(p.name, argument, form)
     ]
-    takes = _Taken.of([p for p in parameters if p is early or (p.kind in _BY_NAME and p not in arrays)], arrays, form)
+    takes = _Taken.of([p for p in parameters if p is early or (p.kind in _BY_NAME and p not in arrays)], arrays, early, form)
     if is_plain(form.layout) and not takes.otherwise:
         return Adapted(found)
 
@@ -82,11 +82,16 @@ class _Taken(NamedTuple):
     otherwise: bool
 
     @classmethod
-    def of(cls, by_name: list[inspect.Parameter], arrays: list[inspect.Parameter], form: Call) -> "_Taken":
-        """From the parameters that are no arrays, and those that are."""
+    def of(
+        cls, by_name: list[inspect.Parameter], arrays: list[inspect.Parameter], early: inspect.Parameter | None, form: Call
+    ) -> "_Taken":
+        """From the parameters that are no arrays, those that are, and a bias that stands among these."""
         names = names_taken(by_name, form.operation)
         parameters = {parameter.name: parameter for parameter in by_name}
         there = next((name for name in BIASES if name in parameters), None) if "b" in form.inputs else None
+        if there and form.backward and parameters[there] is not early and parameters[there].default is not _Kinds.empty:
+            # No case of a backward pass gives a bias, and it can do without.
+            there = None
         if there:
             names["b"] = there
         given_anyway = tuple(
@@ -94,8 +99,7 @@ class _Taken(NamedTuple):
         )
         usual = arrays[len(form.arguments) - 1 :] if form.arguments[-1] == "b" else []
         biases = [parameters[there]] if there else usual
-        # To a backward pass no case gives one.
-        needs_bias = (bool(there) and form.backward) or any(parameter.default is _Kinds.empty for parameter in biases)
+        needs_bias = any(parameter.default is _Kinds.empty for parameter in biases)
         otherwise = bool(given_anyway) or needs_bias or any(name != theirs for name, theirs in names.items()) or "b" in names
         return cls(names, given_anyway, needs_bias, otherwise)
 
