@@ -236,6 +236,7 @@ def test_a_bias_may_stand_anywhere(data: st.DataObject) -> None:
     assert outcome.problem is None, (source, outcome)
     assert outcome.declined is None, (source, outcome)
     for right, got in zip(known.expected(case), outcome.leaves, strict=True):
+        assert got is not None
         np.testing.assert_allclose(got, right.value, rtol=1e-12, atol=1e-12, err_msg=source)
 
 
