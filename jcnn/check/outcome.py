@@ -7,6 +7,7 @@ Imports nothing of ours when it runs: the process in which a candidate runs alon
 import inspect
 import linecache
 import os
+import re
 import signal
 import threading
 import traceback
@@ -30,6 +31,7 @@ MOST_NUMBERS = 2**20
 """An output of more numbers is not looked at: no case has so large an answer."""
 
 _LONGEST = 200
+_QUOTES = re.compile(r"(?<=^It raises ).*$|^not implemented \(.*$|(?<= is )an? .*: expected an array\.$", re.DOTALL)
 
 
 class Outcome(NamedTuple):
@@ -55,6 +57,12 @@ class Outcome(NamedTuple):
     asked: bool = True
     lost: bool = False
 
+    @property
+    def quoted(self) -> tuple[str, ...]:
+        """What in its sentences is the candidate's own: a message, a line of its file, the name of a type."""
+        found = map(_QUOTES.search, filter(None, (self.problem, self.declined)))
+        return tuple(quote[0].rstrip(".") for quote in found if quote)
+
 
 class Misfit(NamedTuple):
     """What stands for an output that cannot be brought into jcnn's form, and why, in a sentence."""
@@ -70,7 +78,14 @@ def call(candidate: Callable[..., Any], kind: "Kind", case: "Case") -> Outcome:
 def ask(signature: inspect.Signature | None, case: "Case", answer: Callable[[], Outcome]) -> Outcome:
     """The candidate's answer, if its signature has a place for the case."""
     reason = _not_taken(signature, case) if signature else None
-    return Outcome(declined=reason, asked=False) if reason else answer()
+    if reason:
+        return Outcome(declined=reason, asked=False)
+    outcome = answer()
+    unknown = _UNKNOWN_OPTION.match(outcome.problem or "") if outcome.raised and signature else None
+    if signature and unknown and unknown["name"] in case.options and unknown["name"] not in signature.parameters:
+        # A decorator without functools.wraps hides which options there are.
+        return Outcome(declined=f"takes no {unknown['name']}", asked=False)
+    return outcome
 
 
 def perform(
@@ -159,6 +174,9 @@ def name_of(candidate: Callable[..., Any]) -> str:
 _OPTIONS = ("stride", "padding", "dilation", "groups", "rounding", "output_size", "output_padding")
 
 
+_UNKNOWN_OPTION = re.compile(r"It raises TypeError: .*got an unexpected keyword argument '(?P<name>\w+)'")
+
+
 def _not_taken(signature: inspect.Signature, case: "Case") -> str | None:
     """Why the candidate's signature has no place for the case."""
     try:
@@ -216,8 +234,7 @@ def _arrays(output: Any, wanted: Sequence[str]) -> tuple[tuple[Array | None, ...
         array = to_numpy(part)
         dtypes.append("" if array is None else array.dtype.name)
         if array is None:
-            what = "None" if part is None else f"a {cleaned(type(part).__name__)}"
-            problem = problem or f"{name} is {what}: expected an array."
+            problem = problem or f"{name} {_no_array(part)}."
             leaves.append(None)
             continue
         if array.size > MOST_NUMBERS:
@@ -226,9 +243,19 @@ def _arrays(output: Any, wanted: Sequence[str]) -> tuple[tuple[Array | None, ...
             continue
         if array.dtype.name not in {"float64", "float32", "float16", "bfloat16"}:
             why = "fractions are lost" if array.dtype.kind in "iub" else "expected real numbers"
+            why = "more digits than are asked for" if array.dtype.kind == "f" else why
             problem = problem or f"{name} has dtype {array.dtype.name}: {why}; return float64, as x has."
         leaves.append(array.astype(np.float64) if array.dtype.kind != "c" else np.real(array).astype(np.float64))
     return tuple(leaves), tuple(dtypes), problem
+
+
+def _no_array(value: Any) -> str:
+    """What an output is that is no array of numbers."""
+    if value is None:
+        return "is None: expected an array"
+    if isinstance(value, Array):
+        return f"has dtype {cleaned(value.dtype.name)}: expected numbers; return float64, as x has"
+    return f"is a {cleaned(type(value).__name__)}: expected an array"
 
 
 def to_numpy(value: Any) -> Array | None:

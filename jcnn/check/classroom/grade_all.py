@@ -15,6 +15,7 @@ from jcnn.check.classroom.folder import find_submissions
 from jcnn.check.classroom.submission import Result
 from jcnn.check.classroom.workers import Task, grade_submissions
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Limits
+from jcnn.check.grading.sentences import joined
 from jcnn.check.operations import kind_of
 from jcnn.check.report import COLOURS, as_text
 from jcnn.check.styles.adapt import STYLES
@@ -74,7 +75,7 @@ class ClassReport:
                     result.verdict,
                     *("" if share is None else f"{share:.3f}" for share in shares),
                     harmless("; ".join(dict.fromkeys(name for graded in result.functions for name in graded.mistakes))),
-                    harmless(" ".join(filter(None, (graded.diagnosis for graded in result.functions)))),
+                    harmless(joined(graded.diagnosis for graded in result.functions)),
                     f"{result.seconds:.1f}",
                 ]
             )

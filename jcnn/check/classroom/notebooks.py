@@ -14,7 +14,6 @@ test files".
 import contextlib
 import sys
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from jcnn.check.classroom.score import score_of
@@ -44,7 +43,7 @@ def points_for(
         TypeError: as `grade`.
     """
     with contextlib.redirect_stderr(sys.stdout):
-        report = _graded(candidate, kind, layout, style)
+        report = grade(candidate, kind, layout=layout, style=style)
     share = score_of(report, kind).points / 100
     if share == 0:
         raise AssertionError(message_of(report))
@@ -67,7 +66,7 @@ def assert_right(candidate: Callable[..., Any], kind: str, *, layout: str | None
         ValueError: as `grade`.
         TypeError: as `grade`.
     """
-    report = _graded(candidate, kind, layout, style)
+    report = grade(candidate, kind, layout=layout, style=style)
     if report.verdict == "bug":
         raise AssertionError(message_of(report))
 
@@ -87,7 +86,7 @@ def assert_part(candidate: Callable[..., Any], kind: str, part: str, *, layout: 
         ValueError: there is no such part; and as `grade`.
         TypeError: as `grade`.
     """
-    report = _graded(candidate, kind, layout, style)
+    report = grade(candidate, kind, layout=layout, style=style)
     parts = score_of(report, kind).parts
     choice("part", part, tuple(parts))
     if parts[part].right < parts[part].of:
@@ -99,9 +98,3 @@ def message_of(report: Report) -> str:
     """What a student reads: the diagnosis, a number worked out, the smallest failing case."""
     examples = [f"For example {finding.example}" for finding in report.findings if finding.example]
     return "\n\n".join(filter(None, [report.diagnosis, *examples, report.picture])) or f"Verdict: {report.verdict}."
-
-
-@lru_cache(maxsize=8)
-def _graded(candidate: Callable[..., Any], kind: str, layout: str | None, style: str) -> Report:
-    """Once for all the tests of a function."""
-    return grade(candidate, kind, layout=layout, style=style)

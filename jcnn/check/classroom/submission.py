@@ -1,8 +1,10 @@
 """What a class's submissions are, and what came of each: plain values that go through a pipe, a file and a page."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jcnn.check.report import Verdict
+from jcnn.printing import visible
 
 
 class Submission(NamedTuple):
@@ -19,6 +21,11 @@ class Submission(NamedTuple):
     path: str
     alone: bool
     problem: str = ""
+
+    @property
+    def file(self) -> str:
+        """The name of the file, as it may be printed; "" where there is none."""
+        return visible(Path(self.path).name)
 
 
 class Graded(NamedTuple):

@@ -84,7 +84,7 @@ def failed(submission: Submission, task: Task, why: str, mistake: str) -> Result
         Graded(kind, "bug", 0.0, {**dict.fromkeys(kind_of(kind).leaves, 0.0), "options": None}, why, (mistake,))
         for kind in task.kinds
     ]
-    return Result(submission.name, Path(submission.path).name if submission.path else "", tuple(graded))
+    return Result(submission.name, submission.file, tuple(graded))
 
 
 class _Worker:
@@ -142,7 +142,7 @@ class _Worker:
         if line:
             self.number = None
             graded = tuple(map(Graded.of, json.loads(line)))
-            return number, Result(submission.name, Path(submission.path).name, graded, took)
+            return number, Result(submission.name, submission.file, graded, took)
         if line == b"":
             if not self._ready:
                 raise RuntimeError("the process that grades does not start; its own words are above")

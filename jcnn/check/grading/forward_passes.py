@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
+from jcnn.check.grading.sentences import joined
 from jcnn.check.report import Report, Witness
 
 
@@ -32,12 +33,14 @@ def with_forward(report: Report, backward: str, forward: Forward | None) -> Repo
         return replace(report, witnesses=witnesses)
     right = forward.right_cache
     if right is None or right.verdict == "bug":
-        more = f" Its forward {forward.name} is wrong as well: {said}" if wrong else ""
-        return replace(report, diagnosis=f"{report.diagnosis or ''}{more}", witnesses=witnesses)
+        more = f"Its forward {forward.name} is wrong as well: {said}" if wrong else ""
+        return replace(report, diagnosis=joined([report.diagnosis or "", more]), witnesses=witnesses)
     alone = f"{backward} is right where its cache holds the arguments of {forward.name}"
     if wrong:
         # By itself the backward pass is right, and only it is graded.
-        blamed = Witness(f"its forward {forward.name}", holds=False, found=f"{said} {alone}; the mistake is not in {backward}.")
+        blamed = Witness(
+            f"its forward {forward.name}", holds=False, found=joined([said, f"{alone}; the mistake is not in {backward}."])
+        )
         return replace(right, witnesses=(*right.witnesses, blamed))
     return replace(
         report,

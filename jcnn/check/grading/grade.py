@@ -24,6 +24,7 @@ from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of
 from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.other_ways import Asked, fits, other_way
 from jcnn.check.grading.roundoff import Output, unlike_rounding
+from jcnn.check.grading.sentences import joined
 from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, forward_of, kind_of
@@ -221,8 +222,22 @@ def _examined(
 
     if other := other_way(kind, call, asked, candidate, answer, is_right):
         return Further(other_way=other)
-    findings = _probed(kind, expected, outcomes, lambda case: answer(case, ""))
-    return Further(findings, _forward(kind, expected, call, outcomes, candidate, answer))
+    answers = _Noted(answer, "")
+    findings = _probed(kind, expected, outcomes, answers)
+    return Further(findings, _forward(kind, expected, call, outcomes, candidate, answer), quoted=frozenset(answers.quoted))
+
+
+class _Noted:
+    """A way to ask a part of a candidate, which notes what that says itself."""
+
+    def __init__(self, answer: AnswerOfPart, part: str) -> None:
+        self.quoted: set[str] = set()
+        self._answer, self._part = answer, part
+
+    def __call__(self, case: Case) -> Outcome:
+        outcome = self._answer(case, self._part)
+        self.quoted.update(outcome.quoted)
+        return outcome
 
 
 def _forward(
@@ -238,18 +253,21 @@ def _forward(
         return None
     forward = forward_of(kind)
     right = expected_of(forward)
-
-    def forward_answer(case: Case) -> Outcome:
-        return answer(case, "forward")
-
-    made = tuple(_asked(forward, right, forward_answer))
-    found = Run(made, further=Further(_probed(forward, right, made, forward_answer)))
-    report = _report(forward, right, found, candidate.forward)
+    answers = _Noted(answer, "forward")
+    made = tuple(_asked(forward, right, answers))
+    found = Run(made, further=Further(_probed(forward, right, made, answers), quoted=frozenset(answers.quoted)))
+    report = _in_its_terms(forward, right, call, found, candidate.forward)
     alone = None
     if "right cache" in candidate.signatures and _is_wrong(kind, expected, outcomes):
         again = tuple(_asked(kind, expected, lambda case: answer(case, "right cache")))
-        alone = _report(kind, expected, Run(again), kind.name)
-    return Forward(candidate.forward, Wording.of(call.operation, call.layout, call.style).report(report), alone)
+        alone = _in_its_terms(kind, expected, call, Run(again), kind.name)
+    return Forward(candidate.forward, report, alone)
+
+
+def _in_its_terms(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made: Run, name: str) -> Report:
+    """The report in the candidate's terms, in which what it said itself is already."""
+    wording = Wording.of(call.operation, call.layout, call.style)._replace(quoted=made.quoted)
+    return wording.report(_report(kind, expected, made, name, wording))
 
 
 _ABOUT_OUTPUTS = re.compile(
@@ -259,7 +277,6 @@ _ABOUT_OUTPUTS = re.compile(
 
 def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made: Run, name: str) -> Report:
     """The report, in the candidate's terms; what is wrong with its signature is said once, with the one that is expected."""
-    wording = Wording.of(call.operation, call.layout, call.style)
     other, symptoms = made.further.other_way, ()
     problems = {outcome.problem for outcome in made.outcomes if outcome.declined is None}
     (problem,) = problems if len(problems) == 1 else (None,)
@@ -271,18 +288,18 @@ def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made
         return Report(
             f"{name} as {kind.name}",
             "bug",
-            " ".join(filter(None, (made.fault, wanted, other))),
+            joined([made.fault or "", wanted, other]),
             None,
             printed=made.printed,
             unanswered=tuple(case.name for case in kind.cases),
             symptoms=symptoms,
         )
-    report = with_forward(_report(kind, expected, made, name, wording), name, made.further.forward)
+    report = with_forward(_in_its_terms(kind, expected, call, made, name), name, made.further.forward)
     if made.not_judged:
         rows = tuple(row for row in report.rows if row.leaf not in made.not_judged)
         reasons = tuple(f"{leaf} (it takes no bias)" for leaf in made.not_judged)
         report = replace(report, rows=rows, left_out=(*report.left_out, *reasons))
-    return wording.report(report)
+    return report
 
 
 def _asked(kind: Kind, expected: list[tuple[Expected, ...]], answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
@@ -327,10 +344,7 @@ def _taken(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[
     return without_forms_not_taken(kind.cases, outcomes, shaped)
 
 
-_PLAIN = Wording.of("conv", "NHWC", "jcnn")
-
-
-def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str, wording: Wording = _PLAIN) -> Report:
+def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str, wording: Wording) -> Report:
     """The one way from what a candidate did to the report, wherever it ran."""
     outcomes = _taken(kind, expected, made.outcomes)
     graded = [
@@ -348,7 +362,7 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
         report = Report(subject, "bug", why, None, left_out=left_out)
     if faults:
         more = [report.diagnosis] if report.verdict == "bug" and report.diagnosis else []
-        report = replace(report, verdict="bug", diagnosis=" ".join(faults + more))
+        report = replace(report, verdict="bug", diagnosis=joined(faults + more))
     return replace(report, printed=made.printed, unanswered=unanswered(kind, outcomes))
 
 
@@ -430,9 +444,8 @@ def _diagnosed(
     if unnamed := [leaf for leaf in unnamed if leaf not in dict(found)]:
         rules = [finding.rule for finding in findings if finding.leaf in unnamed]
         still = [leaf for leaf in unnamed if leaf not in {finding.leaf for finding in findings}]
-        sentences = " ".join([sentences, *rules])
-        if still:
-            sentences += f" {', '.join(still)}: wrong as well, by no known mistake."
+        also = f"{', '.join(still)}: wrong as well, by no known mistake." if still else ""
+        sentences = joined([sentences, *rules, also])
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])
     problem = next((entry.outcome.problem for entry in graded if entry.outcome.problem), None)
@@ -442,17 +455,17 @@ def _diagnosed(
         precision = _precision(graded)
         return verdict, _cancels(graded) or _coarse(precision), (f"{precision} arithmetic",)
     if found and (verdict != "kink" or deserved == "kink"):
-        note = f" Besides: {problem}" if problem and any(entry.outcome.raised for entry in graded) else ""
-        return worst_verdict([verdict, deserved]), sentences + note, names
+        note = f"Besides: {problem}" if problem and any(entry.outcome.raised for entry in graded) else ""
+        return worst_verdict([verdict, deserved]), joined([sentences, note]), names
     if verdict == "kink":
         return verdict, "At ties or zeros it chooses another of the possible gradients; everywhere else it agrees.", ()
     factor = None if problem else ratio([entry.outcome for entry in graded], [entry.expected for entry in graded])
     if factor is not None:
         return "bug", f"Every number is {factor:.6g} times what it should be.", ()
     if findings:
-        rules = " ".join(finding.rule for finding in findings)
-        note = f" Besides: {problem}" if problem and "it raises" not in rules else ""
-        return "bug", rules + note, ()
+        rules = joined(finding.rule for finding in findings)
+        note = f"Besides: {problem}" if problem and "it raises" not in rules else ""
+        return "bug", joined([rules, note]), ()
     failed = [_fails(entry) for entry in graded]
     where = pattern([entry.case for entry in graded], failed)
     if problem:

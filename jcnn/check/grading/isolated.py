@@ -44,11 +44,13 @@ class Further(NamedTuple):
         findings: how its formula differs.
         forward: of a backward pass that belongs to a forward pass, what that did.
         other_way: how else it is to be called, in a sentence, where it fits in no case as it is; else "".
+        quoted: what the candidate said itself in what was found.
     """
 
     findings: tuple[Finding, ...] = ()
     forward: Forward | None = None
     other_way: str = ""
+    quoted: frozenset[str] = frozenset()
 
 
 class Run(NamedTuple):
@@ -69,6 +71,12 @@ class Run(NamedTuple):
     further: Further = Further()
     unfit: bool = False
     not_judged: tuple[str, ...] = ()
+
+    @property
+    def quoted(self) -> tuple[str, ...]:
+        """What the candidate said itself."""
+        said = {quote for outcome in self.outcomes for quote in outcome.quoted}
+        return tuple(sorted({*said, *self.further.quoted, self.fault or ""}))
 
 
 class Limits(NamedTuple):

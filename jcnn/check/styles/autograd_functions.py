@@ -11,9 +11,10 @@ from .calling import Adapted, Arguments, Call, InLayout, UnfitError, bias_gradie
 from .options import BIASES, is_option, left_at_default, meant_by, names_taken
 
 _Kinds = inspect.Parameter
+_BY_POSITION = {_Kinds.POSITIONAL_ONLY, _Kinds.POSITIONAL_OR_KEYWORD}
 
 
-def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit: Callable[[str], Any]) -> Adapted:
+def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, misfit: Callable[[str], Any]) -> Adapted:
     """The candidate called with tensors in float64; its own backward gives the gradients.
 
     Raises:
@@ -30,31 +31,45 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
     rest = [parameter for parameter in parameters if parameter.name not in places.values()]
     names = {option: name for option, name in names_taken(rest, form.operation).items() if option != "window"}
     theirs = {name: option for option, name in names.items()}
+    any_name = any(p.kind is _Kinds.VAR_KEYWORD for p in rest)
+    rest = [p for p in rest if p.kind not in {_Kinds.VAR_POSITIONAL, _Kinds.VAR_KEYWORD}]
     unknown = [p.name for p in rest if p.name not in theirs and p.default is _Kinds.empty]
     if unknown:
         raise UnfitError(f"takes {described(inspect.Signature(parameters))}")
 
-    def outputs(given: Arguments, options: Arguments, form: Call) -> tuple[Any, Arguments]:
+    def outputs(given: Arguments, options: Arguments, form: Call) -> tuple[Any, Arguments, Arguments]:
         if any(isinstance(part, str | tuple) for value in options.values() for part in _parts(value)):
             raise NotImplementedError("numbers only, one or one for each axis")
         given = {name: value for name, value in given.items() if name in form.inputs}
         if with_bias and "b" not in given:
             given["b"] = zero_bias(form, given)
         tensors = {name: _tensor(name, value, torch) for name, value in given.items()}
+        # What is changed in place, as `ctx.mark_dirty` allows, must be no leaf.
+        passed = {name: tensor.clone() if torch.is_tensor(tensor) else tensor for name, tensor in tensors.items()}
         values = {
-            **{places[name]: tensor for name, tensor in tensors.items()},
+            **{places[name]: tensor for name, tensor in passed.items()},
             **{p.name: _value(p, theirs.get(p.name), options, given) for p in rest},
         }
-        return apply(*(values[parameter.name] for parameter in parameters)), tensors
+        by_name = {p.name: values[p.name] for p in parameters if p.kind is _Kinds.KEYWORD_ONLY}
+        if any_name:
+            by_name |= {name: value for name, value in options.items() if name not in names}
+        y = apply(*(values[p.name] for p in parameters if p.kind in _BY_POSITION), **by_name)
+        return y, tensors, passed
 
     def forward(given: Arguments, options: Arguments) -> Any:
-        return outputs(given, options, inputs)[0]
+        y, tensors, passed = outputs(given, options, inputs)
+        _give_back(y, tensors, passed, torch)
+        return y
 
     def backward(given: Arguments, options: Arguments) -> Any:
         dy, *_ = given.values()
-        y, tensors = outputs(given, options, form)
+        y, tensors, passed = outputs(given, options, form)
+        if not torch.is_tensor(y):
+            what = "None" if y is None else f"a {type(y).__name__}"
+            return (misfit(f"Its forward returns {what}: expected a tensor."),) * len(form.leaves)
         asked = [tensors[leaf.removeprefix("d")] for leaf in form.leaves if leaf.removeprefix("d") in tensors]
         found = torch.autograd.grad(y, asked, torch.from_numpy(dy), allow_unused=True)
+        _give_back(y, tensors, passed, torch)
         return found if len(found) == len(form.leaves) else (*found, bias_gradient(form, dy))
 
     def exposed(form: Call, *, with_bias: bool) -> list[inspect.Parameter]:
@@ -63,7 +78,8 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
             for name in form.arguments
             if with_bias or name != "b"
         ]
-        return [*positional, *(_Kinds(name, _Kinds.KEYWORD_ONLY, default=None) for name in names)]
+        others = [_Kinds("options", _Kinds.VAR_KEYWORD)] if any_name else []
+        return [*positional, *(_Kinds(name, _Kinds.KEYWORD_ONLY, default=None) for name in names), *others]
 
     inputs = form._replace(
         kind=form.operation,
@@ -81,7 +97,7 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
 
 def _places_of(parameters: Sequence[inspect.Parameter], form: Call) -> dict[str, str] | None:
     """The parameter of every input, by its name or else by its place; None where there is none. A bias may be missing."""
-    by_position = [p for p in parameters if p.kind in {_Kinds.POSITIONAL_ONLY, _Kinds.POSITIONAL_OR_KEYWORD}]
+    by_position = [p for p in parameters if p.kind in _BY_POSITION]
     wanted = [name for name in form.inputs if name != "b"]
     meant = {argument: p.name for p in reversed(by_position) if (argument := meant_by(p.name, wanted)) is not None}
     if set(meant) != set(wanted):
@@ -110,9 +126,9 @@ def _value(parameter: inspect.Parameter, option: str | None, options: Arguments,
 
 
 def _applied(found: Any, torch: Any) -> tuple[Callable[..., Any], list[inspect.Parameter]]:
-    """What is called, by position only, and its parameters."""
+    """What is called, and its parameters."""
     if not inspect.isclass(found):
-        signature = signature_of(found)
+        signature = signature_of(found.forward if isinstance(found, torch.nn.Module) else found)
         return found, list(signature.parameters.values()) if signature else []
     if not issubclass(found, torch.autograd.Function):
         raise UnfitError("is a class, but no torch.autograd.Function")
@@ -121,6 +137,13 @@ def _applied(found: Any, torch: Any) -> tuple[Callable[..., Any], list[inspect.P
     parameters = list(signature.parameters.values()) if signature else []
     apart = function.setup_context is not torch.autograd.Function.setup_context
     return function.apply, parameters if apart else parameters[1:]
+
+
+def _give_back(y: Any, tensors: Arguments, passed: Arguments, torch: Any) -> None:
+    """What was changed in place is changed in what was given, except where that is the output, as `ctx.mark_dirty` has it."""
+    for name, tensor in passed.items():
+        if torch.is_tensor(tensor) and tensor is not y:
+            tensors[name].detach().copy_(tensor.detach())
 
 
 def _parts(value: Any) -> tuple[Any, ...]:

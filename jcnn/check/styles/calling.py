@@ -109,9 +109,9 @@ class InLayout:
         # Of one output a list is its numbers.
         if not isinstance(output, tuple | list) or (isinstance(output, list) and len(form.leaves) == 1):
             return axes.take(form.leaves[0], output, given)
-        if len(output) != len(form.leaves):
-            return output
-        return tuple(axes.take(leaf, part, given) for leaf, part in zip(form.leaves, output, strict=True))
+        # Of too many or too few those that are there are still what their places say.
+        named = zip(form.leaves, output, strict=False)
+        return (*(axes.take(leaf, part, given) for leaf, part in named), *output[len(form.leaves) :])
 
 
 def is_plain(layout: str) -> bool:

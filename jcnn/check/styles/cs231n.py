@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .calling import BACKWARD, Adapted, Arguments, Call, InLayout, UnfitError, bias_gradient, count_taken, name_of, zero_bias
+from .layouts import array_of
 from .options import left_at_default
 
 Array = np.ndarray
@@ -77,7 +78,7 @@ def adapt(found: _Function, namespace: Arguments, form: Call, misfit: Callable[[
     """
     names = names_of(form.operation)
     if names.loss:
-        return _adapt_loss(found, form)
+        return _adapt_loss(found, form, misfit)
     if not form.backward:
         return Adapted(_forward(found, form, names))
     count_taken(found, [2])
@@ -254,30 +255,43 @@ def _affine(arrays: Arguments) -> tuple[list[Any], Callable[..., Any]]:
     return list(arrays.values()), give_back
 
 
-def _adapt_loss(found: _Function, form: Call) -> Adapted:
+def _adapt_loss(found: _Function, form: Call, misfit: Callable[[str], Any]) -> Adapted:
     """A loss and its gradient, both of the mean over the examples."""
     count_taken(found, [2])
 
     def both(given: Arguments) -> tuple[Any, Any]:
+        """The loss and the gradient; what says that there are not these two, in place of both."""
         scores, labels = list(given.values())[-2:]
         if scores.ndim != 2:
             raise NotImplementedError("one vector an example")
         if form.operation == "softmax_cross_entropy" and labels.dtype.kind == "f":
             raise NotImplementedError("class numbers only")
-        loss, gradient = found(scores, labels)
+        output = found(scores, labels)
+        if not isinstance(output, tuple | list) or len(output) != 2:
+            count = f"{len(output)} outputs" if isinstance(output, tuple | list) else "None" if output is None else "1 output"
+            return (misfit(f"It returns {count}: expected 2, (loss, dx)."),) * 2
+        loss, gradient = output
         return loss, gradient
 
     def backward(given: Arguments, _options: Arguments) -> Any:
         dy, *_ = given.values()
         _, gradient = both(given)
+        array = array_of(gradient)
+        if array is None:
+            return (gradient,)
         # Of the mean every example has the share 1/N.
-        return np.asarray(gradient) * (len(dy) * dy)[:, None]
+        return array * (len(dy) * dy)[:, None]
 
     def forward(given: Arguments, _options: Arguments) -> Any:
-        mean, _ = both(given)
         scores, labels = given.values()
-        alone = np.array([np.asarray(both({"x": scores[n : n + 1], "y": labels[n : n + 1]})[0]) for n in range(len(scores))])
-        return alone + (np.asarray(mean) - alone.mean())
+        losses = [both(given)[0]]
+        losses += [both({"x": scores[n : n + 1], "y": labels[n : n + 1]})[0] for n in range(len(scores))]
+        arrays = [array_of(loss) for loss in losses]
+        for loss, array in zip(losses, arrays, strict=True):
+            if array is None:
+                return (loss,)
+        mean, *alone = (array for array in arrays if array is not None)
+        return np.array(alone) + (mean - np.mean(alone, axis=0))
 
     name = name_of(found)
     nothing = Names("", "")

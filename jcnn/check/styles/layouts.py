@@ -40,7 +40,7 @@ class Axes(NamedTuple):
         concerned = name in self.roles and self.orders
         if not concerned:
             return value
-        array = _array(value)
+        array = array_of(value)
         if array is None or not self._concerns(name, array, args):
             return value
         if self.roles[name] == "flat":
@@ -61,14 +61,15 @@ def _reordered(flat: Array, shape: tuple[int, ...], order: Order) -> Array:
     return np.ascontiguousarray(flat.reshape(shape).transpose(order)).reshape(flat.shape)
 
 
-def _array(value: Any) -> Array | None:
-    """`value` as an array, from NumPy, JAX or PyTorch; None where it is none."""
+def array_of(value: Any) -> Array | None:
+    """`value` as an array of numbers, from NumPy, JAX, PyTorch or nested lists; None where it is none."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError:
         return None
+    return array if array.dtype.kind in "fiubc" or array.dtype.name == "bfloat16" else None
 
 
 def _channels_second(axes: int) -> Order:

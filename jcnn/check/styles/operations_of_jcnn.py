@@ -17,17 +17,18 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
     signature = signature_of(found)
     parameters = list(signature.parameters.values()) if signature else []
     positions = [parameter for parameter in parameters if parameter.kind in _BY_POSITION]
+    early = _early_bias(positions, form)
     arrays = [
         p
-        for p, argument in zip(positions, form.arguments, strict=False)
+        for p, argument in zip([p for p in positions if p is not early], form.arguments, strict=False)
         if p.name in form.arguments or not _is_other(p.name, argument, form)
     ]
-    takes = _Taken.of([p for p in parameters if p.kind in _BY_NAME and p not in arrays], arrays, form)
+    takes = _Taken.of([p for p in parameters if p is early or (p.kind in _BY_NAME and p not in arrays)], arrays, early, form)
     if is_plain(form.layout) and not takes.otherwise:
         return Adapted(found)
 
     def call(given: Arguments, options: Arguments) -> Any:
-        if takes.needs_bias:
+        if takes.needs_bias or early is not None:
             given.setdefault("b", zero_bias(form, given))
         named = {takes.names.get(name, name): value for name, value in options.items()}
         for name in takes.given_anyway:
@@ -36,9 +37,26 @@ def adapt(found: Callable[..., Any], _namespace: Arguments, form: Call, _misfit:
         for name in _ARGUMENTS_BY_NAME:
             if name in takes.names and name in by_position:
                 named[takes.names[name]] = by_position.pop(name)
-        return found(*by_position.values(), **named)
+        values = list(by_position.values())
+        if early is not None:
+            values.insert(positions.index(early), named.pop(early.name))
+        return found(*values, **named)
 
     return Adapted(InLayout(call, form, _exposed(signature, form, takes.names, arrays), name_of(found)))
+
+
+def _early_bias(positions: list[inspect.Parameter], form: Call) -> inspect.Parameter | None:
+    """A bias that can be given by position only: it stands among the arrays, or it has no name to give it by."""
+    bias = next((p for p in positions if p.name in BIASES), None)
+    if bias is None or "b" not in form.inputs:
+        return None
+    wanted = [name for name in form.arguments if name != "b"]
+    others = [p for p in positions if p is not bias and not is_option(p.name, form.operation)]
+    place = positions.index(bias)
+    # One that is called b may be the weights, where there are no others.
+    if len(others) < len(wanted) or place > len(wanted):
+        return None
+    return bias if place < len(wanted) or bias.kind is _Kinds.POSITIONAL_ONLY else None
 
 
 def _is_other(name: str, argument: str, form: Call) -> bool:
@@ -64,19 +82,23 @@ class _Taken(NamedTuple):
     otherwise: bool
 
     @classmethod
-    def of(cls, by_name: list[inspect.Parameter], arrays: list[inspect.Parameter], form: Call) -> "_Taken":
-        """From the parameters that are no arrays, and those that are."""
+    def of(
+        cls, by_name: list[inspect.Parameter], arrays: list[inspect.Parameter], early: inspect.Parameter | None, form: Call
+    ) -> "_Taken":
+        """From the parameters that are no arrays, those that are, and a bias that stands among these."""
         names = names_taken(by_name, form.operation)
         parameters = {parameter.name: parameter for parameter in by_name}
-        biases: list[inspect.Parameter] = []
-        if form.arguments[-1] == "b":
-            there = next((name for name in BIASES if name in parameters), None)
-            if there:
-                names["b"] = there
-            biases = [parameters[there]] if there else arrays[len(form.arguments) - 1 :]
+        there = next((name for name in BIASES if name in parameters), None) if "b" in form.inputs else None
+        if there and form.backward and parameters[there] is not early and parameters[there].default is not _Kinds.empty:
+            # No case of a backward pass gives a bias, and it can do without.
+            there = None
+        if there:
+            names["b"] = there
         given_anyway = tuple(
             name for name, theirs in names.items() if name not in _ARGUMENTS_BY_NAME and _wants(name, parameters[theirs], form)
         )
+        usual = arrays[len(form.arguments) - 1 :] if form.arguments[-1] == "b" else []
+        biases = [parameters[there]] if there else usual
         needs_bias = any(parameter.default is _Kinds.empty for parameter in biases)
         otherwise = bool(given_anyway) or needs_bias or any(name != theirs for name, theirs in names.items()) or "b" in names
         return cls(names, given_anyway, needs_bias, otherwise)

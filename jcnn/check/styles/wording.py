@@ -1,7 +1,7 @@
 """A report in the candidate's terms: the order of its axes, and its names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -23,12 +23,14 @@ class Wording(NamedTuple):
         renamed: names that differ from jcnn's.
         note: what formulas leave open, in a sentence; may be "".
         layout: its name where that differs from jcnn's own; else "".
+        quoted: what the candidate said itself, which is in its terms already.
     """
 
     axes: Axes
     renamed: dict[str, str]
     note: str = ""
     layout: str = ""
+    quoted: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, operation: str, layout: str, style: str) -> "Wording":
@@ -42,19 +44,33 @@ class Wording(NamedTuple):
 
     def text(self, text: str) -> str:
         """A text in which indices, shapes and names are the candidate's."""
-        if self.axes.orders:
-            text = _INDEX.sub(lambda found: f"{found[1]}[{self._list(found[1], found[2])}]", text)
-            text = _ORDER.sub(lambda found: f"{found[1]}{found[2]}({self._list(found[1], found[3])})", text)
-            text = _SHAPE.sub(
-                lambda found: (
-                    f"{found[1]} has shape ({self._list(found[1], found[2])}){found[3]}({self._list(found[1], found[4])})"
-                ),
-                text,
-            )
-        return self.name(text)
+        return self._outside_quotes(text, lambda own: self._named(self._ordered(own)))
 
     def name(self, text: str) -> str:
         """A text with the candidate's names."""
+        return self._outside_quotes(text, self._named)
+
+    def _outside_quotes(self, text: str, change: Callable[[str], str]) -> str:
+        """A text of which all is changed but what is quoted."""
+        quotes = sorted(filter(None, self.quoted), key=len, reverse=True)
+        if not quotes:
+            return change(text)
+        parts = re.split(f"({'|'.join(map(re.escape, quotes))})", text)
+        return "".join(part if place % 2 else change(part) for place, part in enumerate(parts))
+
+    def _ordered(self, text: str) -> str:
+        if not self.axes.orders:
+            return text
+        text = _INDEX.sub(lambda found: f"{found[1]}[{self._list(found[1], found[2])}]", text)
+        text = _ORDER.sub(lambda found: f"{found[1]}{found[2]}({self._list(found[1], found[3])})", text)
+        return _SHAPE.sub(
+            lambda found: (
+                f"{found[1]} has shape ({self._list(found[1], found[2])}){found[3]}({self._list(found[1], found[4])})"
+            ),
+            text,
+        )
+
+    def _named(self, text: str) -> str:
         for ours, theirs in self.renamed.items():
             text = re.sub(rf"\b{ours}\b", theirs, text)
         return text

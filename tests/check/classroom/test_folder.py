@@ -63,8 +63,11 @@ def test_what_is_no_ordinary_file_is_never_read(tmp_path: Path) -> None:
 
 def test_names_are_shown_without_what_steers_a_terminal(tmp_path: Path) -> None:
     write(tmp_path, "a\x1b[31m\n.py", "ü ß.py", "<b>&'\".py")
+    write(tmp_path, "two\N{RIGHT-TO-LEFT OVERRIDE}/k\nl\N{RIGHT-TO-LEFT OVERRIDE}.py")
     (tmp_path / os.fsdecode(b"\xff.py")).write_text(CODE)
-    names = [each.name for each in find_submissions(tmp_path, ["f"])]
+    found = find_submissions(tmp_path, ["f"])
+    names = [shown for each in found for shown in (each.name, each.file)]
+    assert "k\\nl\\u202e.py" in names
     assert "a\\x1b[31m\\n.py" in names
     assert all(name.encode() and name.isprintable() for name in names)
 

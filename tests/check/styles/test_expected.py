@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jcnn.check import KINDS, grade, grade_file
 from jcnn.check.classroom.score import score_of
 from jcnn.check.grading.grade import misfit
+from jcnn.check.grading.left_out import must_take
 from jcnn.check.operations import kind_of
-from jcnn.check.outcome import Misfit, signature_of
+from jcnn.check.outcome import Misfit, call, signature_of
 from jcnn.check.styles.adapt import adapt
 from jcnn.check.styles.expected import call_of, expected
 from jcnn.definition import sums
+from tests.draws import draws
 
 Array = np.ndarray
 
@@ -185,6 +189,55 @@ def test_options_by_other_names(candidate: Callable[..., Any], kind: str, takes:
     assert len(report.rows) >= 10
     for option in takes:
         assert not any(reason.startswith(f"takes no {option} (") for reason in report.left_out)
+
+
+ORDERS = {
+    "conv_backward": ("dout", "x", "w"),
+    "dense_backward": ("dy", "x", "weights"),
+    "locally_connected_backward": ("dy", "x", "w"),
+    "conv_transpose_backward": ("dx", "y", "w"),
+    "conv": ("x", "w"),
+    "dense": ("x", "w"),
+}
+
+
+@draws()
+@given(data=st.data())
+def test_a_bias_may_stand_anywhere(data: st.DataObject) -> None:
+    """Among the arrays or the options, with a default or none, by position or by name; a backward pass gets zeros."""
+    kind = data.draw(st.sampled_from(list(ORDERS)))
+    bias = data.draw(st.sampled_from(["b", "bias", "b=None", "bias=None"]))
+    options = ["stride", "pad"] if kind.startswith(("conv", "locally")) else []
+    names = [*ORDERS[kind], *options]
+    place = data.draw(st.integers(0, len(names)))
+    slash = data.draw(st.none() | st.integers(1, len(ORDERS[kind]) + (place <= len(ORDERS[kind]))))
+    defaults = {"stride": "stride=1", "pad": "pad=0"}
+    with_defaults = [*names[:place], bias, *(defaults.get(n, f"{n}=None") if "=" in bias else n for n in names[place:])]
+    if slash:
+        with_defaults.insert(slash, "/")
+    arrays, (name, *_) = ", ".join(ORDERS[kind]), bias.split("=")
+    known = kind_of(kind)
+    by_name = ", stride=stride, padding=pad" if options else ""
+    space: dict[str, Any] = {"known": known, "np": np}
+    backward = kind.endswith("_backward")
+    must_have = backward and "=" not in bias
+    source = (
+        f"def candidate({', '.join(with_defaults)}):\n    assert {name} is not None or not {must_have}\n"
+        f"    assert {name} is None or {name}.dtype == float\n"
+        f"    return known.reference({arrays}{'' if backward else ', ' + name}{by_name})"
+    )
+    exec(source, space)  # noqa: S102 (our own words)
+    for layout in ("NHWC", "NCHW"):
+        adapted = adapt(space["candidate"], {}, call_of(known, layout, "jcnn"), Misfit).candidate
+        assert misfit(known, signature_of(adapted)) is None, source
+    adapted = adapt(space["candidate"], {}, call_of(known, "NHWC", "jcnn"), Misfit).candidate
+    case = data.draw(st.sampled_from([case for case in known.cases if must_take(known, case)]))
+    outcome = call(adapted, known, case)
+    assert outcome.problem is None, (source, outcome)
+    assert outcome.declined is None, (source, outcome)
+    for right, got in zip(known.expected(case), outcome.leaves, strict=True):
+        assert got is not None
+        np.testing.assert_allclose(got, right.value, rtol=1e-12, atol=1e-12, err_msg=source)
 
 
 @pytest.mark.parametrize(

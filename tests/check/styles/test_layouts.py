@@ -1,12 +1,15 @@
 """A candidate with its channels first, called as one that has them last."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from jcnn.check import CATALOGUE, KINDS, grade
+from jcnn.check import CATALOGUE, KINDS, grade, grade_file
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Misfit
 from jcnn.check.smallest import draw_case
@@ -14,6 +17,7 @@ from jcnn.check.styles.adapt import adapt
 from jcnn.check.styles.expected import call_of
 from jcnn.check.styles.wording import Wording
 from jcnn.figures.graded import render_report
+from tests.draws import draws
 
 Array = np.ndarray
 
@@ -194,3 +198,107 @@ def test_rows_of_the_smallest_case_are_the_first_axis_that_the_candidate_has(lay
 def test_indices_and_shapes_in_sentences(said: str, in_nchw: str) -> None:
     assert Wording.of("conv", "NCHW", "cs231n").text(said) == in_nchw
     assert Wording.of("conv", "NHWC", "jcnn").text(said) == said
+
+
+def conv(x: Array, w: Array, b: Array | None = None, stride: int = 1) -> Array:
+    raise OSError("y[n, k, i, j] of dy, dx[0, 1, 2, 3]")
+
+
+def conv_forward(x: Array, w: Array, b: Array, conv_param: Any) -> Array:
+    return conv(x, w, b)
+
+
+def relu_backward(dy: Array, x: Array) -> Array:
+    return dout[0, 1, 2, 3] * (dy > x)  # pyright: ignore
+
+
+def average(dy: Array, x: Array, window: int, stride: int | None = None) -> Array:
+    if x.shape[2] > 1:
+        raise ValueError("dy[n, c, i, j]")
+    return dy * x
+
+
+def relu(x: Array) -> Array:
+    raise NotImplementedError("x[0, 1, 2, 3] of dy")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "kind", "style", "quote"),
+    [
+        pytest.param(conv, "conv", "jcnn", "OSError: y[n, k, i, j] of dy, dx[0, 1, 2, 3]", id="a message"),
+        pytest.param(conv_forward, "conv", "cs231n", "OSError: y[n, k, i, j] of dy, dx[0, 1, 2, 3]", id="a name in a message"),
+        pytest.param(relu_backward, "relu_backward", "cs231n", "`return dout[0, 1, 2, 3] * (dy > x)", id="a line"),
+        pytest.param(relu, "relu", "cs231n", "not implemented (x[0, 1, 2, 3] of dy)", id="why it declines"),
+        pytest.param(average, "avg_pool_backward", "jcnn", "ValueError: dy[n, c, i, j]", id="among other sentences"),
+    ],
+)
+def test_what_the_candidate_says_is_quoted_as_it_is(candidate: Callable[..., Any], kind: str, style: str, quote: str) -> None:
+    report = grade(candidate, kind, layout="NCHW", style=style)
+    said = [report.diagnosis or "", *(row.remark for row in report.rows), *(finding.rule for finding in report.findings)]
+    assert any(quote in text for text in said), said
+    (start, *_) = quote.partition("[")
+    assert all(quote in text for text in said if start in text)
+
+
+@draws()
+@given(
+    own=st.lists(st.sampled_from(["dx[0, 1, 2, 3]", " and dy ", "w[1, 2, 3, 4]", "ok. "]), max_size=4),
+    quote=st.text("dy[0, 12x]:w", min_size=1).map("E: {}".format),
+)
+def test_only_what_is_quoted_stays(own: list[str], quote: str) -> None:
+    """Whatever a message says; what stands around it is in the candidate's terms."""
+    plain = Wording.of("conv", "NCHW", "cs231n")
+    mine = "".join(own)
+    for text in (plain._replace(quoted=(quote, "E")).text, plain._replace(quoted=("another", quote)).text):
+        assert text(f"{mine} | {quote} | {mine}") == f"{plain.text(mine)} | {quote} | {plain.text(mine)}"
+
+
+def test_a_file_that_cannot_be_imported_is_quoted(tmp_path: Path) -> None:
+    (tmp_path / "homework.py").write_text("def relu_backward(dout, cache):\n    return dout\n\n\ny = dy[:, o, i, j]\n")
+    report = grade_file(f"{tmp_path}/homework.py:relu_backward", "relu_backward", style="cs231n", layout="NCHW")
+    assert "NameError: name 'dy' is not defined (line 5: `y = dy[:, o, i, j]`)" in (report.diagnosis or "")
+
+
+def objects(x: Array) -> Array:
+    return np.maximum(x, 0).astype(object)
+
+
+def dates(x: Array) -> Array:
+    return np.maximum(x, 0).astype("datetime64[s]")
+
+
+def long(x: Array) -> Array:
+    return np.maximum(x, 0).astype(np.longdouble)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(
+    ("candidate", "kind", "style", "said"),
+    [
+        pytest.param(lambda x, w, b=None: None, "conv", "jcnn", "y is None: expected an array", id="no return"),
+        pytest.param(lambda x, pool_param: (None, x), "max_pool", "cs231n", "y is None: expected an array", id="no out"),
+        pytest.param(lambda x, y: None, "softmax_cross_entropy", "cs231n", "It returns None: expected 2", id="no loss"),
+        pytest.param(
+            lambda x, y: (1.0, None), "softmax_cross_entropy_backward", "cs231n", "dlogits is None: expected", id="no gradient"
+        ),
+        pytest.param(objects, "relu", "jcnn", "y has dtype object: expected numbers", id="objects"),
+        pytest.param(dates, "relu", "jcnn", "y has dtype datetime64[s]: expected numbers", id="dates"),
+        pytest.param(lambda x, window: dates(x), "max_pool", "jcnn", "y has dtype datetime64[s]: exp", id="dates of maps"),
+        pytest.param(lambda x: str(x), "relu", "jcnn", "y is a str: expected an array", id="text"),
+        pytest.param(long, "relu", "jcnn", "y has dtype float128: more digits than are asked for", id="longer floats"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_said(
+    candidate: Callable[..., Any], kind: str, style: str, said: str, layout: str
+) -> None:
+    assert said in (grade(candidate, kind, style=style, layout=layout).diagnosis or "").replace("float96", "float128")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_of_too_few_or_too_many_outputs_every_one_is_in_its_layout(count: int) -> None:
+    """Else a right output that comes with another one looks as if its axes were in another order."""
+    arrays = [np.zeros((2, 3, 4, 5)), np.zeros((6, 7, 8, 9)), np.zeros(3), np.zeros((2, 2, 3, 3))]
+    form = call_of(kind_of("conv_backward"), "NCHW", "jcnn")
+    adapted = adapt(lambda dy, x, w: tuple(arrays[:count]), {}, form, Misfit).candidate
+    found = adapted(*(np.zeros((1, 1, 1, 1)) for _ in range(3)))
+    assert [part.shape for part in found] == [(2, 4, 5, 3), (8, 9, 7, 6), (3,), (2, 2, 3, 3)][:count]

@@ -128,3 +128,59 @@ def test_an_exception_names_the_line(tmp_path: Path) -> None:
     assert "(line 4: `return np.pad(x, -1)`)" in (grade_file(f"{tmp_path}/own.py:relu", "relu").diagnosis or "")
     (tmp_path / "missing.py").write_text("a = 1\nb = a / 0\n")
     assert "(line 2: `b = a / 0`)" in (grade_file(f"{tmp_path}/missing.py:relu", "relu").diagnosis or "")
+
+
+def of_all(dout: Array, x: Array, w: Array, b: Array, conv_param: Any) -> Any:
+    return dout, x, w, b, conv_param
+
+
+def with_a_cache(dout: Array, cache: Any) -> Any:
+    return dout, cache, dout
+
+
+def by_name_only(*, dy: Array, x: Array, w: Array) -> Any:
+    return dy, x, w
+
+
+@pytest.mark.parametrize(
+    ("candidate", "said", "not_said"),
+    [
+        pytest.param(of_all, "of_all takes 5 parameters (dout, x, w,", "--style", id="which would refuse it"),
+        pytest.param(with_a_cache, "--style cs231n", "by name only", id="which takes it"),
+        pytest.param(by_name_only, "It takes dy, x, w by name only, where they are given by pos", "--style", id="by name"),
+    ],
+)
+def test_a_style_is_advised_where_it_takes_the_candidate(candidate: Callable[..., Any], said: str, not_said: str) -> None:
+    diagnosis = grade(candidate, "conv_backward").diagnosis or ""
+    assert said in diagnosis
+    assert not_said not in diagnosis
+
+
+def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Without `functools.wraps`."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def plain_conv(x: Array, w: Array, b: Array | None = None, stride: Any = 1, padding: Any = 0) -> Array:
+    return sums.conv(x, w, b, stride=stride, padding=padding)
+
+
+def fails_with_a_stride(x: Array, w: Array, b: Array | None = None, stride: Any = 1, padding: Any = 0) -> Array:
+    if stride != 1:
+        raise TypeError("f() got an unexpected keyword argument 'stride'")
+    return sums.conv(x, w, b, stride=stride, padding=padding)
+
+
+def test_options_behind_a_decorator_are_those_of_the_function() -> None:
+    report = grade(timed(plain_conv), "conv")
+    assert report.verdict == "agrees", report
+    assert {"takes no dilation", "takes no rounding"} <= {reason.partition(" (")[0] for reason in report.left_out}
+    assert not any(reason.startswith(("takes no stride", "takes no padding")) for reason in report.left_out)
+
+
+def test_an_option_in_the_signature_may_not_be_declined_so() -> None:
+    assert grade(fails_with_a_stride, "conv").verdict == "bug"
