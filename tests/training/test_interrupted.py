@@ -238,6 +238,6 @@ def test_nothing_set_from_outside_changes_a_run_its_report_or_what_is_told(
     assert warned.count("\n") == 1
     pages = [(run / "report.html").read_text("utf-8") for run in (out, uninterrupted)]
     ours, theirs = (re.findall(r"base64,([A-Za-z0-9+/=]+)", page) for page in pages)
-    assert len(ours) == 12  # six figures, each for light and for dark screens
+    assert len(ours) == 18  # nine figures, each for light and for dark screens
     assert ours == theirs
     assert re.search(r'<th scope="row">XLA_FLAGS</th><td>.*xla_backend_optimization_level=1', pages[0])
