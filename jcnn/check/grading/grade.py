@@ -340,7 +340,8 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
     ]
     left_out = reasons_of(kind.cases, outcomes)
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
-    faults = [fault for fault in (made.fault, declined_too_much(kind, outcomes)) if fault]
+    declined = declined_too_much(kind, outcomes)
+    faults = [fault for fault in (made.fault, declined) if fault]
     if graded:
         report = _judgement(kind, subject, graded, left_out, made.further.findings, wording)
     else:
@@ -348,7 +349,9 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
         report = Report(subject, "bug", why, None, left_out=left_out)
     if faults:
         more = [report.diagnosis] if report.verdict == "bug" and report.diagnosis else []
-        report = replace(report, verdict="bug", diagnosis=" ".join(faults + more))
+        # How its formula differs comes before what it declines.
+        sentences = [made.fault, *more, declined] if made.further.findings or report.mistakes else [*faults, *more]
+        report = replace(report, verdict="bug", diagnosis=" ".join(filter(None, sentences)))
     return replace(report, printed=made.printed, unanswered=unanswered(kind, outcomes))
 
 

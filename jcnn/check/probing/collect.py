@@ -11,7 +11,7 @@ from jcnn.check.cases import Case
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome, call
 from jcnn.check.probing.decode import Decoder, decoded, distinct
-from jcnn.check.probing.geometries import GEOMETRIES, SQUARE, WITHOUT_AXES, Geometry
+from jcnn.check.probing.geometries import GEOMETRIES, SQUARE, UNPADDED, WITHOUT_AXES, Geometry
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.spaces import Space, Terms
 
@@ -20,6 +20,9 @@ Answer = Callable[[Case], Outcome]
 
 SECONDS = 6.0
 """No further geometry is begun after so long."""
+
+_MANY = 7
+"""Of a pooling that was read in fewer geometries, as it takes no other, more are read: few tell one formula from the next."""
 
 
 class Readings(NamedTuple):
@@ -63,6 +66,8 @@ def read_terms(
     _over(usual if geometries is None else geometries, kind, answer, plan, found, began + seconds)
     if plan.spatial and found.raised and not any(found.terms.values()) and not found.shapes:
         _over(SQUARE, kind, answer, plan, found, began + 2 * seconds)
+    if plan.window and geometries is None and not found.shapes and any(len(terms) < _MANY for terms in found.terms.values()):
+        _over(UNPADDED, kind, answer, plan, found, began + 2 * seconds)
     return found
 
 
