@@ -18,11 +18,12 @@ from jcnn.check.probing.expressions import sizes_along
 from jcnn.check.probing.first_questions import ask_first_questions
 from jcnn.check.probing.geometries import OF_EACH_AXIS
 from jcnn.check.probing.jacobians import FormulaRule, explain_formula
-from jcnn.check.probing.plans import PLANS, Plan
+from jcnn.check.probing.plans import PLANS, Plan, Read
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
 from jcnn.check.probing.relations import Relation, choices_for, simplest, simplest_windows
 from jcnn.check.probing.rules import Rule, usual_coefficients
 from jcnn.check.probing.spaces import Terms
+from jcnn.check.probing.summed import explain_sum
 from jcnn.check.probing.textbook import FORMS
 from jcnn.check.probing.winners import find_windows_and_winner
 from jcnn.check.probing.worked import in_words, what_is_the_matter, work_out
@@ -90,12 +91,22 @@ def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:
         return found
     if without >= set(plan.reads):
         return found
+    summed = {leaf: explain_sum(kind, answer, plan, leaf) for leaf, read in plan.reads.items() if _is_bias(read, plan)}
+    for leaf, sentence in summed.items():
+        if sentence is not None and leaf not in without:
+            found.append(Explanation(Finding(leaf, f"{leaf}: over which axes it is summed", sentence)))
+            without |= {leaf}
     readings = read_terms(kind, answer, plan)
     found += _of_readings(kind, plan, readings, without)
     if not found and plan.spatial:
         readings = read_terms(kind, answer, plan, geometries=OF_EACH_AXIS, beside=readings)
         found = _of_readings(kind, plan, readings, without)
     return found
+
+
+def _is_bias(read: Read, plan: Plan) -> bool:
+    """Whether an output is a bias's gradient, the sum of what is probed."""
+    return read.array == "bias" and read.of is None and plan.hot is not None
 
 
 def _of_readings(kind: str, plan: Plan, readings: Readings, without: set[str]) -> list[Explanation]:

@@ -13,6 +13,8 @@ from jcnn.check.styles.layouts import Axes, Order, axes_of
 _INDEX = re.compile(r"\b(\w+)\[([^\[\]]*)\]")
 _SHAPE = re.compile(r"\b(\w+) has shape \(([\d, ]+)\)(: expected |; right is | where )\(([\d, ]+)\)")
 _ORDER = re.compile(r"\b(\w+)( has shape [^:]*: its axes are in the order )\(([^()]*)\)")
+_SUMMED = re.compile(r"\b(\w+)\.(sum|mean)\(axis=(\d|\([\d, ]+\))")
+_IMAGE_AXES = 4
 
 
 class Wording(NamedTuple):
@@ -44,6 +46,7 @@ class Wording(NamedTuple):
         """A text in which indices, shapes and names are the candidate's."""
         if self.axes.orders:
             text = _INDEX.sub(lambda found: f"{found[1]}[{self._list(found[1], found[2])}]", text)
+            text = _SUMMED.sub(self._summed, text)
             text = _ORDER.sub(lambda found: f"{found[1]}{found[2]}({self._list(found[1], found[3])})", text)
             text = _SHAPE.sub(
                 lambda found: (
@@ -52,6 +55,12 @@ class Wording(NamedTuple):
                 text,
             )
         return self.name(text)
+
+    def _summed(self, found: re.Match[str]) -> str:
+        """A sum over axes of an array of images, by the numbers that they have there."""
+        order = self.order(found[1], _IMAGE_AXES)
+        axes = sorted(order.index(int(axis)) for axis in re.findall(r"\d", found[3]))
+        return f"{found[1]}.{found[2]}(axis={axes[0] if len(axes) == 1 else tuple(axes)}"
 
     def name(self, text: str) -> str:
         """A text with the candidate's names."""
