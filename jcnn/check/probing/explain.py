@@ -20,7 +20,7 @@ from jcnn.check.probing.geometries import OF_EACH_AXIS
 from jcnn.check.probing.jacobians import FormulaRule, explain_formula
 from jcnn.check.probing.plans import PLANS, Plan, Read
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
-from jcnn.check.probing.relations import Relation, choices_for, simplest, simplest_windows
+from jcnn.check.probing.relations import IN_MEMORY, OUTPUT_CHANNELS, Relation, choices_for, simplest, simplest_windows
 from jcnn.check.probing.rules import Rule, usual_coefficients
 from jcnn.check.probing.spaces import Terms
 from jcnn.check.probing.summed import explain_sum
@@ -220,9 +220,21 @@ def _by_relations(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -
     relations = tuple(_simplest(choices, terms, present) for choices in choices_for(arrays))
     found = tuple(relation for relation in relations if relation is not None)
     if len(found) < len(relations):
-        return _by_conditions(leaf, terms, present)
+        return _by_memory(leaf, terms, present) or _by_conditions(leaf, terms, present)
     parts = [_relation_sentence(relation, arrays) for relation in found if relation.cost]
     return _with_the_rest(leaf, terms, present, Rule(found), _merged(parts))
+
+
+def _by_memory(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
+    """Windows that are a view with the strides of another array."""
+    if set(terms[0].space.arrays) != {"output", "image", "filter"}:
+        return None
+    outputs = simplest(OUTPUT_CHANNELS, terms, present)
+    for relation in IN_MEMORY if outputs is not None else ():
+        rule = Rule((relation, outputs))
+        if all(_gives(rule, one) for one in terms):
+            return Explanation(Finding(leaf, f"{leaf}: which numbers meet", f"{leaf}: {relation.text}."), rule)
+    return None
 
 
 def _simplest(choices: Sequence[Relation], terms: Sequence[Terms], present: Sequence[Array]) -> Relation | None:
