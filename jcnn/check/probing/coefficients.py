@@ -136,7 +136,7 @@ def _product(terms: Sequence[Terms], cases: Sequence[tuple[Mapping[str, int], fl
             if not of_windows:
                 return _constant(expression.text, expression.of)
             text = f"{expression.text.replace('C_in', 'C')} where 1/(FH·FW) is right"
-            return _constant(text, lambda sizes: expression.of(sizes) * sizes["F"] * sizes["G"])
+            return _constant(text, lambda sizes, share=expression: share.of(sizes) * sizes["F"] * sizes["G"])
     return None
 
 

@@ -130,9 +130,7 @@ CORRELATED = (
         2,
     ),
     Expression("H − (O − 1)·S, x is not padded", lambda s: max(s["H"] - (s["O"] - 1) * s["S"], 0), 3),
-    Expression(
-        "H + 2·P − O + 1, dy has no S − 1 zeros between its numbers", lambda s: s["H"] + 2 * s["P"] - s["O"] + 1, 3
-    ),
+    Expression("H + 2·P − O + 1, dy has no S − 1 zeros between its numbers", lambda s: s["H"] + 2 * s["P"] - s["O"] + 1, 3),
     Expression("H − O + 1, x is not padded and dy not stretched", lambda s: max(s["H"] - s["O"] + 1, 0), 4),
 )
 """What dw may be as long as, of a convolution of x with dy, tried after the others."""

@@ -90,7 +90,10 @@ def _ways(rank: int) -> Iterator[Summed]:
 
 
 def _same(one: Array, other: Array) -> bool:
-    return one.shape == other.shape and bool(np.allclose(one, other, rtol=1e-9, atol=1e-12))
+    """But for the order of the axes that are left, which a layout may have otherwise."""
+    orders = itertools.permutations(range(one.ndim)) if one.ndim == other.ndim else ()
+    turned = (one.transpose(order) for order in orders)
+    return any(made.shape == other.shape and bool(np.allclose(made, other, rtol=1e-9, atol=1e-12)) for made in turned)
 
 
 def _listed(words: Sequence[str]) -> str:

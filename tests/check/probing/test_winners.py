@@ -60,7 +60,7 @@ def together(axes: tuple[int, ...]) -> Callable[..., Array]:
     def backward(dy: Array, x: Array, window: Any, stride: int | None = None, padding: int = 0) -> Array:
         high, wide = sizes_of(window)
         step = stride or high
-        n, h, w, c = x.shape
+        h, w = x.shape[1:3]
         sides = ((0, 0), (padding, padding), (padding, padding), (0, 0))
         padded = np.pad(x, sides, constant_values=-np.inf)
         dx = np.zeros_like(padded)
