@@ -230,7 +230,9 @@ def _by_memory(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> E
     if set(terms[0].space.arrays) != {"output", "image", "filter"}:
         return None
     outputs = simplest(OUTPUT_CHANNELS, terms, present)
-    for relation in IN_MEMORY if outputs is not None else ():
+    if outputs is None:
+        return None
+    for relation in IN_MEMORY:
         rule = Rule((relation, outputs))
         if all(_gives(rule, one) for one in terms):
             return Explanation(Finding(leaf, f"{leaf}: which numbers meet", f"{leaf}: {relation.text}."), rule)

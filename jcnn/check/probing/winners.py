@@ -88,7 +88,7 @@ MISPLACED = (
     _largest(
         "the largest pixel, its number in the window counted row by row and split as if column by column",
         2,
-        lambda a, b, high, wide: divmod(a * wide + b, high)[::-1],
+        lambda a, b, high, wide: ((a * wide + b) % high, (a * wide + b) // high),
     ),
     _largest("the pixel across from the largest, by rows", 2, lambda a, b, high, wide: (high - 1 - a, b)),
     _largest("the pixel across from the largest, by columns", 2, lambda a, b, high, wide: (a, wide - 1 - b)),
@@ -188,7 +188,8 @@ def _misplaced(terms: Sequence[Terms], present: Sequence[Array], right: tuple[Re
     """With the right windows, another place for that of the largest pixel."""
     windows = [np.logical_and.reduce([relation.holds(one) for relation in right]) for one in terms]
     for winner in MISPLACED:
-        if all(np.array_equal(taken(*pair, winner), here) for *pair, here in zip(terms, windows, present, strict=True)):
+        masks = [taken(one, window, winner) for one, window in zip(terms, windows, strict=True)]
+        if all(np.array_equal(mask, here) for mask, here in zip(masks, present, strict=True)):
             return Chosen(right, winner)
     return None
 
