@@ -3,7 +3,6 @@
 import inspect
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,6 +27,7 @@ from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, forward_of, kind_of
 from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
+from jcnn.check.patience import Patience
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.explain import find_differences
 from jcnn.check.report import Finding, Report, Row, Smallest, Symptom, Verdict, Worst, worst_verdict
@@ -42,7 +42,7 @@ from jcnn.check.styles.wording import Wording
 from jcnn.geometry import choice
 
 PATIENCE = 5.0
-"""Seconds after which a candidate that is wrong already is not asked any further cases."""
+"""Seconds of its own after which a candidate that is wrong already is not asked any further cases."""
 
 ENOUGH, HASTE = 20, 1.0
 """So many cases tell one mistake from others, so that a candidate that has answered them needs no more than so many seconds."""
@@ -287,14 +287,14 @@ def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made
 
 def _asked(kind: Kind, expected: list[tuple[Expected, ...]], answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
     """What a candidate does with all cases; one that is slow, and wrong already, is not asked the rest."""
-    began = time.monotonic()
+    patience = Patience(answer)
     wrong = False
     answered = 0
     for case, right in zip(kind.cases, expected, strict=True):
-        if wrong and time.monotonic() - began > (HASTE if answered >= ENOUGH else PATIENCE):
+        if wrong and patience.used > (HASTE if answered >= ENOUGH else PATIENCE):
             yield Outcome(declined="not asked, since it is slow and wrong already", asked=False)
             continue
-        outcome = answer(case)
+        outcome = patience.answer(case)
         answered += outcome.declined is None
         if outcome.declined is None and not outcome.raised and must_take(kind, case):
             wrong |= any(row.verdict == "bug" for row in _judged(kind, case, right, outcome).rows)

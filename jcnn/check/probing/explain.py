@@ -1,6 +1,5 @@
 """From what a candidate adds to sentences on how its formula differs from the right one."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,6 +9,7 @@ import numpy as np
 
 from jcnn.check.cases import Case
 from jcnn.check.outcome import Outcome
+from jcnn.check.patience import Patience
 from jcnn.check.probing import shapes
 from jcnn.check.probing.coefficients import Factor, explain_factors
 from jcnn.check.probing.collect import Answer, Readings, read_terms
@@ -64,12 +64,12 @@ def find_differences(kind: str, answer: Answer, *, seconds: float = SECONDS) -> 
 
 
 def _within(seconds: float, answer: Answer) -> Answer:
-    until = time.monotonic() + seconds
+    patience = Patience(answer)
 
     def asked(case: Case) -> Outcome:
-        if time.monotonic() > until:
+        if patience.used > seconds:
             return Outcome(declined="not asked any more, since it is slow", asked=False)
-        return answer(case)
+        return patience.answer(case)
 
     return asked
 
