@@ -121,12 +121,15 @@ def _one(terms: Sequence[Terms], present: Sequence[Array], ratios: Sequence[Arra
     return _constant(f"{number:.6g}", lambda _: number) if len(alike) == 1 else None
 
 
-_ENOUGH = 3
+_ENOUGH = 5
+"""In fewer geometries one formula or the other fits whatever comes."""
+
+_FEWEST_VALUES = 2
 
 
 def _product(terms: Sequence[Terms], cases: Sequence[tuple[Mapping[str, int], float]]) -> Factor | None:
     """Another coefficient in place of that of a mean, or besides; none where there are too few values to tell."""
-    if len({round(value, 9) for _, value in cases}) < _ENOUGH - 1 or len(cases) < _ENOUGH:
+    if len(cases) < _ENOUGH or len({round(value, 9) for _, value in cases}) < _FEWEST_VALUES:
         return None
     averages = all(np.allclose(one.right[one.right != 0], 1 / np.prod(one.geometry.window)) for one in terms)
     of_windows = averages and any(one.geometry.window != (1, 1) for one in terms)

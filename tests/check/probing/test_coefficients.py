@@ -103,3 +103,16 @@ def test_the_formula_is_said_before_what_is_declined() -> None:
 
     said = str(grade(backward, "avg_pool_backward").diagnosis)
     assert said.startswith("dx: every term is multiplied by 1/S² where 1/(FH·FW) is right. It takes only ")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_coefficients_that_follow_no_size_no_formula_is_said(seed: int) -> None:
+    """Another fraction for each stride, window and number of channels, drawn."""
+
+    def drawn(sizes: Sizes) -> float:
+        number = sum(weight * sizes[name] for weight, name in zip((1, 7, 49, 343, 2401, 16807), sizes, strict=True))
+        return float(np.random.default_rng([seed, number]).integers(2, 30))
+
+    for padded in (True, False):
+        answer = answering(averaging(drawn, padded=padded), "avg_pool_backward")
+        assert not any("multiplied" in finding.rule for finding in find_differences("avg_pool_backward", answer))

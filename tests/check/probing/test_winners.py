@@ -20,6 +20,35 @@ Array = np.ndarray
 Place = Callable[[int, int, int, int], tuple[int, int]]
 
 
+STARTS: dict[str, tuple[Callable[[int, int, int], int], str]] = {
+    "without the stride": (lambda i, step, padding: i - padding, "counted from (i, j), without the stride,"),
+    "without the padding": (lambda i, step, padding: i * step, "counted from (S·i, S·j), without the padding,"),
+    "of the padded image": (lambda i, step, padding: -padding, "counted from (0, 0), the corner of the padded image,"),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_a_place_that_is_counted_from_elsewhere_is_said(name: str) -> None:
+    start, words = STARTS[name]
+
+    def backward(dy: Array, x: Array, window: Any, stride: int | None = None, padding: int = 0) -> Array:
+        high, wide = sizes_of(window)
+        step = stride or high
+        _, h, w, _ = x.shape
+        sides = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+        padded = np.pad(x, sides, constant_values=-np.inf)
+        dx = np.zeros_like(x)
+        for n, i, j, c in np.ndindex(dy.shape):
+            a, b = divmod(int(padded[n, i * step : i * step + high, j * step : j * step + wide, c].argmax()), wide)
+            row, column = start(i, step, padding) + a, start(j, step, padding) + b
+            if 0 <= row < h and 0 <= column < w:
+                dx[n, row, column, c] += dy[n, i, j, c]
+        return dx
+
+    (finding,) = find_differences("max_pool_backward", answering(backward, "max_pool_backward"))
+    assert words in finding.rule
+
+
 def sizes_of(window: Any) -> tuple[int, int]:
     return (window, window) if isinstance(window, int) else window
 
