@@ -9,6 +9,8 @@ import pytest
 
 from jcnn.check import grade
 from jcnn.check.probing.explain import find_differences
+from jcnn.check.probing.plans import PLANS
+from jcnn.check.probing.summed import explain_sum
 from jcnn.definition import sums
 from tests.check.probing.test_explain import answering
 
@@ -32,8 +34,9 @@ def with_db(db: Callable[[Array], Array]) -> Callable[..., Gradients]:
 @pytest.mark.parametrize("how", ["sum", "mean"])
 def test_wrong_axes_are_named(axes: tuple[int, ...], how: str) -> None:
     candidate = with_db(lambda dy: getattr(dy, how)(axis=axes))
-    (finding,) = find_differences("conv_backward", answering(candidate, "conv_backward"))
-    said, _, right = finding.rule.partition(", where ")
+    (plan,) = PLANS["conv_backward"]
+    sentence = explain_sum("conv_backward", answering(candidate, "conv_backward"), plan, "db")
+    said, _, right = str(sentence).partition(", where ")
     assert said.startswith(f"db is dy.{how}(")
     assert [name for name in NAMES if name in said] == [NAMES[axis] for axis in axes] or (
         len(axes) == 4 and "everything" in said
