@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import threading
+import time
 import traceback
 import unicodedata
 import warnings
@@ -46,6 +47,7 @@ class Outcome(NamedTuple):
         crashed: it took the process with it, or had to be stopped.
         asked: the candidate was given the case; False where its signature has no place for it.
         lost: it was never run, as the candidate's process had ended.
+        seconds: of processor time that the call took.
     """
 
     leaves: tuple[Array | None, ...] = ()
@@ -56,6 +58,7 @@ class Outcome(NamedTuple):
     crashed: bool = False
     asked: bool = True
     lost: bool = False
+    seconds: float = 0.0
 
     @property
     def quoted(self) -> tuple[str, ...]:
@@ -108,6 +111,18 @@ def perform(
     Raises:
         KeyboardInterrupt: a person pressed Ctrl-C.
     """
+    began = time.process_time()
+    outcome = _performed(candidate, args, options, outputs, interrupted)
+    return outcome._replace(seconds=time.process_time() - began)
+
+
+def _performed(
+    candidate: Callable[..., Any],
+    args: dict[str, Any],
+    options: dict[str, Any],
+    outputs: Sequence[str],
+    interrupted: Callable[[], bool],
+) -> Outcome:
     given = _copied(args)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):

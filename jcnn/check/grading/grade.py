@@ -3,7 +3,6 @@
 import inspect
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,6 +28,7 @@ from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_of, forward_of, kind_of
 from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
+from jcnn.check.patience import Patience
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.explain import find_differences
 from jcnn.check.report import Finding, Report, Row, Smallest, Symptom, Verdict, Worst, worst_verdict
@@ -43,7 +43,7 @@ from jcnn.check.styles.wording import Wording
 from jcnn.geometry import choice
 
 PATIENCE = 5.0
-"""Seconds after which a candidate that is wrong already is not asked any further cases."""
+"""Seconds of its own after which a candidate that is wrong already is not asked any further cases."""
 
 ENOUGH, HASTE = 20, 1.0
 """So many cases tell one mistake from others, so that a candidate that has answered them needs no more than so many seconds."""
@@ -304,14 +304,14 @@ def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made
 
 def _asked(kind: Kind, expected: list[tuple[Expected, ...]], answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
     """What a candidate does with all cases; one that is slow, and wrong already, is not asked the rest."""
-    began = time.monotonic()
+    patience = Patience(answer)
     wrong = False
     answered = 0
     for case, right in zip(kind.cases, expected, strict=True):
-        if wrong and time.monotonic() - began > (HASTE if answered >= ENOUGH else PATIENCE):
+        if wrong and patience.used > (HASTE if answered >= ENOUGH else PATIENCE):
             yield Outcome(declined="not asked, since it is slow and wrong already", asked=False)
             continue
-        outcome = answer(case)
+        outcome = patience.answer(case)
         answered += outcome.declined is None
         if outcome.declined is None and not outcome.raised and must_take(kind, case):
             wrong |= any(row.verdict == "bug" for row in _judged(kind, case, right, outcome).rows)
@@ -354,7 +354,8 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
     ]
     left_out = reasons_of(kind.cases, outcomes)
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
-    faults = [fault for fault in (made.fault, declined_too_much(kind, outcomes)) if fault]
+    declined = declined_too_much(kind, outcomes)
+    faults = [fault for fault in (made.fault, declined) if fault]
     if graded:
         report = _judgement(kind, subject, graded, left_out, made.further.findings, wording)
     else:
@@ -362,7 +363,9 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
         report = Report(subject, "bug", why, None, left_out=left_out)
     if faults:
         more = [report.diagnosis] if report.verdict == "bug" and report.diagnosis else []
-        report = replace(report, verdict="bug", diagnosis=joined(faults + more))
+        # How its formula differs comes before what it declines.
+        sentences = [made.fault, *more, declined] if made.further.findings or report.mistakes else [*faults, *more]
+        report = replace(report, verdict="bug", diagnosis=joined(filter(None, sentences)))
     return replace(report, printed=made.printed, unanswered=unanswered(kind, outcomes))
 
 

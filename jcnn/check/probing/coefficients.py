@@ -1,12 +1,12 @@
 """By what each product is multiplied that ought to be added as it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from jcnn.check.probing.conditions import Explained, explain
-from jcnn.check.probing.expressions import FACTORS, Expression, sizes_along
+from jcnn.check.probing.expressions import FACTORS, Expression, products, sizes_along
 from jcnn.check.probing.spaces import Terms
 
 Array = np.ndarray
@@ -114,14 +114,38 @@ def _one(terms: Sequence[Terms], present: Sequence[Array], ratios: Sequence[Arra
     for expression in sorted(FACTORS, key=lambda expression: expression.cost):
         if all(_close(expression, sizes, value) for sizes, value in cases):
             return _constant(expression.text, expression.of)
+    if (product := _product(terms, cases)) is not None:
+        return product
     alike = {round(value, 9) for _, value in cases}
     number = cases[0][1]
     return _constant(f"{number:.6g}", lambda _: number) if len(alike) == 1 else None
+
+
+_ENOUGH = 5
+"""In fewer geometries one formula or the other fits whatever comes."""
+
+_FEWEST_VALUES = 2
+
+
+def _product(terms: Sequence[Terms], cases: Sequence[tuple[Mapping[str, int], float]]) -> Factor | None:
+    """Another coefficient in place of that of a mean, or besides; none where there are too few values to tell."""
+    if len(cases) < _ENOUGH or len({round(value, 9) for _, value in cases}) < _FEWEST_VALUES:
+        return None
+    averages = all(np.allclose(one.right[one.right != 0], 1 / np.prod(one.geometry.window)) for one in terms)
+    of_windows = averages and any(one.geometry.window != (1, 1) for one in terms)
+    shares = [sizes["F"] * sizes["G"] if of_windows else 1 for sizes, _ in cases]
+    for expression in products():
+        if all(_close(expression, sizes, value / share) for (sizes, value), share in zip(cases, shares, strict=True)):
+            if not of_windows:
+                return _constant(expression.text, expression.of)
+            text = f"{expression.text.replace('C_in', 'C')} where 1/(FH·FW) is right"
+            return _constant(text, lambda sizes, share=expression: share.of(sizes) * sizes["F"] * sizes["G"])
+    return None
 
 
 def _constant(text: str, of: Callable[[dict[str, int]], float]) -> Factor:
     return Factor(text, lambda terms: np.full(len(terms.got), of(sizes_along(terms.geometry, 0))))
 
 
-def _close(expression: Expression, sizes: dict[str, int], value: float) -> bool:
+def _close(expression: Expression, sizes: Mapping[str, int], value: float) -> bool:
     return abs(expression.of(sizes) - value) <= 1e-8 * abs(value)

@@ -1,6 +1,5 @@
 """Calls a candidate with ones at single places, and reads the terms that it adds off what comes back."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,8 +9,9 @@ import numpy as np
 from jcnn.check.cases import Case
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome, call
+from jcnn.check.patience import Patience
 from jcnn.check.probing.decode import Decoder, decoded, distinct
-from jcnn.check.probing.geometries import GEOMETRIES, SQUARE, WITHOUT_AXES, Geometry
+from jcnn.check.probing.geometries import GEOMETRIES, SQUARE, UNPADDED, WITHOUT_AXES, Geometry
 from jcnn.check.probing.plans import PLANS, Plan
 from jcnn.check.probing.spaces import Space, Terms
 
@@ -19,7 +19,10 @@ Array = np.ndarray
 Answer = Callable[[Case], Outcome]
 
 SECONDS = 6.0
-"""No further geometry is begun after so long."""
+"""No further geometry is begun after the candidate took so long."""
+
+_MANY = 7
+"""Of a pooling that was read in fewer geometries, as it takes no other, more are read: few tell one formula from the next."""
 
 
 class Readings(NamedTuple):
@@ -58,21 +61,23 @@ def read_terms(
         beside: what was read before, to which it is added.
     """
     found = beside or Readings({leaf: [] for leaf in plan.reads}, {}, [], {})
-    began = time.monotonic()
+    patience = Patience(answer)
     usual = GEOMETRIES if plan.spatial else WITHOUT_AXES
-    _over(usual if geometries is None else geometries, kind, answer, plan, found, began + seconds)
+    _over(usual if geometries is None else geometries, kind, patience, plan, found, seconds)
     if plan.spatial and found.raised and not any(found.terms.values()) and not found.shapes:
-        _over(SQUARE, kind, answer, plan, found, began + 2 * seconds)
+        _over(SQUARE, kind, patience, plan, found, 2 * seconds)
+    if plan.window and geometries is None and not found.shapes and any(len(terms) < _MANY for terms in found.terms.values()):
+        _over(UNPADDED, kind, patience, plan, found, 2 * seconds)
     return found
 
 
-def _over(geometries: Sequence[Geometry], kind: str, answer: Answer, plan: Plan, found: Readings, until: float) -> None:
+def _over(geometries: Sequence[Geometry], kind: str, patience: Patience, plan: Plan, found: Readings, seconds: float) -> None:
     for geometry in geometries:
-        if time.monotonic() > until:
+        if patience.used > seconds:
             return
         if not _sensible(geometry, plan):
             continue
-        _in_one(geometry, kind, answer, plan, found)
+        _in_one(geometry, kind, patience.answer, plan, found)
 
 
 def _sensible(geometry: Geometry, plan: Plan) -> bool:

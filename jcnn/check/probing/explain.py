@@ -1,6 +1,5 @@
 """From what a candidate adds to sentences on how its formula differs from the right one."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,6 +9,7 @@ import numpy as np
 
 from jcnn.check.cases import Case
 from jcnn.check.outcome import Outcome
+from jcnn.check.patience import Patience
 from jcnn.check.probing import shapes
 from jcnn.check.probing.coefficients import Factor, explain_factors
 from jcnn.check.probing.collect import Answer, Readings, read_terms
@@ -18,11 +18,12 @@ from jcnn.check.probing.expressions import sizes_along
 from jcnn.check.probing.first_questions import ask_first_questions
 from jcnn.check.probing.geometries import OF_EACH_AXIS
 from jcnn.check.probing.jacobians import FormulaRule, explain_formula
-from jcnn.check.probing.plans import PLANS, Plan
+from jcnn.check.probing.plans import PLANS, Plan, Read
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
-from jcnn.check.probing.relations import Relation, choices_for, simplest, simplest_windows
+from jcnn.check.probing.relations import IN_MEMORY, OUTPUT_CHANNELS, Relation, choices_for, simplest, simplest_windows
 from jcnn.check.probing.rules import Rule, usual_coefficients
 from jcnn.check.probing.spaces import Terms
+from jcnn.check.probing.summed import explain_sum
 from jcnn.check.probing.textbook import FORMS
 from jcnn.check.probing.winners import find_windows_and_winner
 from jcnn.check.probing.worked import in_words, what_is_the_matter, work_out
@@ -63,12 +64,12 @@ def find_differences(kind: str, answer: Answer, *, seconds: float = SECONDS) -> 
 
 
 def _within(seconds: float, answer: Answer) -> Answer:
-    until = time.monotonic() + seconds
+    patience = Patience(answer)
 
     def asked(case: Case) -> Outcome:
-        if time.monotonic() > until:
+        if patience.used > seconds:
             return Outcome(declined="not asked any more, since it is slow", asked=False)
-        return answer(case)
+        return patience.answer(case)
 
     return asked
 
@@ -90,12 +91,22 @@ def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:
         return found
     if without >= set(plan.reads):
         return found
+    summed = {leaf: explain_sum(kind, answer, plan, leaf) for leaf, read in plan.reads.items() if _is_bias(read, plan)}
+    for leaf, sentence in summed.items():
+        if sentence is not None and leaf not in without:
+            found.append(Explanation(Finding(leaf, f"{leaf}: over which axes it is summed", sentence)))
+            without |= {leaf}
     readings = read_terms(kind, answer, plan)
     found += _of_readings(kind, plan, readings, without)
     if not found and plan.spatial:
         readings = read_terms(kind, answer, plan, geometries=OF_EACH_AXIS, beside=readings)
         found = _of_readings(kind, plan, readings, without)
     return found
+
+
+def _is_bias(read: Read, plan: Plan) -> bool:
+    """Whether an output is a bias's gradient, the sum of what is probed."""
+    return read.array == "bias" and read.of is None and plan.hot is not None
 
 
 def _of_readings(kind: str, plan: Plan, readings: Readings, without: set[str]) -> list[Explanation]:
@@ -209,9 +220,23 @@ def _by_relations(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -
     relations = tuple(_simplest(choices, terms, present) for choices in choices_for(arrays))
     found = tuple(relation for relation in relations if relation is not None)
     if len(found) < len(relations):
-        return _by_conditions(leaf, terms, present)
+        return _by_memory(leaf, terms, present) or _by_conditions(leaf, terms, present)
     parts = [_relation_sentence(relation, arrays) for relation in found if relation.cost]
     return _with_the_rest(leaf, terms, present, Rule(found), _merged(parts))
+
+
+def _by_memory(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
+    """Windows that are a view with the strides of another array."""
+    if set(terms[0].space.arrays) != {"output", "image", "filter"}:
+        return None
+    outputs = simplest(OUTPUT_CHANNELS, terms, present)
+    if outputs is None:
+        return None
+    for relation in IN_MEMORY:
+        rule = Rule((relation, outputs))
+        if all(_gives(rule, one) for one in terms):
+            return Explanation(Finding(leaf, f"{leaf}: which numbers meet", f"{leaf}: {relation.text}."), rule)
+    return None
 
 
 def _simplest(choices: Sequence[Relation], terms: Sequence[Terms], present: Sequence[Array]) -> Relation | None:

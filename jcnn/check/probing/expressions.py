@@ -1,6 +1,9 @@
 """Numbers that belong to a geometry, under the names that a formula has for them."""
 
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from jcnn.check.probing.geometries import Geometry
@@ -226,6 +229,58 @@ FACTORS = (
     Expression("OW", lambda s: s["Q"], 3),
 )
 """By what a term may be multiplied."""
+
+_ATOMS: dict[str, tuple[Callable[[Sizes], float], int]] = {
+    "F": (lambda s: s["F"] if s["F"] == s["G"] else math.nan, 2),
+    "S": (lambda s: s["S"] if s["S"] == s["T"] else math.nan, 2),
+    "FH": (lambda s: s["F"], 3),
+    "FW": (lambda s: s["G"], 3),
+    "N": (lambda s: s["N"], 3),
+    "C_in": (lambda s: s["C"], 3),
+    "C_out": (lambda s: s["K"], 3),
+    "H": (lambda s: s["H"], 4),
+    "W": (lambda s: s["W"], 4),
+    "OH": (lambda s: s["O"], 4),
+    "OW": (lambda s: s["Q"], 4),
+    "(FH + FW)": (lambda s: s["F"] + s["G"], 5),
+    "(F − 1)": (lambda s: s["F"] - 1 if s["F"] == s["G"] else math.nan, 5),
+    "(F + 1)": (lambda s: s["F"] + 1 if s["F"] == s["G"] else math.nan, 5),
+    "(FH + 2·P)": (lambda s: s["F"] + 2 * s["P"], 6),
+    "(FW + 2·P)": (lambda s: s["G"] + 2 * s["R"], 6),
+    "2": (lambda s: 2, 4),
+}
+"""Of what products are made, and how far-fetched each is."""
+
+
+def _product(names: Sequence[str], sizes: Sizes) -> float:
+    return math.prod(_ATOMS[name][0](sizes) for name in names)
+
+
+def _product_text(names: Sequence[str]) -> str:
+    """FH·FW, S²."""
+    powers = {1: "", 2: "²", 3: "³"}
+    return "·".join(f"{name}{powers[names.count(name)]}" for name in dict.fromkeys(names)) or "1"
+
+
+@lru_cache(maxsize=1)
+def products() -> tuple[Expression, ...]:
+    """What a coefficient may be that is none of the usual ones, the simplest first: quotients of up to three sizes."""
+    found = []
+    for below in (names for count in range(4) for names in itertools.combinations_with_replacement(_ATOMS, count)):
+        for above in ((), *((name,) for name in _ATOMS), ("FH", "FW")):
+            if set(above) & set(below) or not above + below or len(above + below) > 3:
+                continue
+            denominator = _product_text(below)
+            under = "" if not below else f"/({denominator})" if len(set(below)) > 1 else f"/{denominator}"
+            cost = sum(_ATOMS[name][1] for name in below) + sum(_ATOMS[name][1] + 1 for name in above)
+            found.append(
+                Expression(
+                    f"{_product_text(above)}{under}",
+                    lambda s, above=above, below=below: _product(above, s) / _product(below, s),
+                    cost,
+                )
+            )
+    return tuple(sorted(found, key=lambda expression: expression.cost))
 
 
 def first_that_fits(

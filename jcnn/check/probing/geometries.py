@@ -104,3 +104,12 @@ SQUARE = (
     Geometry(5, 5, (2, 2), stride=3, padding=2, examples=2),
 )
 """In place of the others for a candidate that takes nothing but squares."""
+
+UNPADDED = (
+    Geometry(5, 5, (2, 3), stride=2),
+    Geometry(6, 6, (3, 2), stride=3, examples=2, inputs=2),
+    Geometry(7, 5, (2, 2), stride=3, inputs=3),
+    Geometry(4, 5, (3, 3), inputs=2),
+    Geometry(7, 6, (4, 4), stride=2),
+)
+"""More windows, for a pooling that takes none of a padding, or of squares alone; some leave a rest of the image."""

@@ -538,6 +538,10 @@ def _explain_output(
         return Finding(leaf, leaf, f"{leaf} is NaN or infinite {lost}, of small numbers too."), None
     rule = find_rule(kind, outputs)
     if rule is None:
+        taken = _without_forms_not_taken(kind, outputs)
+        rule = None if taken is None else find_rule(kind, taken)
+        outputs = outputs if taken is None else taken
+    if rule is None:
         return None
     problem = next((outcome.problem for outcome in outcomes if outcome.raised and outcome.problem), None)
     if problem:
@@ -545,6 +549,35 @@ def _explain_output(
     named = rule.text.startswith(f"{leaf} ")
     sentence = f"{'' if named else f'{leaf}: '}{rule.text}.{_on_overflow(kind, outputs)}"
     return Finding(leaf, leaf, sentence, _example(kind, leaf, outputs)), rule
+
+
+_OTHER_FORMS: tuple[Callable[[Case], bool], ...] = (
+    lambda case: case.args["labels"].ndim == case.args["logits"].ndim if "logits" in case.args else False,
+    lambda case: max(value.ndim for value in case.args.values() if _is_counted(value)) > _VECTORS,
+)
+"""Labels as distributions, and more axes than of one vector an example: what a candidate need not know."""
+_VECTORS = 2
+
+
+def _without_forms_not_taken(kind: str, outputs: Sequence[Array | None]) -> list[Array | None] | None:
+    """With the calls left out whose form the candidate is not written for: it fails in most and is right in none of them."""
+    made = list(outputs)
+    for form in _OTHER_FORMS:
+        concerned = [at for at, case in enumerate(_calls(kind)) if form(case) and outputs[at] is not DECLINED]
+        fails = [_fails(kind, place, outputs[place]) for place in concerned]
+        right = [_gives(candidates_of(kind)[0].tree, kind, place, outputs[place]) for place in concerned]
+        if sum(fails) > len(fails) / 2 and not any(right):
+            for place in concerned:
+                made[place] = DECLINED
+    left = [place for place, got in enumerate(made) if got is not DECLINED]
+    if len(left) == len(made) or len(left) < _FEW or any(_fails(kind, place, made[place]) for place in left):
+        return None
+    return made
+
+
+def _fails(kind: str, call: int, got: Array | None) -> bool:
+    """Whether it raised in a call, or gave another shape."""
+    return got is None or (got is not OVERFLOWN and got is not DECLINED and got.shape != right_outputs(kind)[call].shape)
 
 
 def _another_mask(kind: str, leaf: str, outputs: Sequence[Array | None]) -> str:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -205,6 +206,59 @@ def _window(axis: _Axis, begin: str, end: str, step: Expression, offset: Express
     stop = f"{_line(step, None, offset, (end, ''))} + {extent.text}"
     return Relation(axis.about, f"{axis.pixel} from {start} to before {stop}", cost, holds)
 
+
+class _Strides(NamedTuple):
+    """By how many numbers an array's neighbours lie apart in memory, if it is held in one piece.
+
+    Attributes:
+        text: of which array.
+        cost: how far-fetched it is.
+        lengths: its rows and columns.
+    """
+
+    text: str
+    cost: int
+    lengths: Callable[[dict[str, int]], tuple[int, int]]
+
+
+_STRIDES = (
+    _Strides("H·W pixels: x before it was padded", 0, lambda s: (s["H"], s["W"])),
+    _Strides("W·H pixels, the height taken for the width", 1, lambda s: (s["W"], s["H"])),
+    _Strides("(W + 2·P)·(H + 2·P) pixels, the height taken for the width", 1, lambda s: (_padded(s)[1], _padded(s)[0])),
+    _Strides("(H + P)·(W + P) pixels", 1, lambda s: (s["H"] + s["P"], s["W"] + s["R"])),
+    _Strides("OH·OW pixels: y", 2, lambda s: (s["O"], s["Q"])),
+)
+
+
+def _padded(sizes: dict[str, int]) -> tuple[int, int]:
+    return sizes["H"] + 2 * sizes["P"], sizes["W"] + 2 * sizes["R"]
+
+
+def _in_memory(strides: _Strides, *, channels_first: bool) -> Relation:
+    """Windows over the padded image's memory, stepped through by the strides of another array."""
+
+    def address(lengths: tuple[int, int], channels: int, at: tuple[Array, Array, Array, Array]) -> Array:
+        (high, wide), (example, row, column, channel) = lengths, at
+        if channels_first:
+            return ((example * channels + channel) * high + row) * wide + column
+        return ((example * high + row) * wide + column) * channels + channel
+
+    def holds(terms: Terms) -> Array:
+        sizes, at = sizes_along(terms.geometry, 0), terms.space.at
+        pixel = at["n2"], at["r"] + sizes["P"], at["c"] + sizes["R"], at["m"]
+        read = at["n"], sizes["S"] * at["i"] + at["a"], sizes["T"] * at["j"] + at["b"], at["m2"]
+        lies = address(_padded(sizes), sizes["C"], pixel)
+        return lies == address(strides.lengths(sizes), sizes["C"], read)
+
+    text = (
+        "windows are read from the padded image's memory by the strides of an array of "
+        f"{strides.text}, where those of the padded one, of (H + 2·P)·(W + 2·P) pixels, are right (as_strided)"
+    )
+    return Relation("memory", text, 3 + strides.cost, holds)
+
+
+IN_MEMORY = tuple(_in_memory(strides, channels_first=first) for strides in _STRIDES for first in (False, True))
+"""Where windows are a view with wrong strides; they join examples, rows, columns and input channels at once."""
 
 _CHOICES: dict[tuple[str, ...], tuple[Sequence[Relation], ...]] = {}
 

@@ -71,6 +71,72 @@ COUNTS = tuple(
 )
 """What is made of the number of outputs by exchanged axes and slips of one, tried after the others."""
 
+_STRETCHED = (
+    ("(O − 1)·S + 1", "dy with S − 1 zeros between its numbers", lambda s: (s["O"] - 1) * s["S"] + 1),
+    (
+        "(H + 2·P − F + 1)",
+        "dy with S − 1 zeros between its numbers and the rest that the stride leaves behind them",
+        lambda s: s["H"] + 2 * s["P"] - s["F"] + 1,
+    ),
+    ("O", "dy as it is, without S − 1 zeros between its numbers", lambda s: s["O"]),
+    ("O·S", "dy with S − 1 zeros behind each number, the last one too", lambda s: s["O"] * s["S"]),
+)
+_PADDED = (
+    ("P", lambda s: s["P"]),
+    ("0", lambda s: 0),
+    ("F − 1 − P", lambda s: s["F"] - 1 - s["P"]),
+    ("F − 1", lambda s: s["F"] - 1),
+    ("F", lambda s: s["F"]),
+    ("F − P", lambda s: s["F"] - s["P"]),
+    ("F // 2", lambda s: s["F"] // 2),
+    ("(F − 1) // 2", lambda s: (s["F"] - 1) // 2),
+)
+
+
+def _transposed(number: int, stretched: int) -> Expression:
+    """How long dx comes out of a convolution of dy, stretched and padded, with the filter."""
+    (base, how, length), (padding, sides) = _STRETCHED[stretched], _PADDED[number]
+    padded = {"P": " + 2·P", "0": "", "F": " + 2·F"}.get(padding, f" + 2·({padding})")
+    wrong = padding != "F − 1 − P"
+    text = f"{base}{padded} − F + 1, as of a convolution of {how}, padded with {padding} on each side"
+    return Expression(
+        f"{text}, where F − 1 − P is right" if wrong else text,
+        lambda s: max(length(s) + 2 * sides(s) - s["F"] + 1, 0),
+        2 + number + stretched,
+    )
+
+
+TRANSPOSED = (
+    *(_transposed(number, stretched) for number in range(len(_PADDED)) for stretched in range(len(_STRETCHED))),
+    Expression(
+        "O·F, each number of dy repeated F times (np.repeat): right only where S = F, P = 0 and no pixel is left over",
+        lambda s: s["O"] * s["F"],
+        2,
+    ),
+    Expression("O·F − 2·P, each number of dy repeated F times (np.repeat)", lambda s: s["O"] * s["F"] - 2 * s["P"], 3),
+    Expression(
+        "O·S, each number of dy repeated S times (np.repeat): right only where S = F, P = 0 and no pixel is left over",
+        lambda s: s["O"] * s["S"],
+        2,
+    ),
+    Expression("O·S − 2·P, each number of dy repeated S times (np.repeat)", lambda s: s["O"] * s["S"] - 2 * s["P"], 3),
+)
+"""What dx may be as long as, tried after the others."""
+
+CORRELATED = (
+    Expression(
+        "H + 2·P − (O − 1)·S, F and the pixels that the stride leaves over: these are to be cut off x",
+        lambda s: s["H"] + 2 * s["P"] - (s["O"] - 1) * s["S"],
+        2,
+    ),
+    Expression("H − (O − 1)·S, x is not padded", lambda s: max(s["H"] - (s["O"] - 1) * s["S"], 0), 3),
+    Expression("H + 2·P − O + 1, dy has no S − 1 zeros between its numbers", lambda s: s["H"] + 2 * s["P"] - s["O"] + 1, 3),
+    Expression("H − O + 1, x is not padded and dy not stretched", lambda s: max(s["H"] - s["O"] + 1, 0), 4),
+)
+"""What dw may be as long as, of a convolution of x with dy, tried after the others."""
+
+_MORE = {"output": COUNTS, "image": TRANSPOSED, "filter": CORRELATED}
+
 _AXES = {
     "output": ("examples", "rows", "columns", "channels"),
     "image": ("examples", "rows", "columns", "channels"),
@@ -127,11 +193,15 @@ def explain_shape(leaf: str, array: str, observed: Sequence[Observed]) -> tuple[
             continue
         number = 1 if COORDINATES[array][axis] in {"j", "c", "b"} else 0
         cases = [(sizes_along(one, number), lambda value, here=shape[axis]: value == here) for one, shape, _ in observed]
-        expression = first_that_fits(LENGTHS + COUNTS if array == "output" else LENGTHS, cases)
+        expression = first_that_fits(LENGTHS + _MORE.get(array, ()), cases)
         if expression is None:
             complete = False
             continue
-        found.append(f"the number of {name} is {expression.text}")
+        same = [number for number, text in enumerate(found) if text.endswith(f" is {expression.text}")]
+        if same:
+            found[same[0]] += f" (that of {name} likewise)"
+        else:
+            found.append(f"the number of {name} is {expression.text}")
         lengths.append((axis, number, expression))
     sentence = f"{seen}: {'; '.join(found)}." if found else f"{seen}."
     return sentence, ShapeRule(array, tuple(range(len(right))), tuple(lengths)) if complete else None

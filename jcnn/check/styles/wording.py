@@ -13,6 +13,8 @@ from jcnn.check.styles.layouts import Axes, Order, axes_of
 _INDEX = re.compile(r"\b(\w+)\[([^\[\]]*)\]")
 _SHAPE = re.compile(r"\b(\w+) has shape \(([\d, ]+)\)(: expected |; right is | where )\(([\d, ]+)\)")
 _ORDER = re.compile(r"\b(\w+)( has shape [^:]*: its axes are in the order )\(([^()]*)\)")
+_SUMMED = re.compile(r"\b(\w+)\.(sum|mean)\(axis=(\d|\([\d, ]+\))")
+_IMAGE_AXES = 4
 
 
 class Wording(NamedTuple):
@@ -46,6 +48,12 @@ class Wording(NamedTuple):
         """A text in which indices, shapes and names are the candidate's."""
         return self._outside_quotes(text, lambda own: self._named(self._ordered(own)))
 
+    def _summed(self, found: re.Match[str]) -> str:
+        """A sum over axes of an array of images, by the numbers that they have there."""
+        order = self.order(found[1], _IMAGE_AXES)
+        axes = sorted(order.index(int(axis)) for axis in re.findall(r"\d", found[3]))
+        return f"{found[1]}.{found[2]}(axis={axes[0] if len(axes) == 1 else tuple(axes)}"
+
     def name(self, text: str) -> str:
         """A text with the candidate's names."""
         return self._outside_quotes(text, self._named)
@@ -62,6 +70,7 @@ class Wording(NamedTuple):
         if not self.axes.orders:
             return text
         text = _INDEX.sub(lambda found: f"{found[1]}[{self._list(found[1], found[2])}]", text)
+        text = _SUMMED.sub(self._summed, text)
         text = _ORDER.sub(lambda found: f"{found[1]}{found[2]}({self._list(found[1], found[3])})", text)
         return _SHAPE.sub(
             lambda found: (

@@ -223,7 +223,20 @@ WORDS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_si
 NESTED = st.recursive(
     WORDS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
 )
-KEYS = ("case", "shapes", "dtypes", "problem", "declined", "raised", "parts", "forward", "not_judged", "failed", "unfit")
+KEYS = (
+    "case",
+    "shapes",
+    "dtypes",
+    "problem",
+    "declined",
+    "raised",
+    "seconds",
+    "parts",
+    "forward",
+    "not_judged",
+    "failed",
+    "unfit",
+)
 LIKELY = st.sampled_from(
     [
         0,

@@ -303,3 +303,40 @@ def test_grade_says_the_rule_where_the_catalogue_has_no_name() -> None:
     assert report.diagnosis is not None
     assert "α + e^x − 1" in report.diagnosis
     assert report.findings[0].leaf == "dx"
+
+
+_OF_VECTORS: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "shifted by the largest of the batch": (
+        lambda z: np.exp(z - z.max(0)) / np.exp(z - z.max(0)).sum(1, keepdims=True),
+        "m = max(logits over examples), but max(logits over the last axis) is right",
+    ),
+    "shifted and divided over everything": (
+        lambda z: np.exp(z - z.max()) / np.exp(z - z.max()).sum(),
+        "sums and maxima run over everything",
+    ),
+    "shifted and divided over the batch": (
+        lambda z: np.exp(z - z.max(0)) / np.exp(z - z.max(0)).sum(0),
+        "sums and maxima run over the examples",
+    ),
+    "divided over everything": (
+        lambda z: np.exp(z - z.max(1, keepdims=True)) / np.exp(z - z.max(1, keepdims=True)).sum(),
+        "p = e / Σ(e over everything), but e / Σ(e over the last axis) is right",
+    ),
+    "divided over the batch": (
+        lambda z: np.exp(z - z.max(1, keepdims=True)) / np.exp(z - z.max(1, keepdims=True)).sum(0),
+        "p = e / Σ(e over examples), but e / Σ(e over the last axis) is right",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _OF_VECTORS)
+def test_a_formula_is_found_of_what_takes_class_numbers_of_vectors_alone(name: str) -> None:
+    probabilities, words = _OF_VECTORS[name]
+
+    def backward(dy: Array, logits: Array, labels: Array) -> Array:
+        p = probabilities(logits)
+        p[np.arange(len(labels)), labels] -= 1
+        return p * dy[:, None]
+
+    sentence, _, _ = _rule_of(backward, "softmax_cross_entropy_backward")
+    assert words in sentence

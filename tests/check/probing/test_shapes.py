@@ -4,7 +4,7 @@ import pytest
 
 from jcnn.check.probing.expressions import Expression, sizes_along
 from jcnn.check.probing.geometries import Geometry
-from jcnn.check.probing.shapes import COUNTS, explain_shape
+from jcnn.check.probing.shapes import CORRELATED, COUNTS, TRANSPOSED, explain_shape
 
 SEEN = (
     Geometry(5, 7, (3, 2), 2, 0),
@@ -46,3 +46,33 @@ def test_what_counts_outputs_is_not_said_of_images() -> None:
     ]
     assert explain_shape("y", "output", observed)[1] is not None
     assert explain_shape("dx", "image", observed)[1] is None
+
+
+def shape_of(array: str, geometry: Geometry) -> tuple[int, ...]:
+    if array == "image":
+        return geometry.examples, geometry.height, geometry.width, geometry.inputs
+    return *geometry.window, geometry.inputs, geometry.outputs
+
+
+@pytest.mark.parametrize(
+    ("array", "length"),
+    [*(("image", length) for length in TRANSPOSED), *(("filter", length) for length in CORRELATED)],
+    ids=lambda value: value if isinstance(value, str) else value.text.split(",")[0],
+)
+def test_the_length_of_a_gradient_made_by_a_convolution_is_found(array: str, length: Expression) -> None:
+    along = {"image": (1, 2), "filter": (0, 1)}[array]
+
+    def made(geometry: Geometry) -> tuple[int, ...]:
+        sizes = list(shape_of(array, geometry))
+        for number, axis in enumerate(along):
+            sizes[axis] = round(length.of(sizes_along(geometry, number)))
+        return tuple(sizes)
+
+    observed = [(geometry, made(geometry), shape_of(array, geometry)) for geometry in SEEN]
+    if all(got == right for _, got, right in observed):
+        return
+    sentence, rule = explain_shape("d", array, observed)
+    assert rule is not None, sentence
+    assert sentence.count("where F − 1 − P is right") <= 1, "rows and columns are said once"
+    for geometry in ELSEWHERE:
+        assert rule.shape(geometry, shape_of(array, geometry)) == made(geometry)
