@@ -386,6 +386,11 @@ def _expected(name: str, number: int) -> tuple[Expected, ...]:
     return kind.expected(kind.cases[number])
 
 
+def expected_at(kind: Kind, number: int) -> tuple[Expected, ...]:
+    """The right outputs of one case, computed once."""
+    return _expected(kind.name, number)
+
+
 def expected_of(kind: Kind) -> list[tuple[Expected, ...]]:
     """The right outputs of all cases, computed once."""
-    return [_expected(kind.name, number) for number in range(len(kind.cases))]
+    return [expected_at(kind, number) for number in range(len(kind.cases))]

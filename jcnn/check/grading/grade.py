@@ -18,6 +18,7 @@ from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.cases.normalisations import FAR_FROM_ZERO
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
+from jcnn.check.grading.fingerprint import fingerprint
 from jcnn.check.grading.forward_passes import Forward, with_forward
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, AnswerOfPart, Further, Limits, Place, Run, run
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
@@ -26,7 +27,7 @@ from jcnn.check.grading.other_ways import Asked, fits, other_way
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
-from jcnn.check.operations import Kind, expected_of, forward_of, kind_of
+from jcnn.check.operations import Kind, expected_at, expected_of, forward_of, kind_of
 from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.explain import find_differences
@@ -42,10 +43,16 @@ from jcnn.check.styles.wording import Wording
 from jcnn.geometry import choice
 
 PATIENCE = 5.0
-"""Seconds after which a candidate that is wrong already is not asked any further cases."""
+"""Seconds of processor time after which a candidate that is wrong already is not asked any further cases.
+
+Not by the clock: what a candidate is asked must not depend on what else the machine does.
+"""
 
 ENOUGH, HASTE = 20, 1.0
 """So many cases tell one mistake from others, so that a candidate that has answered them needs no more than so many seconds."""
+
+LONGEST = 60.0
+"""Seconds by the clock after which one that is wrong already, and waits instead of computing, is asked no more."""
 
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
@@ -94,9 +101,10 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
     known = kind_of(kind)
     if not callable(candidate):
         raise TypeError(f"candidate is a {type(candidate).__name__}: expected a function with the signature of {kind}")
-    # What is right is known before the candidate runs, which may change whatever it finds.
-    expected = expected_of(known)
+    # What is right is known before the candidate runs, which may change whatever it finds; but not kept where it could find it.
     call = _call(known, layout, style)
+    watched = (known,) if style == "jcnn" else (known, forward_of(known))
+    before = fingerprint(watched)
     name, shown = name_of(candidate), other_way_shown(candidate, call)
     try:
         adapted = adapt(candidate, _beside(candidate), call, Misfit)
@@ -104,7 +112,7 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
     except UnfitError as error:
         adapted, unfit = Adapted(candidate), str(error)
     if unfit:
-        return _finished(known, expected, call, _not_run(known, f"{name} {unfit}.", shown), name)
+        return _finished(known, call, _not_run(known, f"{name} {unfit}.", shown), name)
     parts = adapted.parts
     introduction = Introduction(
         {part: signature_of(function) for part, function in parts.items()}, adapted.forward_name, adapted.not_judged, shown
@@ -116,9 +124,10 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
             asking = partial(perform, parts[part], case.args, case.options, leaves, interrupted=interrupted)
             return ask(introduction.signatures[part], case, asking)
 
-        outcomes = tuple(_asked(known, expected, answer))
-        further = _examined(known, expected, call, outcomes, introduction, answer)
-    return _finished(known, expected, call, Run(outcomes, further=further, not_judged=adapted.not_judged), name)
+        outcomes = tuple(_asked(known, answer, time.process_time))
+        further = _examined(known, call, outcomes, introduction, answer, time.process_time)
+    fault = None if fingerprint(watched) == before else "It changes the numbers that it is compared with."
+    return _finished(known, call, Run(outcomes, fault, further=further, not_judged=adapted.not_judged), name)
 
 
 def grade_file(
@@ -156,7 +165,8 @@ def grade_file(
     limits = Limits(timeout, memory)
     limits.check()
     found = Place.parse(place)
-    expected = expected_of(known)
+    # Computed before a candidate waits for it.
+    expected_of(known)
     call = _call(known, layout, style)
     made = run(
         found,
@@ -164,10 +174,10 @@ def grade_file(
         known,
         limits,
         partial(misfit, known),
-        partial(_asked, known, expected),
-        partial(_examined, known, expected, call),
+        partial(_asked, known),
+        partial(_examined, known, call),
     )
-    return _finished(known, expected, call, made, cleaned(found.function))
+    return _finished(known, call, made, cleaned(found.function))
 
 
 def _call(kind: Kind, layout: str | None, style: str) -> Call:
@@ -207,48 +217,47 @@ def misfit(kind: Kind, signature: inspect.Signature | None) -> str | None:
 
 def _examined(
     kind: Kind,
-    expected: list[tuple[Expected, ...]],
     call: Call,
     outcomes: Sequence[Outcome],
     candidate: Introduction,
     answer: AnswerOfPart,
+    seconds: Callable[[], float],
 ) -> Further:
     """What else there is to find: another way to call it, else how its formula differs, and its forward pass."""
-    asked = list(map(Asked, kind.cases, expected, outcomes))
+    asked = list(map(Asked, range(len(kind.cases)), kind.cases, outcomes))
 
     def is_right(entry: Asked) -> bool:
-        return all(row.verdict != "bug" for row in _judged(kind, *entry).rows)
+        return _is_right(kind, entry.number, entry.outcome)
 
     if other := other_way(kind, call, asked, candidate, answer, is_right):
         return Further(other_way=other)
-    findings = _probed(kind, expected, outcomes, lambda case: answer(case, ""))
-    return Further(findings, _forward(kind, expected, call, outcomes, candidate, answer))
+    findings = _probed(kind, outcomes, lambda case: answer(case, ""))
+    return Further(findings, _forward(kind, call, outcomes, candidate, answer, seconds))
 
 
 def _forward(
     kind: Kind,
-    expected: list[tuple[Expected, ...]],
     call: Call,
     outcomes: Sequence[Outcome],
     candidate: Introduction,
     answer: AnswerOfPart,
+    seconds: Callable[[], float],
 ) -> Forward | None:
     """The forward pass that a backward pass belongs to, graded as well; and that pass without it, where it is wrong."""
     if "forward" not in candidate.signatures:
         return None
     forward = forward_of(kind)
-    right = expected_of(forward)
 
     def forward_answer(case: Case) -> Outcome:
         return answer(case, "forward")
 
-    made = tuple(_asked(forward, right, forward_answer))
-    found = Run(made, further=Further(_probed(forward, right, made, forward_answer)))
-    report = _report(forward, right, found, candidate.forward)
+    made = tuple(_asked(forward, forward_answer, seconds))
+    found = Run(made, further=Further(_probed(forward, made, forward_answer)))
+    report = _report(forward, found, candidate.forward)
     alone = None
-    if "right cache" in candidate.signatures and _is_wrong(kind, expected, outcomes):
-        again = tuple(_asked(kind, expected, lambda case: answer(case, "right cache")))
-        alone = _report(kind, expected, Run(again), kind.name)
+    if "right cache" in candidate.signatures and _is_wrong(kind, outcomes):
+        again = tuple(_asked(kind, lambda case: answer(case, "right cache"), seconds))
+        alone = _report(kind, Run(again), kind.name)
     return Forward(candidate.forward, Wording.of(call.operation, call.layout, call.style).report(report), alone)
 
 
@@ -257,7 +266,7 @@ _ABOUT_OUTPUTS = re.compile(
 )
 
 
-def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made: Run, name: str) -> Report:
+def _finished(kind: Kind, call: Call, made: Run, name: str) -> Report:
     """The report, in the candidate's terms; what is wrong with its signature is said once, with the one that is expected."""
     wording = Wording.of(call.operation, call.layout, call.style)
     other, symptoms = made.further.other_way, ()
@@ -277,7 +286,7 @@ def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made
             unanswered=tuple(case.name for case in kind.cases),
             symptoms=symptoms,
         )
-    report = with_forward(_report(kind, expected, made, name, wording), name, made.further.forward)
+    report = with_forward(_report(kind, made, name, wording), name, made.further.forward)
     if made.not_judged:
         rows = tuple(row for row in report.rows if row.leaf not in made.not_judged)
         reasons = tuple(f"{leaf} (it takes no bias)" for leaf in made.not_judged)
@@ -285,59 +294,71 @@ def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made
     return wording.report(report)
 
 
-def _asked(kind: Kind, expected: list[tuple[Expected, ...]], answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
-    """What a candidate does with all cases; one that is slow, and wrong already, is not asked the rest."""
+def _asked(kind: Kind, answer: Callable[[Case], Outcome], seconds: Callable[[], float]) -> Iterator[Outcome]:
+    """What a candidate does with all cases; one that is slow, and wrong already, is not asked the rest.
+
+    What is right is looked up after each call, and in a frame of its own: a candidate that runs in this process can read the
+    frames below its own.
+
+    Args:
+        kind: what it should be.
+        answer: asks it a case.
+        seconds: the clock by which it may be slow.
+    """
     began = time.monotonic()
+    used = 0.0
     wrong = False
     answered = 0
-    for case, right in zip(kind.cases, expected, strict=True):
-        if wrong and time.monotonic() - began > (HASTE if answered >= ENOUGH else PATIENCE):
-            yield Outcome(declined="not asked, since it is slow and wrong already", asked=False)
+    for number, case in enumerate(kind.cases):
+        limit = HASTE if answered >= ENOUGH else PATIENCE
+        if wrong and (used > limit or time.monotonic() - began > LONGEST):
+            why = f"not asked: it was wrong already, and its calls had taken more than {min(used, limit):.2g} s"
+            yield Outcome(declined=why, asked=False)
             continue
+        before = seconds()
         outcome = answer(case)
+        used += seconds() - before
         answered += outcome.declined is None
         if outcome.declined is None and not outcome.raised and must_take(kind, case):
-            wrong |= any(row.verdict == "bug" for row in _judged(kind, case, right, outcome).rows)
+            wrong = wrong or not _is_right(kind, number, outcome)
         yield outcome
 
 
-def _probed(
-    kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome], answer: Callable[[Case], Outcome]
-) -> tuple[Finding, ...]:
+def _is_right(kind: Kind, number: int, outcome: Outcome) -> bool:
+    """Whether no output of a case is wrong."""
+    return all(row.verdict != "bug" for row in _judged(kind, kind.cases[number], expected_at(kind, number), outcome).rows)
+
+
+def _probed(kind: Kind, outcomes: Sequence[Outcome], answer: Callable[[Case], Outcome]) -> tuple[Finding, ...]:
     """How the formula of a candidate that is wrong differs from the right one."""
-    return find_differences(kind.name, answer) if _is_wrong(kind, expected, outcomes) else ()
+    return find_differences(kind.name, answer) if _is_wrong(kind, outcomes) else ()
 
 
-def _is_wrong(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome]) -> bool:
+def _is_wrong(kind: Kind, outcomes: Sequence[Outcome]) -> bool:
     """Whether there is a bug, and no crash, after which nothing more can be asked."""
-    answers = _taken(kind, expected, outcomes)
-    rows = [
-        row
-        for case, right, outcome in zip(kind.cases, expected, answers, strict=True)
-        if outcome.declined is None
-        for row in _judged(kind, case, right, outcome).rows
-    ]
+    taken = enumerate(_taken(kind, outcomes))
     crashed = any(outcome.crashed for outcome in outcomes)
-    return not crashed and worst_verdict([row.verdict for row in rows]) == "bug"
+    return not crashed and any(outcome.declined is None and not _is_right(kind, number, outcome) for number, outcome in taken)
 
 
-def _taken(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _taken(kind: Kind, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes of the cases that the candidate is written for; the others are declined."""
-    shaped = [fits(right, outcome) for right, outcome in zip(expected, outcomes, strict=True)]
+    shaped = [fits(expected_at(kind, number), outcome) for number, outcome in enumerate(outcomes)]
     return without_forms_not_taken(kind.cases, outcomes, shaped)
 
 
 _PLAIN = Wording.of("conv", "NHWC", "jcnn")
 
 
-def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str, wording: Wording = _PLAIN) -> Report:
+def _report(kind: Kind, made: Run, name: str, wording: Wording = _PLAIN) -> Report:
     """The one way from what a candidate did to the report, wherever it ran."""
-    outcomes = _taken(kind, expected, made.outcomes)
+    outcomes = _taken(kind, made.outcomes)
     graded = [
         _judged(kind, case, right, outcome)
-        for case, right, outcome in zip(kind.cases, expected, outcomes, strict=True)
+        for case, right, outcome in zip(kind.cases, expected_of(kind), outcomes, strict=True)
         if outcome.declined is None
     ]
+    graded = _relative_to_twins(kind, graded)
     left_out = reasons_of(kind.cases, outcomes)
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
     faults = [fault for fault in (made.fault, declined_too_much(kind, outcomes)) if fault]
@@ -369,6 +390,28 @@ def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Out
     if outcome.problem and all(row.verdict != "bug" for row in rows):
         rows[0] = rows[0]._replace(verdict="bug", remark=outcome.problem)
     return _Graded(case, expected, outcome, tuple(rows), precision)
+
+
+def _relative_to_twins(kind: Kind, graded: list[_Graded]) -> list[_Graded]:
+    """Tiny numbers lose their digits in a short float only where that float explains the same numbers times a power of two.
+
+    So no error is called rounding for being small, where it is not small beside the numbers and the candidate does not compute
+    in that float.
+    """
+    by_name = {entry.case.name: entry for entry in graded}
+    return [_relative(kind, entry, by_name.get(entry.case.twin or "")) for entry in graded]
+
+
+def _relative(kind: Kind, entry: _Graded, twin: _Graded | None) -> _Graded:
+    if twin is None:
+        return entry
+    rounds = [
+        one.verdict != "rounding" or two.verdict in {"rounding", "kink"} for one, two in zip(entry.rows, twin.rows, strict=True)
+    ]
+    if all(rounds):
+        return entry
+    expected = tuple(right._replace(tiny=tiny) for right, tiny in zip(entry.expected, rounds, strict=True))
+    return _judged(kind, entry.case, expected, entry.outcome)
 
 
 def _judgement(
