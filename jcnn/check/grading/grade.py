@@ -63,7 +63,12 @@ class _Graded(NamedTuple):
     expected: tuple[Expected, ...]
     outcome: Outcome
     rows: tuple[Row, ...]
-    precision: str
+    precisions: tuple[str, ...]
+
+    @property
+    def precision(self) -> str:
+        """The coarsest that it took to explain the errors."""
+        return max(self.precisions, key=_PRECISIONS.index)
 
 
 def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None, style: str = "jcnn") -> Report:
@@ -375,7 +380,7 @@ def _report(kind: Kind, made: Run, name: str, wording: Wording = _PLAIN) -> Repo
 
 def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Outcome) -> _Graded:
     precisions = tuple(p for p in _PRECISIONS if not (case.whole and p in {"float16", "bfloat16"}))
-    rows, precision = [], _PRECISIONS[0]
+    rows, needed = [], []
     for number, (leaf, right) in enumerate(zip(kind.leaves, expected, strict=True)):
         got = outcome.leaves[number] if number < len(outcome.leaves) else None
         if got is None or got.shape != right.value.shape:
@@ -383,13 +388,14 @@ def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Out
             if got is not None:
                 remark = f"{leaf} has shape {got.shape}: expected {right.value.shape}"
             rows.append(Row(case.name, "bug", leaf, np.nan, np.nan, np.nan, np.nan, remark=remark))
+            needed.append(_PRECISIONS[0])
             continue
         judged = judge(case.name, leaf, right, got, precisions, whole=kind.linear)
-        precision = max(precision, judged.precision, key=_PRECISIONS.index)
         rows.append(judged.row)
+        needed.append(judged.precision)
     if outcome.problem and all(row.verdict != "bug" for row in rows):
         rows[0] = rows[0]._replace(verdict="bug", remark=outcome.problem)
-    return _Graded(case, expected, outcome, tuple(rows), precision)
+    return _Graded(case, expected, outcome, tuple(rows), tuple(needed))
 
 
 def _relative_to_twins(kind: Kind, graded: list[_Graded]) -> list[_Graded]:
@@ -406,7 +412,8 @@ def _relative(kind: Kind, entry: _Graded, twin: _Graded | None) -> _Graded:
     if twin is None:
         return entry
     rounds = [
-        one.verdict != "rounding" or two.verdict in {"rounding", "kink"} for one, two in zip(entry.rows, twin.rows, strict=True)
+        row.verdict != "rounding" or (other.verdict in {"rounding", "kink"} and precision == needed)
+        for row, precision, other, needed in zip(entry.rows, entry.precisions, twin.rows, twin.precisions, strict=True)
     ]
     if all(rounds):
         return entry

@@ -104,14 +104,14 @@ def test_maxima_compared_with_a_tolerance() -> None:
     assert report.verdict == "bug"
 
 
-KINDS_OF_PRODUCTS = ("conv_backward", "dense_backward", "relu_backward", "softmax_backward", "softmax_cross_entropy_backward")
+KINDS_OF_PRODUCTS = ("dense_backward", "relu_backward", "softmax_backward", "softmax_cross_entropy_backward")
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_PRODUCTS)
 def test_what_is_wrong_is_no_rounding_where_numbers_are_tiny(kind: str) -> None:
-    """A number half as large as the right one is off by half of it, however small both are."""
-    report = grade(changed(kind, lambda leaf: 0.5 * leaf), kind)
-    rows = [row for row in report.rows if "all tiny" in row.case]
+    """A number five times as large as the right one is off by four of it, however small both are."""
+    report = grade(changed(kind, lambda leaf: 5 * leaf), kind)
+    rows = [row for row in report.rows if "all tiny" in row.case and row.leaf == kind_of(kind).leaves[0]]
     assert rows
     assert {row.verdict for row in rows} == {"bug"}
 
