@@ -19,6 +19,7 @@ from jcnn.check.cases import normalisations as normal_cases
 from jcnn.check.ties import Choices
 from jcnn.definition import sums
 from jcnn.layers.formula import Formula
+from jcnn.names import meant
 
 Array = np.ndarray
 Cases = Callable[..., tuple[Case, ...]]
@@ -363,7 +364,7 @@ def kind_of(name: str) -> Kind:
         ValueError: there is none.
     """
     if not isinstance(name, str) or name not in KINDS:
-        raise ValueError(f"kind={name!r}: expected one of {', '.join(KINDS)}")
+        raise ValueError(f"kind={name!r}: expected one of {', '.join(KINDS)}{meant(name, KINDS)}")
     return _with_cases(name)
 
 

@@ -21,6 +21,7 @@ from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.fingerprint import fingerprint
 from jcnn.check.grading.forward_passes import Forward, with_forward
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, AnswerOfPart, Further, Limits, Place, Run, run
+from jcnn.check.grading.kept import asked_again, of_an_earlier_call
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.other_ways import Asked, fits, other_way
@@ -30,6 +31,7 @@ from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_at, expected_of, forward_of, kind_of
 from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
 from jcnn.check.precision import double_precision
+from jcnn.check.probing.claims import Claim
 from jcnn.check.probing.explain import find_differences
 from jcnn.check.report import Finding, Report, Row, Smallest, Symptom, Verdict, Worst, worst_verdict
 from jcnn.check.smallest import as_picture, draw_case
@@ -187,8 +189,13 @@ def grade_file(
 
 def _call(kind: Kind, layout: str | None, style: str) -> Call:
     choice("style", style, STYLES)
-    layout = choice("layout", layout or STYLES[style].layout, LAYOUTS)
+    layout = choice("layout", _capitals(layout) or STYLES[style].layout, LAYOUTS)
     return call_of(kind, layout, style)
+
+
+def _capitals(layout: str | None) -> str | None:
+    """A layout as it is written, whether in capitals or not."""
+    return layout.upper() if isinstance(layout, str) and layout.upper() in LAYOUTS else layout
 
 
 def _beside(candidate: Callable[..., Any]) -> dict[str, Any]:
@@ -237,7 +244,8 @@ def _examined(
     if other := other_way(kind, call, asked, candidate, answer, is_right):
         return Further(other_way=other)
     findings = _probed(kind, outcomes, lambda case: answer(case, ""))
-    return Further(findings, _forward(kind, call, outcomes, candidate, answer, seconds))
+    forward = _forward(kind, call, outcomes, candidate, answer, seconds)
+    return Further(findings, forward, unsteady=asked_again(kind, outcomes, lambda case: answer(case, "")))
 
 
 def _forward(
@@ -336,7 +344,18 @@ def _is_right(kind: Kind, number: int, outcome: Outcome) -> bool:
 
 def _probed(kind: Kind, outcomes: Sequence[Outcome], answer: Callable[[Case], Outcome]) -> tuple[Finding, ...]:
     """How the formula of a candidate that is wrong differs from the right one."""
-    return find_differences(kind.name, answer) if _is_wrong(kind, outcomes) else ()
+
+    def holds(leaf: str, claim: Claim) -> bool:
+        number = kind.leaves.index(leaf)
+        return all(
+            claim(got, right.value)
+            for place, outcome in enumerate(outcomes)
+            if outcome.declined is None and number < len(outcome.leaves)
+            if (got := outcome.leaves[number]) is not None
+            if got.shape == (right := expected_at(kind, place)[number]).value.shape
+        )
+
+    return find_differences(kind.name, answer, holds=holds) if _is_wrong(kind, outcomes) else ()
 
 
 def _is_wrong(kind: Kind, outcomes: Sequence[Outcome]) -> bool:
@@ -366,7 +385,9 @@ def _report(kind: Kind, made: Run, name: str, wording: Wording = _PLAIN) -> Repo
     graded = _relative_to_twins(kind, graded)
     left_out = reasons_of(kind.cases, outcomes)
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
-    faults = [fault for fault in (made.fault, declined_too_much(kind, outcomes)) if fault]
+    random = any("is another one each time" in finding.rule for finding in made.further.findings)
+    unsteady = "" if random else made.further.unsteady
+    faults = [fault for fault in (made.fault, declined_too_much(kind, outcomes), unsteady) if fault]
     if graded:
         report = _judgement(kind, subject, graded, left_out, made.further.findings, wording)
     else:
@@ -394,7 +415,7 @@ def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Out
         rows.append(judged.row)
         needed.append(judged.precision)
     if outcome.problem and all(row.verdict != "bug" for row in rows):
-        rows[0] = rows[0]._replace(verdict="bug", remark=outcome.problem)
+        rows[0] = rows[0]._replace(verdict="bug", remark=outcome.problem, worst=None)
     return _Graded(case, expected, outcome, tuple(rows), tuple(needed))
 
 
@@ -439,7 +460,12 @@ def _judgement(
                 subject, verdict, _coarse(stored), _worst(rows, ("agrees",)), rows, (f"{stored} arithmetic",), left_out
             )
         return Report(subject, verdict, None, _worst(rows, ("agrees",)), rows, (), left_out)
-    verdict, diagnosis, names = _diagnosed(kind, graded, verdict, findings)
+    if sentence := of_an_earlier_call(
+        kind.leaves, [Seen(entry.case, entry.outcome, entry.expected, entry.rows) for entry in graded]
+    ):
+        verdict, diagnosis, names, findings = "bug", sentence, (), ()
+    else:
+        verdict, diagnosis, names = _diagnosed(kind, graded, verdict, findings)
     smallest = _smallest(kind, graded, wording) if verdict in {"bug", "kink"} else None
     return Report(
         subject,
@@ -597,4 +623,13 @@ def _smallest(kind: Kind, graded: list[_Graded], wording: Wording) -> Smallest:
     leaf = next(number for number, row in enumerate(entry.rows) if row.verdict != "agrees")
     got = entry.outcome.leaves[leaf] if leaf < len(entry.outcome.leaves) else None
     expected = entry.expected[leaf].value
-    return draw_case(entry.case.name, entry.case.args, entry.case.options, kind.leaves[leaf], expected, got, wording.order)
+    return draw_case(
+        entry.case.name,
+        entry.case.args,
+        entry.case.options,
+        kind.leaves[leaf],
+        expected,
+        got,
+        wording.order,
+        problem=entry.outcome.problem or "",
+    )

@@ -44,11 +44,13 @@ class Further(NamedTuple):
         findings: how its formula differs.
         forward: of a backward pass that belongs to a forward pass, what that did.
         other_way: how else it is to be called, in a sentence, where it fits in no case as it is; else "".
+        unsteady: what it does otherwise when it is asked again, in a sentence; else "".
     """
 
     findings: tuple[Finding, ...] = ()
     forward: Forward | None = None
     other_way: str = ""
+    unsteady: str = ""
 
 
 class Run(NamedTuple):
