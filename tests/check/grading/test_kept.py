@@ -84,3 +84,14 @@ def test_what_holds_in_every_call_is_said(change: Callable[[Array], Array], said
         return change(conv(x, w, b, stride=stride, padding=padding))
 
     assert said in str(grade(candidate, "conv").diagnosis)
+
+
+def test_an_ignored_option_is_no_kept_answer() -> None:
+    """Without it the call is that of another case."""
+
+    def avg_pool(x: Array, window: Any, *, stride: Any = None, padding: Any = 0, count_padding: bool = False) -> Array:
+        return sums.avg_pool(x, window, stride=stride, padding=padding)
+
+    report = grade(avg_pool, "avg_pool")
+    assert report.verdict == "bug"
+    assert "earlier call" not in str(report.diagnosis)
