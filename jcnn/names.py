@@ -19,6 +19,10 @@ def check_name(what: str, name: str, known: Iterable[str], also: str = "") -> No
     names = list(known)
     if name in names:
         return
-    near = difflib.get_close_matches(name, names, n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
-    raise ValueError(f"{what} {name!r}: expected one of {', '.join(names)}{also}{meant}")
+    raise ValueError(f"{what} {name!r}: expected one of {', '.join(names)}{also}{meant(name, names)}")
+
+
+def meant(name: object, known: Iterable[str]) -> str:
+    """The end of a sentence that says which name is the nearest; "" where none is near."""
+    near = difflib.get_close_matches(name.lower(), list(known), n=1) if isinstance(name, str) else []
+    return f"; did you mean {near[0]}?" if near else ""

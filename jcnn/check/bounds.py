@@ -49,7 +49,13 @@ def gamma(count: np.ndarray | float, precision: str) -> np.ndarray:
 
 
 def bound(
-    terms: np.ndarray, count: np.ndarray | float, precision: str = "float64", *, whole: bool = False, factor: float = 1.0
+    terms: np.ndarray,
+    count: np.ndarray | float,
+    precision: str = "float64",
+    *,
+    whole: bool = False,
+    factor: float = 1.0,
+    tiny: bool = True,
 ) -> np.ndarray:
     """The largest error that rounding explains, for every element.
 
@@ -59,13 +65,14 @@ def bound(
         precision: what the arithmetic may have been, a key of `UNIT`.
         whole: bound all elements by the largest bound among them, as for fast algorithms (FFT, Winograd) that mix elements.
         factor: how much more than a plain sum the algorithm amplifies rounding.
+        tiny: whether numbers may have been too small for all digits of the precision.
 
     Returns:
         An array of the shape of `terms`.
     """
     total = np.asarray(count, np.float64) + _ROUNDINGS_BESIDE
     part = np.minimum(factor * gamma(total, precision), min(factor, 4.0) * _MOST[precision])
-    limit = part * terms + underflow(count, precision)
+    limit = part * terms + (underflow(count, precision) if tiny else 0.0)
     return np.full(np.shape(limit), limit.max()) if whole and np.size(limit) else limit
 
 
@@ -94,6 +101,7 @@ class Expected(NamedTuple):
         together: whether values between low and high, right up to a limit for every element, are one valid choice; None where
             every element chooses by itself.
         largest: the largest number that goes in, by size.
+        tiny: whether numbers may be too small for all digits of a precision.
     """
 
     value: Array
@@ -104,6 +112,7 @@ class Expected(NamedTuple):
     unsteady: Array | float = 0.0
     together: Callable[[Array, Array], bool] | None = None
     largest: float = 0.0
+    tiny: bool = True
 
     def overflows(self, precision: str) -> bool:
         """Whether numbers that go in or sums on the way may be beyond the largest of a precision."""
@@ -113,7 +122,7 @@ class Expected(NamedTuple):
         """The largest error that rounding explains."""
         # However unsteady: what is off by more than a part of the terms is no rounding.
         unsteady = np.minimum(UNIT[precision] * self.unsteady, _UNSTEADY * self.terms.max(initial=0))
-        return bound(self.terms, self.length, precision, whole=whole, factor=factor) + unsteady
+        return bound(self.terms, self.length, precision, whole=whole, factor=factor, tiny=self.tiny) + unsteady
 
 
 def as_leaves(output: Any) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from jcnn.check.cases import normalisations as normal_cases
 from jcnn.check.ties import Choices
 from jcnn.definition import sums
 from jcnn.layers.formula import Formula
+from jcnn.names import meant
 
 Array = np.ndarray
 Cases = Callable[..., tuple[Case, ...]]
@@ -363,7 +364,7 @@ def kind_of(name: str) -> Kind:
         ValueError: there is none.
     """
     if not isinstance(name, str) or name not in KINDS:
-        raise ValueError(f"kind={name!r}: expected one of {', '.join(KINDS)}")
+        raise ValueError(f"kind={name!r}: expected one of {', '.join(KINDS)}{meant(name, KINDS)}")
     return _with_cases(name)
 
 
@@ -386,6 +387,11 @@ def _expected(name: str, number: int) -> tuple[Expected, ...]:
     return kind.expected(kind.cases[number])
 
 
+def expected_at(kind: Kind, number: int) -> tuple[Expected, ...]:
+    """The right outputs of one case, computed once."""
+    return _expected(kind.name, number)
+
+
 def expected_of(kind: Kind) -> list[tuple[Expected, ...]]:
     """The right outputs of all cases, computed once."""
-    return [_expected(kind.name, number) for number in range(len(kind.cases))]
+    return [expected_at(kind, number) for number in range(len(kind.cases))]

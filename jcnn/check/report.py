@@ -354,7 +354,8 @@ def row_cells(row: Row) -> tuple[str, ...]:
     """A row's cells, as Rich markup."""
     from rich.markup import escape
 
-    compared = not math.isnan(row.error)
+    # A remark on a row with numbers is about something else, and they are right.
+    compared = not math.isnan(row.error) and not row.remark
     numbers = [f"{value:.2g}" if compared else "" for value in (row.error, row.relative, row.ulps, row.bound)]
     shown = escape(row.remark)
     if compared and row.worst and row.error > 0:

@@ -23,6 +23,7 @@ def draw_case(
     expected: Array,
     got: Array | None,
     order: Order = lambda _, axes: tuple(range(axes)),
+    problem: str = "",
 ) -> Smallest:
     """A case with what should come out and what came, as tables.
 
@@ -36,6 +37,7 @@ def draw_case(
         expected: what it should be.
         got: what came; None for nothing.
         order: the order in which axes are shown.
+        problem: what else is wrong than the numbers.
     """
 
     def shown(title: str, of: str, values: Array, where: tuple[Any, ...] | None = None, wrong: Array | None = None) -> Block:
@@ -53,9 +55,12 @@ def draw_case(
     scale = max(float(np.abs(expected).max(initial=0)), 1e-300)
     with np.errstate(invalid="ignore"):
         wrong = ~((np.abs(got - expected) <= 1e-12 * scale) | (got == expected))
+    # −0 is as right as 0, and shall not look like what is wrong.
+    expected, got = expected + 0.0, got + 0.0
+    note = f"{leaf} is right; but: {problem}" if problem and not wrong.any() else ""
     where = tuple(np.argwhere(wrong)[0]) if wrong.any() else (0,) * expected.ndim
     outputs = (shown(f"expected {leaf}", leaf, expected, where), shown(f"got {leaf}", leaf, got, where, wrong))
-    return Smallest(name, called, given, "", outputs)
+    return Smallest(name, called, given, note, outputs)
 
 
 def as_picture(smallest: Smallest) -> str:

@@ -10,9 +10,12 @@ from rich.console import Console
 
 from jcnn.check.grading.grade import grade_file
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT
+from jcnn.check.hints import LEVELS
 from jcnn.check.operations import kind_of
 from jcnn.check.styles.adapt import STYLES
 from jcnn.check.styles.expected import expected
+from jcnn.check.styles.layouts import LAYOUTS
+from jcnn.commands.choices import one_of
 from jcnn.disk import write_atomically
 from jcnn.endings import UsageError
 from jcnn.printing import plain, print_result
@@ -30,14 +33,14 @@ class Grade:
     """The operation it should be, such as conv_backward."""
     function: tyro.conf.Positional[str] = ""
     """package.module:function (the current folder counts) or path/to/file.py:function."""
-    layout: Literal["NHWC", "NCHW"] | None = None
+    layout: Annotated[Literal["NHWC", "NCHW"] | None, one_of(*LAYOUTS)] = None
     """Where the channels are: NHWC, or NCHW with filters (C_out, C_in, FH, FW); by default as the style has them."""
-    style: Literal["jcnn", "cs231n", "torch"] = "jcnn"
+    style: Annotated[Literal["jcnn", "cs231n", "torch"], one_of(*STYLES)] = "jcnn"
     """How it is written: as jcnn's own; as conv_forward_naive(x, w, b, conv_param) and conv_backward_naive(dout, cache) of
     Stanford's course; as a subclass of torch.autograd.Function. The last two are NCHW by default."""
     signature: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print what is expected of such a function, and grade nothing."""
-    hint: Literal[1, 2, 3] | None = None
+    hint: Annotated[Literal[1, 2, 3] | None, one_of(*LEVELS)] = None
     """Help step by step in place of the report: where it is wrong; what is seen there; how it differs."""
     html: Path | None = None
     """Write the report to this file too, as a page that needs nothing else."""

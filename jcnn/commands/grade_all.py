@@ -11,6 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from jcnn.check.classroom.grade_all import LIMIT, ClassReport, grade_all
 from jcnn.check.classroom.submission import Result
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT
+from jcnn.check.styles.adapt import STYLES
+from jcnn.check.styles.layouts import LAYOUTS
+from jcnn.commands.choices import one_of
 from jcnn.disk import write_atomically
 from jcnn.endings import UsageError
 from jcnn.printing import plain, print_result
@@ -31,9 +34,9 @@ class GradeAll:
     """The operation that a function should be, such as conv_backward; give it again for a further function."""
     function: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME"), tyro.conf.UseAppendAction] = ()
     """The function's name, once for every --as; by default the operation's."""
-    layout: Literal["NHWC", "NCHW"] | None = None
+    layout: Annotated[Literal["NHWC", "NCHW"] | None, one_of(*LAYOUTS)] = None
     """As in `jcnn grade`."""
-    style: Literal["jcnn", "cs231n", "torch"] = "jcnn"
+    style: Annotated[Literal["jcnn", "cs231n", "torch"], one_of(*STYLES)] = "jcnn"
     """As in `jcnn grade`."""
     csv: Path | None = None
     """Write the scores to this file, a line for each submission."""

@@ -121,7 +121,7 @@ _STRIDES = (
     _normal("stride 3", (5, 8), (2, 2), (1, 2, 2), 2, {"stride": 3}, bias=True),
     _normal("stride 3 with a rest", (10, 8), (3, 2), (1, 1, 2), 2, {"stride": 3}),
     _normal("stride 3 of a 5×5 filter", (9, 10), (5, 5), (1, 1, 2), 1, {"stride": 3}),
-    _normal("stride 5 on a square image", (8, 8), (2, 2), (1, 2, 1), 1, {"stride": 5}),
+    _normal("stride 5 on a square image", (7, 7), (2, 2), (1, 2, 1), 1, {"stride": 5}),
 )
 _PADDINGS = (
     _normal("padding 1", (6, 4), (3, 3), (1, 2, 3), 2, {"padding": 1}, bias=True),
@@ -191,14 +191,45 @@ _OTHER_RANKS = (
 )
 
 
-# What is written for few channels, examples, pixels or taps.
+# What is written for few channels, examples, pixels or taps, or for windows and images of more than one row and column.
 _SIZES = (
     _normal("five examples", (4, 5), (2, 2), (1, 2, 3), 5),
+    _normal("many examples", (2, 3), (2, 2), (1, 2, 2), 17),
     _normal("more than four channels", (4, 3), (2, 3), (1, 7, 5), 2),
-    _normal("stride 4", (10, 9), (3, 3), (1, 2, 3), 2, {"stride": 4}),
+    _normal("many channels", (3, 4), (2, 2), (1, 9, 11), 2, bias=True),
+    _normal("many channels, stride 1 and padding 1", (3, 2), (2, 2), (1, 8, 13), 1, {"stride": 1, "padding": 1}),
+    _normal("many channels in groups", (3, 4), (2, 2), (2, 8, 12), 2, {"groups": 2}),
+    _normal("many groups", (3, 3), (2, 2), (8, 8, 16), 2, {"groups": 8}),
+    _normal("stride 4", (11, 7), (3, 3), (1, 2, 3), 2, {"stride": 4}),
+    _normal("a stride beyond the image", (4, 5), (2, 3), (1, 2, 3), 2, {"stride": 7}),
     _normal("padding 3, stride 2 of a 7×7 filter", (8, 9), (7, 7), (1, 3, 2), 1, {"padding": 3, "stride": 2}),
     _normal("a map of many rows", (37, 3), (3, 2), (1, 2, 2), 1, {"stride": 2}),
     _normal("a map of many columns", (3, 37), (2, 3), (1, 2, 2), 1, {"stride": 2}),
+    _normal("many pixels", (27, 29), (2, 2), (1, 3, 4), 1),
+    _normal("many pixels, stride 1 and padding 1", (26, 24), (3, 3), (1, 3, 2), 1, {"stride": 1, "padding": 1}),
+)
+_ROWS_AND_COLUMNS = (
+    _normal("a 1×3 filter", (4, 7), (1, 3), (1, 2, 3), 2),
+    _normal("a 3×1 filter", (7, 4), (3, 1), (1, 3, 2), 2),
+    _normal("a 1×2 filter, stride 1", (3, 4), (1, 2), (1, 2, 3), 2, {"stride": 1}, bias=True),
+    _normal("a 2×1 filter, stride 1", (4, 3), (2, 1), (1, 2, 3), 2, {"stride": 1}, bias=True),
+    _normal("a 1×3 filter, stride 2", (5, 6), (1, 3), (1, 2, 3), 2, {"stride": 2}),
+    _normal("a 3×1 filter, stride 2", (6, 5), (3, 1), (1, 2, 3), 2, {"stride": 2}),
+    _normal("a 1×3 filter, padding 1", (3, 4), (1, 3), (1, 2, 3), 2, {"padding": 1}),
+    _normal("a 3×1 filter, padding 1", (4, 3), (3, 1), (1, 2, 3), 2, {"padding": 1}),
+    _normal("a 1×3 filter, padding 1, stride 2", (3, 5), (1, 3), (1, 2, 3), 2, {"padding": 1, "stride": 2}),
+    _normal("a 3×1 filter, padding 1, stride 2", (5, 3), (3, 1), (1, 2, 3), 2, {"padding": 1, "stride": 2}),
+    _normal("a 1×3 filter, padding along it", (3, 4), (1, 3), (1, 2, 3), 2, {"padding": (0, 1), "stride": 1}),
+    _normal("a 3×1 filter, padding along it", (4, 3), (3, 1), (1, 2, 3), 2, {"padding": (1, 0), "stride": 1}),
+    _normal("an image of one row", (1, 7), (1, 2), (1, 2, 3), 2),
+    _normal("an image of one column", (7, 1), (2, 1), (1, 2, 3), 2),
+    _normal("a row, stride 2", (1, 7), (1, 3), (1, 3, 2), 1, {"stride": 2}),
+    _normal("a column, stride 2", (7, 1), (3, 1), (1, 3, 2), 1, {"stride": 2}),
+    _normal("a row, padding 1", (1, 5), (3, 3), (1, 2, 3), 2, {"padding": 1}),
+    _normal("a column, padding 1", (5, 1), (3, 3), (1, 2, 3), 2, {"padding": 1}),
+    _normal("one pixel with channels", (1, 1), (1, 1), (1, 3, 4), 3),
+    _normal("one pixel, padding 1", (1, 1), (3, 3), (1, 2, 3), 2, {"padding": 1}),
+    _normal("one pixel, padding 1, stride 2", (1, 1), (3, 3), (1, 3, 2), 2, {"padding": 1, "stride": 2}),
 )
 
 # Times a power of two every float of every precision keeps its digits: what then looks different is no rounding.
@@ -224,5 +255,6 @@ GEOMETRIES = (
     *_OTHER_OPTIONS,
     *_OTHER_RANKS,
     *_SIZES,
+    *_ROWS_AND_COLUMNS,
     *_TWINS,
 )

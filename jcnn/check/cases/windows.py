@@ -25,6 +25,14 @@ def _overlap(window: Window, sizes: tuple[int, ...]) -> bool:
     return False
 
 
+_MANY = 7
+
+
+def _lines(sizes: tuple[int, ...]) -> list[str]:
+    """Whether an image or a filter is a row or a column."""
+    return [name for name, size in zip(("row", "column"), sizes, strict=True) if size == 1 and max(sizes) > 1]
+
+
 def _features(geometry: Geometry) -> frozenset[str]:
     options, found = geometry.options, set()
     rank = len(geometry.sizes)
@@ -45,6 +53,15 @@ def _features(geometry: Geometry) -> frozenset[str]:
         found.add("dilation")
     if len(set(window.size)) > 1:
         found.add("a filter that is not square")
+    if rank == 2:
+        found |= {f"a filter of one {name}" for name in _lines(window.size)}
+        found |= {f"an image of one {name}" for name in _lines(geometry.sizes)}
+    if any(s > f for s, f in zip(window.stride, window.size, strict=True)):
+        found.add("a stride larger than the filter")
+    if max(geometry.channels[1:]) > _MANY:
+        found.add("many channels")
+    if geometry.batch > _MANY:
+        found.add("many examples")
     if geometry.channels[0] > 1:
         found.add("groups")
     elif geometry.channels[1:] != (1, 1):

@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,8 +18,10 @@ from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.cases.normalisations import FAR_FROM_ZERO
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
+from jcnn.check.grading.fingerprint import fingerprint
 from jcnn.check.grading.forward_passes import Forward, with_forward
 from jcnn.check.grading.isolated import MEMORY, TIMEOUT, AnswerOfPart, Further, Limits, Place, Run, run
+from jcnn.check.grading.kept import asked_again, of_an_earlier_call
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.other_ways import Asked, fits, other_way
@@ -26,10 +29,10 @@ from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.grading.sentences import joined
 from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
-from jcnn.check.operations import Kind, expected_of, forward_of, kind_of
+from jcnn.check.operations import Kind, expected_at, expected_of, forward_of, kind_of
 from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
-from jcnn.check.patience import Patience
 from jcnn.check.precision import double_precision
+from jcnn.check.probing.claims import Claim
 from jcnn.check.probing.explain import find_differences
 from jcnn.check.report import Finding, Report, Row, Smallest, Symptom, Verdict, Worst, worst_verdict
 from jcnn.check.smallest import as_picture, draw_case
@@ -43,10 +46,16 @@ from jcnn.check.styles.wording import Wording
 from jcnn.geometry import choice
 
 PATIENCE = 5.0
-"""Seconds of its own after which a candidate that is wrong already is not asked any further cases."""
+"""Seconds of processor time after which a candidate that is wrong already is not asked any further cases.
+
+Not by the clock: what a candidate is asked must not depend on what else the machine does.
+"""
 
 ENOUGH, HASTE = 20, 1.0
 """So many cases tell one mistake from others, so that a candidate that has answered them needs no more than so many seconds."""
+
+LONGEST = 60.0
+"""Seconds by the clock after which one that is wrong already, and waits instead of computing, is asked no more."""
 
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
@@ -57,7 +66,12 @@ class _Graded(NamedTuple):
     expected: tuple[Expected, ...]
     outcome: Outcome
     rows: tuple[Row, ...]
-    precision: str
+    precisions: tuple[str, ...]
+
+    @property
+    def precision(self) -> str:
+        """The coarsest that it took to explain the errors."""
+        return max(self.precisions, key=_PRECISIONS.index)
 
 
 def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None, style: str = "jcnn") -> Report:
@@ -95,9 +109,10 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
     known = kind_of(kind)
     if not callable(candidate):
         raise TypeError(f"candidate is a {type(candidate).__name__}: expected a function with the signature of {kind}")
-    # What is right is known before the candidate runs, which may change whatever it finds.
-    expected = expected_of(known)
+    # What is right is known before the candidate runs, which may change whatever it finds; but not kept where it could find it.
     call = _call(known, layout, style)
+    watched = (known,) if style == "jcnn" else (known, forward_of(known))
+    before = fingerprint(watched)
     name, shown = name_of(candidate), other_way_shown(candidate, call)
     try:
         adapted = adapt(candidate, _beside(candidate), call, Misfit)
@@ -105,7 +120,7 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
     except UnfitError as error:
         adapted, unfit = Adapted(candidate), str(error)
     if unfit:
-        return _finished(known, expected, call, _not_run(known, f"{name} {unfit}.", shown), name)
+        return _finished(known, call, _not_run(known, f"{name} {unfit}.", shown), name)
     parts = adapted.parts
     introduction = Introduction(
         {part: signature_of(function) for part, function in parts.items()}, adapted.forward_name, adapted.not_judged, shown
@@ -117,9 +132,10 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
             asking = partial(perform, parts[part], case.args, case.options, leaves, interrupted=interrupted)
             return ask(introduction.signatures[part], case, asking)
 
-        outcomes = tuple(_asked(known, expected, answer))
-        further = _examined(known, expected, call, outcomes, introduction, answer)
-    return _finished(known, expected, call, Run(outcomes, further=further, not_judged=adapted.not_judged), name)
+        outcomes = tuple(_asked(known, answer, time.process_time))
+        further = _examined(known, call, outcomes, introduction, answer, time.process_time)
+    fault = None if fingerprint(watched) == before else "It changes the numbers that it is compared with."
+    return _finished(known, call, Run(outcomes, fault, further=further, not_judged=adapted.not_judged), name)
 
 
 def grade_file(
@@ -157,7 +173,8 @@ def grade_file(
     limits = Limits(timeout, memory)
     limits.check()
     found = Place.parse(place)
-    expected = expected_of(known)
+    # Computed before a candidate waits for it.
+    expected_of(known)
     call = _call(known, layout, style)
     made = run(
         found,
@@ -165,16 +182,21 @@ def grade_file(
         known,
         limits,
         partial(misfit, known),
-        partial(_asked, known, expected),
-        partial(_examined, known, expected, call),
+        partial(_asked, known),
+        partial(_examined, known, call),
     )
-    return _finished(known, expected, call, made, cleaned(found.function))
+    return _finished(known, call, made, cleaned(found.function))
 
 
 def _call(kind: Kind, layout: str | None, style: str) -> Call:
     choice("style", style, STYLES)
-    layout = choice("layout", layout or STYLES[style].layout, LAYOUTS)
+    layout = choice("layout", _capitals(layout) or STYLES[style].layout, LAYOUTS)
     return call_of(kind, layout, style)
+
+
+def _capitals(layout: str | None) -> str | None:
+    """A layout as it is written, whether in capitals or not."""
+    return layout.upper() if isinstance(layout, str) and layout.upper() in LAYOUTS else layout
 
 
 def _beside(candidate: Callable[..., Any]) -> dict[str, Any]:
@@ -208,23 +230,25 @@ def misfit(kind: Kind, signature: inspect.Signature | None) -> str | None:
 
 def _examined(
     kind: Kind,
-    expected: list[tuple[Expected, ...]],
     call: Call,
     outcomes: Sequence[Outcome],
     candidate: Introduction,
     answer: AnswerOfPart,
+    seconds: Callable[[], float],
 ) -> Further:
     """What else there is to find: another way to call it, else how its formula differs, and its forward pass."""
-    asked = list(map(Asked, kind.cases, expected, outcomes))
+    asked = list(map(Asked, range(len(kind.cases)), kind.cases, outcomes))
 
     def is_right(entry: Asked) -> bool:
-        return all(row.verdict != "bug" for row in _judged(kind, *entry).rows)
+        return _is_right(kind, entry.number, entry.outcome)
 
     if other := other_way(kind, call, asked, candidate, answer, is_right):
         return Further(other_way=other)
     answers = _Noted(answer, "")
-    findings = _probed(kind, expected, outcomes, answers)
-    return Further(findings, _forward(kind, expected, call, outcomes, candidate, answer), quoted=frozenset(answers.quoted))
+    findings = _probed(kind, outcomes, answers)
+    forward = _forward(kind, call, outcomes, candidate, answer, seconds)
+    unsteady = asked_again(kind, outcomes, lambda case: answer(case, ""))
+    return Further(findings, forward, quoted=frozenset(answers.quoted), unsteady=unsteady)
 
 
 class _Noted:
@@ -242,32 +266,31 @@ class _Noted:
 
 def _forward(
     kind: Kind,
-    expected: list[tuple[Expected, ...]],
     call: Call,
     outcomes: Sequence[Outcome],
     candidate: Introduction,
     answer: AnswerOfPart,
+    seconds: Callable[[], float],
 ) -> Forward | None:
     """The forward pass that a backward pass belongs to, graded as well; and that pass without it, where it is wrong."""
     if "forward" not in candidate.signatures:
         return None
     forward = forward_of(kind)
-    right = expected_of(forward)
     answers = _Noted(answer, "forward")
-    made = tuple(_asked(forward, right, answers))
-    found = Run(made, further=Further(_probed(forward, right, made, answers), quoted=frozenset(answers.quoted)))
-    report = _in_its_terms(forward, right, call, found, candidate.forward)
+    made = tuple(_asked(forward, answers, seconds))
+    found = Run(made, further=Further(_probed(forward, made, answers), quoted=frozenset(answers.quoted)))
+    report = _in_its_terms(forward, call, found, candidate.forward)
     alone = None
-    if "right cache" in candidate.signatures and _is_wrong(kind, expected, outcomes):
-        again = tuple(_asked(kind, expected, lambda case: answer(case, "right cache")))
-        alone = _in_its_terms(kind, expected, call, Run(again), kind.name)
+    if "right cache" in candidate.signatures and _is_wrong(kind, outcomes):
+        again = tuple(_asked(kind, lambda case: answer(case, "right cache"), seconds))
+        alone = _in_its_terms(kind, call, Run(again), kind.name)
     return Forward(candidate.forward, report, alone)
 
 
-def _in_its_terms(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made: Run, name: str) -> Report:
+def _in_its_terms(kind: Kind, call: Call, made: Run, name: str) -> Report:
     """The report in the candidate's terms, in which what it said itself is already."""
     wording = Wording.of(call.operation, call.layout, call.style)._replace(quoted=made.quoted)
-    return wording.report(_report(kind, expected, made, name, wording))
+    return wording.report(_report(kind, made, name, wording))
 
 
 _ABOUT_OUTPUTS = re.compile(
@@ -275,7 +298,7 @@ _ABOUT_OUTPUTS = re.compile(
 )
 
 
-def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made: Run, name: str) -> Report:
+def _finished(kind: Kind, call: Call, made: Run, name: str) -> Report:
     """The report, in the candidate's terms; what is wrong with its signature is said once, with the one that is expected."""
     other, symptoms = made.further.other_way, ()
     problems = {outcome.problem for outcome in made.outcomes if outcome.declined is None}
@@ -294,7 +317,7 @@ def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made
             unanswered=tuple(case.name for case in kind.cases),
             symptoms=symptoms,
         )
-    report = with_forward(_in_its_terms(kind, expected, call, made, name), name, made.further.forward)
+    report = with_forward(_in_its_terms(kind, call, made, name), name, made.further.forward)
     if made.not_judged:
         rows = tuple(row for row in report.rows if row.leaf not in made.not_judged)
         reasons = tuple(f"{leaf} (it takes no bias)" for leaf in made.not_judged)
@@ -302,60 +325,85 @@ def _finished(kind: Kind, expected: list[tuple[Expected, ...]], call: Call, made
     return report
 
 
-def _asked(kind: Kind, expected: list[tuple[Expected, ...]], answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
-    """What a candidate does with all cases; one that is slow, and wrong already, is not asked the rest."""
-    patience = Patience(answer)
+def _asked(kind: Kind, answer: Callable[[Case], Outcome], seconds: Callable[[], float]) -> Iterator[Outcome]:
+    """What a candidate does with all cases; one that is slow, and wrong already, is not asked the rest.
+
+    What is right is looked up after each call, and in a frame of its own: a candidate that runs in this process can read the
+    frames below its own.
+
+    Args:
+        kind: what it should be.
+        answer: asks it a case.
+        seconds: the clock by which it may be slow.
+    """
+    began = time.monotonic()
+    used = 0.0
     wrong = False
     answered = 0
-    for case, right in zip(kind.cases, expected, strict=True):
-        if wrong and patience.used > (HASTE if answered >= ENOUGH else PATIENCE):
-            yield Outcome(declined="not asked, since it is slow and wrong already", asked=False)
+    for number, case in enumerate(kind.cases):
+        limit = HASTE if answered >= ENOUGH else PATIENCE
+        if wrong and (used > limit or time.monotonic() - began > LONGEST):
+            why = f"not asked: it was wrong already, and its calls had taken more than {min(used, limit):.2g} s"
+            yield Outcome(declined=why, asked=False)
             continue
-        outcome = patience.answer(case)
+        before = seconds()
+        outcome = answer(case)
+        used += seconds() - before
         answered += outcome.declined is None
         if outcome.declined is None and not outcome.raised and must_take(kind, case):
-            wrong |= any(row.verdict == "bug" for row in _judged(kind, case, right, outcome).rows)
+            wrong = wrong or not _is_right(kind, number, outcome)
         yield outcome
 
 
-def _probed(
-    kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome], answer: Callable[[Case], Outcome]
-) -> tuple[Finding, ...]:
+def _is_right(kind: Kind, number: int, outcome: Outcome) -> bool:
+    """Whether no output of a case is wrong."""
+    return all(row.verdict != "bug" for row in _judged(kind, kind.cases[number], expected_at(kind, number), outcome).rows)
+
+
+def _probed(kind: Kind, outcomes: Sequence[Outcome], answer: Callable[[Case], Outcome]) -> tuple[Finding, ...]:
     """How the formula of a candidate that is wrong differs from the right one."""
-    return find_differences(kind.name, answer) if _is_wrong(kind, expected, outcomes) else ()
+
+    def holds(leaf: str, claim: Claim) -> bool:
+        number = kind.leaves.index(leaf)
+        return all(
+            claim(got, right.value)
+            for place, outcome in enumerate(outcomes)
+            if outcome.declined is None and number < len(outcome.leaves)
+            if (got := outcome.leaves[number]) is not None
+            if got.shape == (right := expected_at(kind, place)[number]).value.shape
+        )
+
+    return find_differences(kind.name, answer, holds=holds) if _is_wrong(kind, outcomes) else ()
 
 
-def _is_wrong(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome]) -> bool:
+def _is_wrong(kind: Kind, outcomes: Sequence[Outcome]) -> bool:
     """Whether there is a bug, and no crash, after which nothing more can be asked."""
-    answers = _taken(kind, expected, outcomes)
-    rows = [
-        row
-        for case, right, outcome in zip(kind.cases, expected, answers, strict=True)
-        if outcome.declined is None
-        for row in _judged(kind, case, right, outcome).rows
-    ]
+    taken = enumerate(_taken(kind, outcomes))
     crashed = any(outcome.crashed for outcome in outcomes)
-    return not crashed and worst_verdict([row.verdict for row in rows]) == "bug"
+    return not crashed and any(outcome.declined is None and not _is_right(kind, number, outcome) for number, outcome in taken)
 
 
-def _taken(kind: Kind, expected: list[tuple[Expected, ...]], outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _taken(kind: Kind, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes of the cases that the candidate is written for; the others are declined."""
-    shaped = [fits(right, outcome) for right, outcome in zip(expected, outcomes, strict=True)]
+    shaped = [fits(expected_at(kind, number), outcome) for number, outcome in enumerate(outcomes)]
     return without_forms_not_taken(kind.cases, outcomes, shaped)
 
 
-def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: str, wording: Wording) -> Report:
+def _report(kind: Kind, made: Run, name: str, wording: Wording) -> Report:
     """The one way from what a candidate did to the report, wherever it ran."""
-    outcomes = _taken(kind, expected, made.outcomes)
+    outcomes = _taken(kind, made.outcomes)
     graded = [
         _judged(kind, case, right, outcome)
-        for case, right, outcome in zip(kind.cases, expected, outcomes, strict=True)
+        for case, right, outcome in zip(kind.cases, expected_of(kind), outcomes, strict=True)
         if outcome.declined is None
     ]
+    graded = _relative_to_twins(kind, graded)
     left_out = reasons_of(kind.cases, outcomes)
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
     declined = declined_too_much(kind, outcomes)
-    faults = [fault for fault in (made.fault, declined) if fault]
+    random = any("is another one each time" in finding.rule for finding in made.further.findings)
+    unsteady = None if random else made.further.unsteady or None
+    faults = [fault for fault in (made.fault, declined, unsteady) if fault]
     if graded:
         report = _judgement(kind, subject, graded, left_out, made.further.findings, wording)
     else:
@@ -364,14 +412,14 @@ def _report(kind: Kind, expected: list[tuple[Expected, ...]], made: Run, name: s
     if faults:
         more = [report.diagnosis] if report.verdict == "bug" and report.diagnosis else []
         # How its formula differs comes before what it declines.
-        sentences = [made.fault, *more, declined] if made.further.findings or report.mistakes else [*faults, *more]
+        sentences = [made.fault, *more, declined, unsteady] if made.further.findings or report.mistakes else [*faults, *more]
         report = replace(report, verdict="bug", diagnosis=joined(filter(None, sentences)))
     return replace(report, printed=made.printed, unanswered=unanswered(kind, outcomes))
 
 
 def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Outcome) -> _Graded:
     precisions = tuple(p for p in _PRECISIONS if not (case.whole and p in {"float16", "bfloat16"}))
-    rows, precision = [], _PRECISIONS[0]
+    rows, needed = [], []
     for number, (leaf, right) in enumerate(zip(kind.leaves, expected, strict=True)):
         got = outcome.leaves[number] if number < len(outcome.leaves) else None
         if got is None or got.shape != right.value.shape:
@@ -379,13 +427,37 @@ def _judged(kind: Kind, case: Case, expected: tuple[Expected, ...], outcome: Out
             if got is not None:
                 remark = f"{leaf} has shape {got.shape}: expected {right.value.shape}"
             rows.append(Row(case.name, "bug", leaf, np.nan, np.nan, np.nan, np.nan, remark=remark))
+            needed.append(_PRECISIONS[0])
             continue
         judged = judge(case.name, leaf, right, got, precisions, whole=kind.linear)
-        precision = max(precision, judged.precision, key=_PRECISIONS.index)
         rows.append(judged.row)
+        needed.append(judged.precision)
     if outcome.problem and all(row.verdict != "bug" for row in rows):
-        rows[0] = rows[0]._replace(verdict="bug", remark=outcome.problem)
-    return _Graded(case, expected, outcome, tuple(rows), precision)
+        rows[0] = rows[0]._replace(verdict="bug", remark=outcome.problem, worst=None)
+    return _Graded(case, expected, outcome, tuple(rows), tuple(needed))
+
+
+def _relative_to_twins(kind: Kind, graded: list[_Graded]) -> list[_Graded]:
+    """Tiny numbers lose their digits in a short float only where that float explains the same numbers times a power of two.
+
+    So no error is called rounding for being small, where it is not small beside the numbers and the candidate does not compute
+    in that float.
+    """
+    by_name = {entry.case.name: entry for entry in graded}
+    return [_relative(kind, entry, by_name.get(entry.case.twin or "")) for entry in graded]
+
+
+def _relative(kind: Kind, entry: _Graded, twin: _Graded | None) -> _Graded:
+    if twin is None:
+        return entry
+    rounds = [
+        row.verdict != "rounding" or (other.verdict in {"rounding", "kink"} and precision == needed)
+        for row, precision, other, needed in zip(entry.rows, entry.precisions, twin.rows, twin.precisions, strict=True)
+    ]
+    if all(rounds):
+        return entry
+    expected = tuple(right._replace(tiny=tiny) for right, tiny in zip(entry.expected, rounds, strict=True))
+    return _judged(kind, entry.case, expected, entry.outcome)
 
 
 def _judgement(
@@ -406,7 +478,12 @@ def _judgement(
                 subject, verdict, _coarse(stored), _worst(rows, ("agrees",)), rows, (f"{stored} arithmetic",), left_out
             )
         return Report(subject, verdict, None, _worst(rows, ("agrees",)), rows, (), left_out)
-    verdict, diagnosis, names = _diagnosed(kind, graded, verdict, findings)
+    if sentence := of_an_earlier_call(
+        kind.leaves, [Seen(entry.case, entry.outcome, entry.expected, entry.rows) for entry in graded]
+    ):
+        verdict, diagnosis, names, findings = "bug", sentence, (), ()
+    else:
+        verdict, diagnosis, names = _diagnosed(kind, graded, verdict, findings)
     smallest = _smallest(kind, graded, wording) if verdict in {"bug", "kink"} else None
     return Report(
         subject,
@@ -563,4 +640,13 @@ def _smallest(kind: Kind, graded: list[_Graded], wording: Wording) -> Smallest:
     leaf = next(number for number, row in enumerate(entry.rows) if row.verdict != "agrees")
     got = entry.outcome.leaves[leaf] if leaf < len(entry.outcome.leaves) else None
     expected = entry.expected[leaf].value
-    return draw_case(entry.case.name, entry.case.args, entry.case.options, kind.leaves[leaf], expected, got, wording.order)
+    return draw_case(
+        entry.case.name,
+        entry.case.args,
+        entry.case.options,
+        kind.leaves[leaf],
+        expected,
+        got,
+        wording.order,
+        problem=entry.outcome.problem or "",
+    )

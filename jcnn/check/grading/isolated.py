@@ -45,12 +45,14 @@ class Further(NamedTuple):
         forward: of a backward pass that belongs to a forward pass, what that did.
         other_way: how else it is to be called, in a sentence, where it fits in no case as it is; else "".
         quoted: what the candidate said itself in what was found.
+        unsteady: what it does otherwise when it is asked again, in a sentence; else "".
     """
 
     findings: tuple[Finding, ...] = ()
     forward: Forward | None = None
     other_way: str = ""
     quoted: frozenset[str] = frozenset()
+    unsteady: str = ""
 
 
 class Run(NamedTuple):
@@ -125,14 +127,14 @@ class Place(NamedTuple):
         return cls(module, function)
 
 
-Asked = Callable[[Callable[[Case], Outcome]], Iterator[Outcome]]
-"""From a way to ask a candidate one case to what it does with all of them."""
+Asked = Callable[[Callable[[Case], Outcome], Callable[[], float]], Iterator[Outcome]]
+"""From a way to ask a candidate one case, and a clock of what it has used, to what it does with all of them."""
 
 AnswerOfPart = Callable[[Case, str], Outcome]
 """What a part of a candidate, one of `messages.PARTS`, does with a case."""
 
-Examine = Callable[[Sequence[Outcome], Introduction, AnswerOfPart], Further]
-"""From what a candidate did with all cases, its parts and a way to ask them, to what else is found of it."""
+Examine = Callable[[Sequence[Outcome], Introduction, AnswerOfPart, Callable[[], float]], Further]
+"""From what a candidate did with all cases, its parts, a way to ask them, and the clock, to what else is found of it."""
 
 Fits = Callable[[inspect.Signature | None], str | None]
 """From a signature to what is wrong with it, in words; None where a case can be given."""
@@ -156,8 +158,8 @@ def run(place: Place, call: Call, kind: Kind, limits: Limits, fits: Fits, asked:
         misfit = fits(candidate.introduction.signatures[""])
         if misfit:
             raise UnfitError(misfit, candidate.introduction.other_way)
-        outcomes += asked(candidate.answer)
-        further = examine(outcomes, candidate.introduction, candidate.answer)
+        outcomes += asked(candidate.answer, candidate.seconds)
+        further = examine(outcomes, candidate.introduction, candidate.answer, candidate.seconds)
         candidate.finish()
     except EndError as end:
         unfit = isinstance(end, UnfitError)
@@ -185,6 +187,7 @@ class _Candidate:
         self._process: Process | None = None
         self._started = 0
         self._asked = 0
+        self._used = 0.0
         self._output = Output()
 
     def start(self) -> "Process":
@@ -223,6 +226,10 @@ class _Candidate:
             return outcome._replace(problem=f"{outcome.problem} (it has {self.limits.memory:g} GiB)")
         return outcome
 
+    def seconds(self) -> float:
+        """Of processor time that its processes have used."""
+        return self._used + (self._process.seconds() if self._process else 0.0)
+
     def finish(self) -> None:
         """Lets the process end.
 
@@ -235,6 +242,7 @@ class _Candidate:
     def stop(self) -> None:
         """Ends the process and all it started, whatever they do."""
         if self._process is not None:
+            self._used += self._process.seconds()
             self._process.stop()
             self.forked |= self._process.forked
             self._process = None

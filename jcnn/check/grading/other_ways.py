@@ -7,7 +7,7 @@ from jcnn.check.bounds import Expected
 from jcnn.check.cases import Case
 from jcnn.check.grading.left_out import must_take
 from jcnn.check.grading.messages import Introduction
-from jcnn.check.operations import Kind
+from jcnn.check.operations import Kind, expected_at
 from jcnn.check.outcome import Outcome
 from jcnn.check.styles.calling import Call
 from jcnn.check.styles.layouts import other_layout
@@ -18,16 +18,16 @@ _TRIED = 8
 
 
 class Asked(NamedTuple):
-    """A case, what is right, and what came.
+    """A case, and what came.
 
     Attributes:
+        number: the case's place among those of its kind.
         case: the case.
-        expected: every output.
         outcome: of the candidate.
     """
 
+    number: int
     case: Case
-    expected: tuple[Expected, ...]
     outcome: Outcome
 
 
@@ -58,7 +58,7 @@ def other_way(
     """
     due = [entry for entry in asked if entry.outcome.declined is None and must_take(kind, entry.case)]
     wrong = [entry for entry in due if not is_right(entry)]
-    strange = [entry for entry in due if not _is_answer(entry)]
+    strange = [entry for entry in due if not _is_answer(kind, entry)]
     if _FEW * len(due) < len(due) - len(wrong) or not due or any(entry.outcome.crashed for entry in asked):
         return ""
     fits_nowhere = len(due) - len(strange) <= _FEW * len(due)
@@ -71,12 +71,12 @@ def other_way(
     tried = [entry._replace(outcome=answer(entry.case, "other layout")) for entry in some]
     if all(map(is_right, tried)):
         there = f"there all {len(tried)} cases that were tried are right"
-    elif fits_nowhere and all(map(_is_answer, tried)):
+    elif fits_nowhere and all(_is_answer(kind, entry) for entry in tried):
         there = "there its outputs have the right shapes"
     else:
         return ""
     return f'It is written for the layout {layout}: {there}. Grade it with layout="{layout}" (--layout {layout}).'
 
 
-def _is_answer(entry: Asked) -> bool:
-    return fits(entry.expected, entry.outcome) and not (entry.outcome.problem or "").startswith("It returns")
+def _is_answer(kind: Kind, entry: Asked) -> bool:
+    return fits(expected_at(kind, entry.number), entry.outcome) and not (entry.outcome.problem or "").startswith("It returns")

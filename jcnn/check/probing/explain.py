@@ -11,6 +11,7 @@ from jcnn.check.cases import Case
 from jcnn.check.outcome import Outcome
 from jcnn.check.patience import Patience
 from jcnn.check.probing import shapes
+from jcnn.check.probing.claims import Claim, is_scaled, is_zero
 from jcnn.check.probing.coefficients import Factor, explain_factors
 from jcnn.check.probing.collect import Answer, Readings, read_terms
 from jcnn.check.probing.conditions import Condition, Explained, explain
@@ -42,24 +43,34 @@ class Explanation(NamedTuple):
         finding: in words.
         rule: from which its terms, its numbers or its shape follow; None where nothing does.
         plan: how the output was probed, where it is a sum of products.
+        claim: what is said of every call, where that can be held against others.
     """
 
     finding: Finding
     rule: Rule | FormulaRule | shapes.ShapeRule | None = None
     plan: Plan | None = None
+    claim: Claim | None = None
 
 
-def find_differences(kind: str, answer: Answer, *, seconds: float = SECONDS) -> tuple[Finding, ...]:
+Holds = Callable[[str, Claim], bool]
+"""Whether nothing that is known of an output contradicts a claim."""
+
+
+def find_differences(
+    kind: str, answer: Answer, *, seconds: float = SECONDS, holds: Holds = lambda _, __: True
+) -> tuple[Finding, ...]:
     """Probes a candidate and explains how its formula differs from the right one; nothing where no rule is found.
 
     Args:
         kind: the operation.
         answer: what the candidate does with a case.
         seconds: so long it is probed; what it is asked later is not answered.
+        holds: what other calls say of a claim; a sentence that they contradict is not said.
     """
     found = explain_candidate(kind, _within(seconds, answer))
     # That it raises in every call, and what, is told from the cases.
-    told = [one.finding for one in found if not (isinstance(one.rule, FormulaRule) and one.rule.only_raises)]
+    told = [one for one in found if not (isinstance(one.rule, FormulaRule) and one.rule.only_raises)]
+    told = [one.finding for one in told if one.claim is None or holds(one.finding.leaf, one.claim)]
     return tuple(dict.fromkeys(told))
 
 
@@ -85,7 +96,7 @@ def explain_candidate(kind: str, answer: Answer) -> list[Explanation]:
 def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:
     """The same for one plan, with the rules."""
     answered = ask_first_questions(kind, answer, plan)
-    found = [Explanation(Finding(one.leaf, one.leaf, one.sentence)) for one in answered]
+    found = [Explanation(Finding(one.leaf, one.leaf, one.sentence), claim=one.claim) for one in answered]
     without = {one.leaf for one in answered if not one.linear}
     if "" in without:
         return found
@@ -137,14 +148,14 @@ def _explained(leaf: str, terms: Sequence[Terms], plan: Plan, *, largest: bool) 
     """The simplest rule that gives all terms."""
     present = [one.got != 0 for one in terms]
     if not any(mask.any() for mask in present):
-        return Explanation(Finding(leaf, leaf, f"{leaf} is 0 everywhere."), Rule(nothing=True))
+        return Explanation(Finding(leaf, leaf, f"{leaf} is 0 everywhere."), Rule(nothing=True), claim=is_zero)
     if all(np.array_equal(one.got != 0, one.right != 0) for one in terms):
         # Every product is there: only by what it is multiplied can differ.
         ratios = [np.divide(one.got, one.right, out=np.ones_like(one.got), where=one.right != 0) for one in terms]
         factor = explain_factors(terms, present, ratios)
         if factor is not None:
             finding = Finding(leaf, f"{leaf}: a factor", f"{leaf}: {_factor_part(factor)}.")
-            return Explanation(finding, Rule(factor=factor))
+            return Explanation(finding, Rule(factor=factor), claim=None if factor.where else is_scaled)
     moved = None if largest else find_rearrangement(terms)
     if moved is not None and moved.cost <= 1:
         return _moved(leaf, moved, plan)

@@ -7,6 +7,7 @@ import numpy as np
 
 from jcnn.check.operations import kind_of
 from jcnn.check.outcome import Outcome, call
+from jcnn.check.probing.claims import Claim, is_scaled, is_shifted
 from jcnn.check.probing.collect import Answer, Calls
 from jcnn.check.probing.decode import SIMPLE, distinct
 from jcnn.check.probing.geometries import Geometry
@@ -29,11 +30,13 @@ class Answered(NamedTuple):
         leaf: the output; "" for the whole candidate.
         sentence: what is found.
         linear: terms can be read all the same.
+        claim: what it says of every call; None where it is about the calls that were made.
     """
 
     leaf: str
     sentence: str
     linear: bool
+    claim: Claim | None = None
 
 
 def ask_first_questions(kind: str, answer: Answer, plan: Plan) -> list[Answered]:
@@ -126,9 +129,15 @@ class _Asked:
         if not linear:
             return [Answered(leaf, f"{leaf} is not linear in {probed}: {_unlike(first, negative, right)}.", linear=False)]
         if (factor := _factor(first, right)) is not None:
-            return [Answered(leaf, f"Every number of {leaf} is {factor:.12g} times what it should be.", linear=False)]
+            return [
+                Answered(
+                    leaf, f"Every number of {leaf} is {factor:.12g} times what it should be.", linear=False, claim=is_scaled
+                )
+            ]
         if np.abs(zero).max(initial=0) > 1e-12:
-            return [Answered(leaf, f"{leaf} is not 0 where {probed} is 0: {self._constant(zero)}.", linear=True)]
+            return [
+                Answered(leaf, f"{leaf} is not 0 where {probed} is 0: {self._constant(zero)}.", linear=True, claim=is_shifted)
+            ]
         return []
 
     def _constant(self, zero: Array) -> str:

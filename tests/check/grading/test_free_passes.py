@@ -26,6 +26,7 @@ from jcnn.commands.main import main
 from tests.draws import draws
 
 RELU_CASES = len(kind_of("relu").cases)
+ASKED_AGAIN = 2
 RELU = "import numpy as np\n\ndef relu(x):\n    return np.maximum(x, 0)\n"
 WRONG = "def relu(x):\n    return x + 1\n"
 
@@ -343,7 +344,7 @@ def relu(x):
     code, report = graded(capsys, loud)
     assert (code, report["verdict"]) == (0, "agrees")
     printed = str(report["printed"])
-    assert printed.startswith(f"{1203 * RELU_CASES + 1:,} lines, first: hello \ufffd[2J :smile: xxx")
+    assert printed.startswith(f"{1203 * (RELU_CASES + ASKED_AGAIN) + 1:,} lines, first: hello \ufffd[2J :smile: xxx")
     assert len(printed) < 300
 
 

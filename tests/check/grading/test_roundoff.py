@@ -102,3 +102,25 @@ def test_maxima_compared_with_a_tolerance() -> None:
     reference = kind_of("max_pool_backward").reference
     report = grade(lambda dy, x, size, **o: reference(dy, x, size, share=share, **o), "max_pool_backward")
     assert report.verdict == "bug"
+
+
+KINDS_OF_PRODUCTS = ("dense_backward", "relu_backward", "softmax_backward", "softmax_cross_entropy_backward")
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_PRODUCTS)
+def test_what_is_wrong_is_no_rounding_where_numbers_are_tiny(kind: str) -> None:
+    """A number five times as large as the right one is off by four of it, however small both are."""
+    report = grade(changed(kind, lambda leaf: 5 * leaf), kind)
+    rows = [row for row in report.rows if "all tiny" in row.case and row.leaf == kind_of(kind).leaves[0]]
+    assert rows
+    assert {row.verdict for row in rows} == {"bug"}
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_tiny_numbers_may_lose_their_digits_in_a_float_that_is_computed_in(precision: str) -> None:
+    def rounded(dy: Array, x: Array) -> Array:
+        return (dy * (x > 0)).astype(precision)
+
+    report = grade(rounded, "relu_backward")
+    assert report.verdict == "rounding"
+    assert f"{precision} arithmetic" in report.mistakes

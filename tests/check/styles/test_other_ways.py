@@ -1,5 +1,6 @@
 """A candidate that is written for another layout, in another style or order is told so, and nothing else."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,9 @@ def test_of_a_file_too(tmp_path: Path) -> None:
     )
     assert grade_file(f"{tmp_path}/pool.py:max_pool", "max_pool", layout="NCHW").verdict == "agrees"
     report = grade_file(f"{tmp_path}/pool.py:max_pool", "max_pool")
-    assert "It is written for the layout NCHW: there all 7 cases that were tried are right." in (report.diagnosis or "")
+    assert re.match(
+        r"It is written for the layout NCHW: there all \d cases that were tried are right\.", report.diagnosis or ""
+    )
     (tmp_path / "style.py").write_text("def conv_forward(x, w, b, conv_param):\n    return x, None\n")
     report = grade_file(f"{tmp_path}/style.py:conv_forward", "conv")
     assert "takes 4 parameters (x, w, b, conv_param). Expected: conv(x, w, b=None, " in (report.diagnosis or "")
