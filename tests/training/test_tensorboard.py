@@ -26,7 +26,7 @@ RECIPE = jcnn.Recipe(epochs=3, batch_size=5, augment=False)
 
 def events(board: Path) -> Iterator[Any]:
     """The events of all files, in the order in which they were begun: a length and its check, the event and its check."""
-    from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportMissingImports]
+    from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 
     for path in sorted(board.iterdir(), key=lambda path: path.stat().st_mtime_ns):
         content = path.read_bytes()

@@ -155,7 +155,10 @@ def _explained(leaf: str, terms: Sequence[Terms], plan: Plan, *, largest: bool) 
         factor = explain_factors(terms, present, ratios)
         if factor is not None:
             finding = Finding(leaf, f"{leaf}: a factor", f"{leaf}: {_factor_part(factor)}.")
-            return Explanation(finding, Rule(factor=factor), claim=None if factor.where else is_scaled)
+            seen = np.concatenate([ratio[mask] for ratio, mask in zip(ratios, present, strict=True)])
+            # A factor that hangs on sizes is 1 in some calls; a number is not.
+            number = factor.where is None and np.ptp(seen) <= 1e-8 * abs(seen[0])
+            return Explanation(finding, Rule(factor=factor), claim=is_scaled if number else None)
     moved = None if largest else find_rearrangement(terms)
     if moved is not None and moved.cost <= 1:
         return _moved(leaf, moved, plan)
