@@ -1,7 +1,7 @@
 """Recipes by name, for `jcnn train --recipe NAME`, beside which options override.
 
-`python -m experiments.benchmarks.recipes` measures them over several seeds, and writes the results with the machine and the command
-of each to docs/recipes.md. Choices are made on training images alone, of which a part is held out; the test images measure.
+`python -m experiments.benchmarks.recipes` measures them over several seeds, and writes the results with the machine and the
+command of each to docs/recipes.md. Choices are made on training images alone; test images measure.
 """
 
 from typing import NamedTuple
