@@ -1,7 +1,6 @@
 """Event files for TensorBoard, written while a run goes on."""
 
 import time
-import uuid
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,8 +89,8 @@ def _writer(folder: Path, step: int) -> Any:
     from tensorboardX.proto.event_pb2 import SessionLog  # pyright: ignore[reportMissingImports]
 
     folder.mkdir(parents=True, exist_ok=True)
-    # A name that no writer of the same second has.
-    writer = EventsWriter(str(folder / "events"), f".{uuid.uuid4().hex[:8]}")
+    # The name in order even among files of one second: TensorBoard reads them in that of their names.
+    writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
     # What a process that was killed has written of this step and later ones, TensorBoard forgets.
     writer.write_event(_event(step, session_log=SessionLog(status=SessionLog.START)))
     return writer
