@@ -1,6 +1,7 @@
 """Event files for TensorBoard, written while a run goes on."""
 
-import uuid
+import time
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -40,14 +41,14 @@ class TensorBoard:
         with naming(self._folder):
             if self._writer is None:
                 self._writer = _writer(self._folder, step)
-            for tag, value in curves(metrics).items():
-                self._writer.add_scalar(tag, value, step)
+                self._closing = weakref.finalize(self, self._writer.close)  # also where nobody closes it
+            self._writer.write_event(_event(step, summary=_summary(curves(metrics))))
             self._writer.flush()
 
     def close(self) -> None:
         """Ends the files."""
         if self._writer is not None:
-            self._writer.close()
+            self._closing()
             self._writer = None
 
     def __enter__(self) -> Self:
@@ -83,8 +84,25 @@ def check_installed() -> None:
 
 
 def _writer(folder: Path, step: int) -> Any:
-    from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
+    """Writes at once: a `SummaryWriter` leaves it to a thread, which may not have written it when the process ends."""
+    from tensorboardX.event_file_writer import EventsWriter  # pyright: ignore[reportMissingImports]
+    from tensorboardX.proto.event_pb2 import SessionLog  # pyright: ignore[reportMissingImports]
 
-    # What was written of this step and later ones, by a process that was killed, TensorBoard forgets. The name is one that no
-    # writer of the same second has.
-    return SummaryWriter(str(folder), purge_step=step, filename_suffix=f".{uuid.uuid4().hex[:8]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    # The name in order even among files of one second: TensorBoard reads them in that of their names.
+    writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
+    # What a process that was killed has written of this step and later ones, TensorBoard forgets.
+    writer.write_event(_event(step, session_log=SessionLog(status=SessionLog.START)))
+    return writer
+
+
+def _event(step: int, **what: Any) -> Any:
+    from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportMissingImports]
+
+    return Event(wall_time=time.time(), step=step, **what)
+
+
+def _summary(values: Mapping[str, float]) -> Any:
+    from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportMissingImports]
+
+    return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
