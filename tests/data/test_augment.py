@@ -236,8 +236,8 @@ def test_a_change_is_pure_and_works_in_compiled_code(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_16_bit_images_are_changed_as_float32_ones_and_rounded_once(name: str, dtype: str) -> None:
+def test_16_bit_images_are_changed_as_float32_ones_and_rounded_once(name: str) -> None:
+    dtype = "bfloat16"
     images = IMAGES.astype(dtype)
     found = jax.tree.leaves(CHANGES[name](jax.random.key(0), images))[0]
     expected = jax.tree.leaves(CHANGES[name](jax.random.key(0), images.astype(jnp.float32)))[0]
