@@ -239,5 +239,6 @@ def test_nothing_set_from_outside_changes_a_run_its_report_or_what_is_told(
     pages = [(run / "report.html").read_text("utf-8") for run in (out, uninterrupted)]
     ours, theirs = (re.findall(r"base64,([A-Za-z0-9+/=]+)", page) for page in pages)
     assert len(ours) == 18  # nine figures, each for light and for dark screens
-    assert ours == theirs
+    # The second figure shows how fast each of the runs was.
+    assert [*ours[:2], *ours[4:]] == [*theirs[:2], *theirs[4:]]
     assert re.search(r'<th scope="row">XLA_FLAGS</th><td>.*xla_backend_optimization_level=1', pages[0])
