@@ -86,7 +86,7 @@ def check_installed() -> None:
 def _writer(folder: Path, step: int) -> Any:
     """Writes at once: a `SummaryWriter` leaves it to a thread, which may not have written it when the process ends."""
     from tensorboardX.event_file_writer import EventsWriter  # pyright: ignore[reportMissingImports]
-    from tensorboardX.proto.event_pb2 import SessionLog  # pyright: ignore[reportMissingImports]
+    from tensorboardX.proto.event_pb2 import SessionLog  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 
     folder.mkdir(parents=True, exist_ok=True)
     # The name in order even among files of one second: TensorBoard reads them in that of their names.
@@ -97,12 +97,12 @@ def _writer(folder: Path, step: int) -> Any:
 
 
 def _event(step: int, **what: Any) -> Any:
-    from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportMissingImports]
+    from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 
     return Event(wall_time=time.time(), step=step, **what)
 
 
 def _summary(values: Mapping[str, float]) -> Any:
-    from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportMissingImports]
+    from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 
     return Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
