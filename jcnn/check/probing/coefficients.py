@@ -124,7 +124,7 @@ def _one(terms: Sequence[Terms], present: Sequence[Array], ratios: Sequence[Arra
 _ENOUGH = 5
 """In fewer geometries one formula or the other fits whatever comes."""
 
-_FEWEST_VALUES = 2
+_FEWEST_VALUES = 3
 
 
 def _product(terms: Sequence[Terms], cases: Sequence[tuple[Mapping[str, int], float]]) -> Factor | None:
