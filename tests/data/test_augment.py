@@ -53,8 +53,11 @@ def test_a_shift_moves_the_centre_of_mass_by_no_more_than_asked() -> None:
 def test_a_half_precision_image_is_moved_as_a_float32_one(dtype: str) -> None:
     """The same pixels, and one rounding of the result."""
     images = jax.random.uniform(jax.random.key(2), (2, 24, 300, 1), jnp.float32).astype(dtype)
-    warped = warp(jax.random.key(0), images)
-    np.testing.assert_array_equal(warped, warp(jax.random.key(0), images.astype(jnp.float32)).astype(dtype))
+    warped = warp(jax.random.key(0), images).astype(jnp.float32)
+    exact = warp(jax.random.key(0), images.astype(jnp.float32))
+    # Half a unit of the result; and the two programs may round the float32 differently by a few of its own, at pixels up to 1.
+    bound = float(jnp.finfo(dtype).eps) / 2 * jnp.abs(exact) + 8 * float(jnp.finfo(jnp.float32).eps)
+    assert bool((jnp.abs(warped - exact) <= bound).all())
 
 
 def test_every_pixel_is_looked_up_where_it_is_by_the_formula() -> None:
