@@ -2,25 +2,17 @@
 
 from collections.abc import Sequence
 from html import escape
-from string import Template
 
 from jcnn.check.report import Block, Finding, Report, Row, Smallest, Worked, left_out_in_short
-from jcnn.figures.style import DARK, LIGHT, by_defaults, picture, style_sheet, to_svg
+from jcnn.figures.page import css_class, figure, page, scrolling, section
+from jcnn.figures.style import by_defaults
 from jcnn.figures.worked import Numbered, about_worked, number_terms, worked_example
 from jcnn.printing import visible
 
 MOST_ROWS = 60
 MOST_TERMS = 16
 
-PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>$title</title>
-<style>
-$style
+STYLE = """
 .verdict { margin: 1.2rem 0 0; font-size: 2.25rem; font-weight: 600; line-height: 1.1; color: var(--blue); }
 .verdict.bug { color: var(--orange); }
 .diagnosis { font-size: 1.125rem; overflow-wrap: anywhere; }
@@ -33,21 +25,7 @@ $style
 details { border-bottom: 1px solid var(--rule); padding: 0.5rem 0; }
 summary { cursor: pointer; }
 .rows td { overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<main>
-<header>
-<p class="kicker">Graded by jcnn</p>
-<h1>$title</h1>
-<p class="verdict $verdict">$verdict</p>
-$diagnosis
-</header>
-$sections
-</main>
-</body>
-</html>
-""")
+"""
 
 
 def render_report(report: Report) -> str:
@@ -58,18 +36,15 @@ def render_report(report: Report) -> str:
     """
     with by_defaults():
         sections = [_findings(report), _smallest(report.smallest), _numbers(report)]
-    return PAGE.substitute(
-        title=_text(report.subject),
-        verdict=report.verdict,
-        style=style_sheet(),
-        diagnosis=f'<p class="diagnosis">{_text(report.diagnosis)}</p>' if report.diagnosis else "",
-        sections="\n".join(filter(None, sections)),
-    )
+    lead = f'<p class="verdict {report.verdict}">{report.verdict}</p>'
+    if report.diagnosis:
+        lead += f'\n<p class="diagnosis">{_text(report.diagnosis)}</p>'
+    return page(visible(report.subject), "Graded by jcnn", sections, lead=lead, style=STYLE)
 
 
 def _findings(report: Report) -> str:
     found = [finding for finding in report.findings if finding.example]
-    return _section("One number worked out", "\n".join(map(_finding, found))) if found else ""
+    return section("One number worked out", "\n".join(map(_finding, found))) if found else ""
 
 
 def _finding(finding: Finding) -> str:
@@ -103,14 +78,11 @@ def _term(worked: Worked, term: Numbered, *, right: bool) -> str:
 
 
 def _figure(worked: Worked) -> str:
-    light, dark = (worked_example(worked, theme=theme) for theme in (LIGHT, DARK))
-    width, height = (round(96 * float(inches)) for inches in light.get_size_inches())
-    shown = picture(to_svg(light), to_svg(dark), (width, height), about_worked(worked))
     caption = (
         "Squares with the same number are multiplied with each other. Blue: what belongs there; orange: what is taken wrongly; "
         "dashed: what is missing. The thick frame is the number that is wrong, thin ones are windows on the image."
     )
-    return f"<figure>\n{shown}\n<figcaption>{caption}</figcaption>\n</figure>"
+    return figure(lambda theme: worked_example(worked, theme=theme), about_worked(worked), caption)
 
 
 def _smallest(smallest: Smallest | None) -> str:
@@ -119,7 +91,7 @@ def _smallest(smallest: Smallest | None) -> str:
     called = f"<p>{_text(smallest.called)}</p>\n" if smallest.called else ""
     note = f'<p class="wrong">{_text(smallest.note)}</p>\n' if smallest.note else ""
     content = f"<p>{_text(smallest.case)}</p>\n{called}{_arrays(smallest.given)}\n{note}{_arrays(smallest.outputs)}"
-    return _section("The smallest failing case", content)
+    return section("The smallest failing case", content)
 
 
 def _arrays(blocks: Sequence[Block]) -> str:
@@ -127,15 +99,13 @@ def _arrays(blocks: Sequence[Block]) -> str:
 
 
 def _array(block: Block) -> str:
-    rows = "\n".join(
-        "<tr>" + "".join(f"<td{_class(wrong)}>{_text(cell)}</td>" for cell, wrong in zip(*pair, strict=True)) + "</tr>"
-        for pair in zip(block.cells, block.wrong, strict=True)
-    )
+    rows = "\n".join(map(_array_row, block.cells, block.wrong))
     return f"<table>\n<caption>{_text(block.title)}</caption>\n<tbody>\n{rows}\n</tbody>\n</table>"
 
 
-def _class(wrong: bool) -> str:
-    return ' class="wrong"' if wrong else ""
+def _array_row(cells: Sequence[str], wrong: Sequence[bool]) -> str:
+    shown = (f"<td{css_class('wrong', given=off)}>{_text(cell)}</td>" for cell, off in zip(cells, wrong, strict=True))
+    return f"<tr>{''.join(shown)}</tr>"
 
 
 def _numbers(report: Report) -> str:
@@ -147,16 +117,15 @@ def _numbers(report: Report) -> str:
         head = "".join(f'<th scope="col">{name}</th>' for name in names)
         body = "\n".join(map(_row, rows))
         count = f"{len(wrong)} of {len(report.rows)} compared arrays are off, {len(rows)} are shown"
-        table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-        box = f'<div class="scroll rows" role="region" tabindex="0" aria-label="Numbers">\n{table}\n</div>'
-        parts.append(f"<details><summary>{count}</summary>\n{box}\n</details>")
+        table = f'<table class="rows">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+        parts.append(f"<details><summary>{count}</summary>\n{scrolling(table, 'Numbers')}\n</details>")
     if report.left_out:
         listed = "".join(f"<li>{_text(reason)}</li>" for reason in report.left_out)
         short = _text(left_out_in_short(report.left_out))
         parts.append(f"<details><summary>Left out: {short}</summary>\n<ul>{listed}</ul>\n</details>")
     if report.printed:
         parts.append(f"<p>It printed {_text(report.printed)}</p>")
-    return _section("Numbers", "\n".join(parts)) if parts else ""
+    return section("Numbers", "\n".join(parts)) if parts else ""
 
 
 def _row(row: Row) -> str:
@@ -168,10 +137,6 @@ def _row(row: Row) -> str:
     numbers = [f"{value:.2g}" if compared else "" for value in (row.error, row.bound)]
     cells = "".join(f"<td>{_text(cell)}</td>" for cell in (row.leaf, row.verdict, *numbers, shown))
     return f'<tr><th scope="row">{_text(row.case)}</th>{cells}</tr>'
-
-
-def _section(heading: str, content: str) -> str:
-    return f"<section>\n<h2>{escape(heading)}</h2>\n{content}\n</section>"
 
 
 def _text(text: str) -> str:

@@ -17,14 +17,15 @@ PAGE = Template("""<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>$title</title>
 <style>
-$style</style>
+$style
+</style>
 </head>
 <body>
 <main>
 <header>
 <p class="kicker">$kicker</p>
 <h1>$title</h1>
-$numbers
+$lead
 </header>
 $sections
 </main>
@@ -35,7 +36,14 @@ $footer
 
 
 def page(
-    title: str, kicker: str, sections: Sequence[str], *, numbers: Mapping[str, str] | None = None, footer: str = ""
+    title: str,
+    kicker: str,
+    sections: Sequence[str],
+    *,
+    numbers: Mapping[str, str] | None = None,
+    lead: str = "",
+    style: str = "",
+    footer: str = "",
 ) -> str:
     """The whole page.
 
@@ -44,13 +52,15 @@ def page(
         kicker: the line above.
         sections: HTML, as `section` makes it; those that are "" are left out.
         numbers: the main results by name, the first one large.
+        lead: HTML below the heading and the numbers.
+        style: rules beside those of the style sheet.
         footer: a line below.
     """
     return PAGE.substitute(
         title=escape(title),
         kicker=escape(kicker),
-        style=style_sheet(),
-        numbers=_numbers(numbers or {}),
+        style=f"{style_sheet()}{style}".rstrip(),
+        lead="\n".join(filter(None, [_numbers(numbers or {}), lead])),
         sections="\n".join(filter(None, sections)),
         footer=f"<footer>{escape(footer)}</footer>" if footer else "",
     )

@@ -1,4 +1,4 @@
-"""What a candidate takes of the time is what it computes, and a part of what it waits."""
+"""What a candidate takes of the time is what it computes, unless it waits for ever."""
 
 import time
 
@@ -14,22 +14,24 @@ CASE = Case("any", {}, {}, frozenset(), whole=False)
 
 
 @pytest.mark.parametrize(
-    ("passes", "computes", "counts"),
+    ("passes", "computes", "ends"),
     [
-        pytest.param(8.0, 5.0, 5.0, id="a busy machine: what it computes"),
-        pytest.param(6.0, 0.0, 2.0, id="it sleeps: a part of it"),
-        pytest.param(1.0, 1000.0, 1.0, id="never more than has passed, whatever it says"),
-        pytest.param(3.0, -1.0, 1.0, id="never less than a part"),
-        pytest.param(2.0, 2.0, 2.0, id="a machine of its own"),
+        pytest.param(8.0, 2.0, False, id="a busy machine: what it computes"),
+        pytest.param(8.0, 3.0, True, id="it computes for too long"),
+        pytest.param(2.6, 2.6, True, id="a machine of its own"),
+        pytest.param(29.0, 0.0, False, id="it sleeps"),
+        pytest.param(31.0, 0.0, True, id="it sleeps for ever"),
     ],
 )
-def test_what_counts(passes: float, computes: float, counts: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_ends_patience(passes: float, computes: float, ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter((10.0, 10.0 + passes, 50.0, 50.0 + passes))
     monkeypatch.setattr(patience.time, "monotonic", lambda: next(clock))
     counted = Patience(lambda _: Outcome(seconds=computes))
     counted.answer(CASE)
+    assert not counted.ends(5.0)
     counted.answer(CASE)
-    assert counted.used == pytest.approx(2 * counts)
+    assert counted.used == pytest.approx(2 * computes)
+    assert counted.ends(5.0) is ends
 
 
 def test_a_call_is_measured() -> None:

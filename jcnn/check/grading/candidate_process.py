@@ -91,7 +91,6 @@ def main() -> None:
             "problem": found.problem,
             "declined": found.declined,
             "raised": found.raised,
-            "seconds": found.seconds,
         }
         send(header["case"], header_of_answer, arrays)
     os.close(answers)

@@ -3,7 +3,6 @@
 import inspect
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,6 +30,7 @@ from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_at, expected_of, forward_of, kind_of
 from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
+from jcnn.check.patience import Patience
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.claims import Claim
 from jcnn.check.probing.explain import find_differences
@@ -53,9 +53,6 @@ Not by the clock: what a candidate is asked must not depend on what else the mac
 
 ENOUGH, HASTE = 20, 1.0
 """So many cases tell one mistake from others, so that a candidate that has answered them needs no more than so many seconds."""
-
-LONGEST = 60.0
-"""Seconds by the clock after which one that is wrong already, and waits instead of computing, is asked no more."""
 
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
@@ -132,8 +129,8 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
             asking = partial(perform, parts[part], case.args, case.options, leaves, interrupted=interrupted)
             return ask(introduction.signatures[part], case, asking)
 
-        outcomes = tuple(_asked(known, answer, time.process_time))
-        further = _examined(known, call, outcomes, introduction, answer, time.process_time)
+        outcomes = tuple(_asked(known, answer))
+        further = _examined(known, call, outcomes, introduction, answer)
     fault = None if fingerprint(watched) == before else "It changes the numbers that it is compared with."
     return _finished(known, call, Run(outcomes, fault, further=further, not_judged=adapted.not_judged), name)
 
@@ -234,7 +231,6 @@ def _examined(
     outcomes: Sequence[Outcome],
     candidate: Introduction,
     answer: AnswerOfPart,
-    seconds: Callable[[], float],
 ) -> Further:
     """What else there is to find: another way to call it, else how its formula differs, and its forward pass."""
     asked = list(map(Asked, range(len(kind.cases)), kind.cases, outcomes))
@@ -246,7 +242,7 @@ def _examined(
         return Further(other_way=other)
     answers = _Noted(answer, "")
     findings = _probed(kind, outcomes, answers)
-    forward = _forward(kind, call, outcomes, candidate, answer, seconds)
+    forward = _forward(kind, call, outcomes, candidate, answer)
     unsteady = asked_again(kind, outcomes, lambda case: answer(case, ""))
     return Further(findings, forward, quoted=frozenset(answers.quoted), unsteady=unsteady)
 
@@ -270,19 +266,18 @@ def _forward(
     outcomes: Sequence[Outcome],
     candidate: Introduction,
     answer: AnswerOfPart,
-    seconds: Callable[[], float],
 ) -> Forward | None:
     """The forward pass that a backward pass belongs to, graded as well; and that pass without it, where it is wrong."""
     if "forward" not in candidate.signatures:
         return None
     forward = forward_of(kind)
     answers = _Noted(answer, "forward")
-    made = tuple(_asked(forward, answers, seconds))
+    made = tuple(_asked(forward, answers))
     found = Run(made, further=Further(_probed(forward, made, answers), quoted=frozenset(answers.quoted)))
     report = _in_its_terms(forward, call, found, candidate.forward)
     alone = None
     if "right cache" in candidate.signatures and _is_wrong(kind, outcomes):
-        again = tuple(_asked(kind, lambda case: answer(case, "right cache"), seconds))
+        again = tuple(_asked(kind, lambda case: answer(case, "right cache")))
         alone = _in_its_terms(kind, call, Run(again), kind.name)
     return Forward(candidate.forward, report, alone)
 
@@ -325,7 +320,7 @@ def _finished(kind: Kind, call: Call, made: Run, name: str) -> Report:
     return report
 
 
-def _asked(kind: Kind, answer: Callable[[Case], Outcome], seconds: Callable[[], float]) -> Iterator[Outcome]:
+def _asked(kind: Kind, answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
     """What a candidate does with all cases; one that is slow, and wrong already, is not asked the rest.
 
     What is right is looked up after each call, and in a frame of its own: a candidate that runs in this process can read the
@@ -334,21 +329,17 @@ def _asked(kind: Kind, answer: Callable[[Case], Outcome], seconds: Callable[[], 
     Args:
         kind: what it should be.
         answer: asks it a case.
-        seconds: the clock by which it may be slow.
     """
-    began = time.monotonic()
-    used = 0.0
+    patience = Patience(answer)
     wrong = False
     answered = 0
     for number, case in enumerate(kind.cases):
         limit = HASTE if answered >= ENOUGH else PATIENCE
-        if wrong and (used > limit or time.monotonic() - began > LONGEST):
-            why = f"not asked: it was wrong already, and its calls had taken more than {min(used, limit):.2g} s"
+        if wrong and patience.ends(limit):
+            why = f"not asked: it was wrong already, and its calls had taken more than {min(patience.used, limit):.2g} s"
             yield Outcome(declined=why, asked=False)
             continue
-        before = seconds()
-        outcome = answer(case)
-        used += seconds() - before
+        outcome = patience.answer(case)
         answered += outcome.declined is None
         if outcome.declined is None and not outcome.raised and must_take(kind, case):
             wrong = wrong or not _is_right(kind, number, outcome)

@@ -127,14 +127,14 @@ class Place(NamedTuple):
         return cls(module, function)
 
 
-Asked = Callable[[Callable[[Case], Outcome], Callable[[], float]], Iterator[Outcome]]
-"""From a way to ask a candidate one case, and a clock of what it has used, to what it does with all of them."""
+Asked = Callable[[Callable[[Case], Outcome]], Iterator[Outcome]]
+"""From a way to ask a candidate one case to what it does with all of them."""
 
 AnswerOfPart = Callable[[Case, str], Outcome]
 """What a part of a candidate, one of `messages.PARTS`, does with a case."""
 
-Examine = Callable[[Sequence[Outcome], Introduction, AnswerOfPart, Callable[[], float]], Further]
-"""From what a candidate did with all cases, its parts, a way to ask them, and the clock, to what else is found of it."""
+Examine = Callable[[Sequence[Outcome], Introduction, AnswerOfPart], Further]
+"""From what a candidate did with all cases, its parts, and a way to ask them, to what else is found of it."""
 
 Fits = Callable[[inspect.Signature | None], str | None]
 """From a signature to what is wrong with it, in words; None where a case can be given."""
@@ -158,8 +158,8 @@ def run(place: Place, call: Call, kind: Kind, limits: Limits, fits: Fits, asked:
         misfit = fits(candidate.introduction.signatures[""])
         if misfit:
             raise UnfitError(misfit, candidate.introduction.other_way)
-        outcomes += asked(candidate.answer, candidate.seconds)
-        further = examine(outcomes, candidate.introduction, candidate.answer, candidate.seconds)
+        outcomes += asked(candidate.answer)
+        further = examine(outcomes, candidate.introduction, candidate.answer)
         candidate.finish()
     except EndError as end:
         unfit = isinstance(end, UnfitError)
@@ -206,7 +206,13 @@ class _Candidate:
 
     def answer(self, case: Case, part: str = "") -> Outcome:
         """What it, or a part of it, does with a case, if there is a place for it in the signature."""
-        return ask(self.introduction.signatures[part], case, lambda: self._answer(case, part))
+        return ask(self.introduction.signatures[part], case, lambda: self._timed(case, part))
+
+    def _timed(self, case: Case, part: str) -> Outcome:
+        # Its process is not asked, which could say anything.
+        before = self.seconds()
+        outcome = self._answer(case, part)
+        return outcome._replace(seconds=self.seconds() - before)
 
     def _answer(self, case: Case, part: str) -> Outcome:
         kind = forward_of(self.kind) if part == "forward" else self.kind

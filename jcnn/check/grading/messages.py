@@ -126,9 +126,6 @@ def outcome_of(header: dict[str, Any], leaves: list[np.ndarray | None], number: 
     problem, declined = header.get("problem"), header.get("declined")
     if not all(text is None or (isinstance(text, str) and text) for text in (problem, declined)):
         raise EndError(_NO_ANSWER)
-    seconds = header.get("seconds")
-    if type(seconds) is not float or not math.isfinite(seconds):
-        raise EndError(_NO_ANSWER)
     complete = len(leaves) == len(kind.leaves) and all(leaf is not None for leaf in leaves)
     if (header["raised"] or not complete) and not problem and not declined:
         raise EndError(_NO_ANSWER)
@@ -138,7 +135,6 @@ def outcome_of(header: dict[str, Any], leaves: list[np.ndarray | None], number: 
         declined and cleaned(declined, _LONGEST_SENTENCE),
         tuple(cleaned(entry, 16) for entry in dtypes),
         header["raised"],
-        seconds=seconds,
     )
 
 

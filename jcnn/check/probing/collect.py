@@ -73,7 +73,7 @@ def read_terms(
 
 def _over(geometries: Sequence[Geometry], kind: str, patience: Patience, plan: Plan, found: Readings, seconds: float) -> None:
     for geometry in geometries:
-        if patience.used > seconds:
+        if patience.ends(seconds):
             return
         if not _sensible(geometry, plan):
             continue

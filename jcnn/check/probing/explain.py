@@ -78,7 +78,7 @@ def _within(seconds: float, answer: Answer) -> Answer:
     patience = Patience(answer)
 
     def asked(case: Case) -> Outcome:
-        if patience.used > seconds:
+        if patience.ends(seconds):
             return Outcome(declined="not asked any more, since it is slow", asked=False)
         return patience.answer(case)
 

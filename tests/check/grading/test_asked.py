@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jcnn.check import grade, grade_file
+from jcnn.check import grade, grade_file, patience
 from jcnn.check.bounds import Expected
 from jcnn.check.grading import grade as grading
 from jcnn.check.grading.candidate_channel import Output, Process
@@ -85,7 +85,7 @@ def test_time_in_which_others_compute_is_not_the_candidates(monkeypatch: pytest.
 
 
 def test_who_waits_for_ever_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grading, "LONGEST", 0.1)
+    monkeypatch.setattr(patience, "LONGEST", 0.1)
     report = grade(slow_and_wrong, "relu")
     assert report.verdict == "bug"
     assert any(reason.startswith("not asked: it was wrong already") for reason in report.left_out)
