@@ -100,7 +100,9 @@ def settings(port: int, token: str, *, sessions: int = SESSIONS, linger: int = L
     import uvicorn
 
     from jcnn.explore.guard import Guard
+    from jcnn.explore.parsing import parse_one_at_a_time
 
+    parse_one_at_a_time()
     root = str(Path(__file__).with_name("app.py"))
     page = marimo.create_asgi_app(quiet=True, session_ttl=linger).with_app(path=f"/{token}", root=root).build()
     guard = Guard(page, names=(HOST, "localhost"), port=port, token=token, sessions=sessions, linger=linger, largest=LARGEST)
