@@ -233,6 +233,7 @@ PRESETS: dict[str, Callable[[Shape, int], tuple[Any, ...]]] = {
     "mobile": mobile,
     "airbench": airbench,
     "airbench_small": partial(airbench, width=32),
+    "airbench_tiny": partial(airbench, width=16),
 }
 
 
