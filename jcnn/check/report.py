@@ -179,6 +179,43 @@ class Symptom(NamedTuple):
     example: str = ""
 
 
+class Repair(NamedTuple):
+    """A change of one place of the source after which it is right.
+
+    Attributes:
+        line: where, counted from 1.
+        code: the line.
+        before: what stands there; "" where something is added.
+        after: what is to stand there in its place; "" where it goes.
+        kind: what is done, in a word or two.
+        leaves: the outputs that are right then, where others stay wrong; empty: all.
+        cases: in how many cases.
+    """
+
+    line: int
+    code: str
+    before: str
+    after: str
+    kind: str
+    leaves: tuple[str, ...]
+    cases: int
+
+    @property
+    def sentence(self) -> str:
+        """What to change, and what comes of it."""
+        match self.kind:
+            case "exchanged":
+                change = f"with `{self.after}` where now `{self.before}`"
+            case "moved":
+                change = f"with `{self.before}` behind the loop in place of in it"
+            case _ if not self.after:
+                change = f"without `{self.before}`"
+            case _:
+                change = f"with `{self.after}` in place of `{self.before}`"
+        are = f"{' and '.join(self.leaves)} would be right" if self.leaves else "it would be right"
+        return f"In line {self.line}, `{self.code}`: {change} {are} in all {self.cases} cases."
+
+
 class Block(NamedTuple):
     """A slice of an array, of at most two axes, written out.
 
@@ -232,6 +269,7 @@ class Report:
         symptoms: of `grade`: what is seen of each wrong output.
         smallest: the case of `picture`, as tables.
         unanswered: cases that count as wrong although there are no numbers: not run, or declined against the rules.
+        repair: of `grade_file`: the change of the source that makes it right, where one was found.
     """
 
     subject: str
@@ -249,6 +287,7 @@ class Report:
     unanswered: tuple[str, ...] = ()
     symptoms: tuple[Symptom, ...] = ()
     smallest: Smallest | None = None
+    repair: Repair | None = None
 
     @property
     def kinks(self) -> int:

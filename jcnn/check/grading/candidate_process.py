@@ -76,11 +76,28 @@ def main() -> None:
         send(-1, {"failed": f"cannot be imported: {outcome.describe_error(error)}{outcome.line_of(error)}"})
         return
     parts = adapted.parts
+    repairs = _Repairs(start[0], module, lambda found, names: adapt.adapt(found, names, form, outcome.Misfit).candidate, outcome)
     signatures = {name: _parameters(outcome.signature_of(part)) for name, part in parts.items()}
     introduction = {"forward": adapted.forward_name, "not_judged": adapted.not_judged, "other_way": other_way}
     send(-1, {"parts": signatures, **introduction})
     while request := _receive(requests):
         header, args, options = request
+        if "text" in header:
+            send(-1, {"ready": repairs.begin(header["text"])})
+            continue
+        if "try" in header:
+            repairs.add(args, options, header["outputs"], header["try"])
+            send(-1, {"ready": True})
+            continue
+        if "variants" in header:
+            send(-1, repairs.screen(header["variants"], header["seconds"]))
+            continue
+        if "variant" in header:
+            repaired = repairs.variant(header["variant"])
+            send(-1, {"ready": repaired is not None})
+            if repaired is not None:
+                parts = {**parts, "": repaired}
+            continue
         # Ctrl-C does not reach this process: it has a session of its own.
         found = outcome.perform(parts[header["part"]], args, options, header["outputs"], interrupted=lambda: False)
         arrays = [leaf for leaf in found.leaves if leaf is not None]
@@ -96,6 +113,51 @@ def main() -> None:
     os.close(answers)
     # As long as this process is there, what the candidate started can be found; the grader ends it all.
     time.sleep(_LAST_SECONDS)
+
+
+class _Repairs:
+    """Variants of the candidate's source, which the grader asks for once it has found the candidate wrong."""
+
+    def __init__(
+        self,
+        start: dict[str, Any],
+        module: ModuleType,
+        adapted: Callable[[Callable[..., Any], dict[str, Any]], Callable[..., Any]],
+        outcome: ModuleType,
+    ) -> None:
+        self._function, self._adapted, self._outcome = start["function"], adapted, outcome
+        kept = ("__name__", "__file__", "__package__", "__spec__", "__builtins__")
+        self._namespace = {name: vars(module)[name] for name in kept if name in vars(module)}
+        self._tries: list[Any] = []
+        self._trying: Any = None
+        self._workshop: Any = None
+
+    def begin(self, text: str) -> bool:
+        self._trying = _load("jcnn_check_trying", Path(__file__).parent.parent / "repair" / "trying.py")
+        self._workshop = self._trying.Workshop(text.encode(), self._namespace, self._candidate, self._perform)
+        return True
+
+    def add(self, args: dict[str, Any], options: dict[str, Any], outputs: list[str], wrong: list[str]) -> None:
+        right = {name: args.pop(f"right {name}") for name in outputs}
+        self._tries.append(self._trying.Try(args, options, right, wrong))
+
+    def screen(self, variants: list[Any], seconds: float) -> dict[str, Any]:
+        return {"passed": self._workshop.screen(variants, self._tries, seconds)}
+
+    def variant(self, pieces: list[Any]) -> Callable[..., Any] | None:
+        return self._workshop.variant(pieces)
+
+    def _candidate(self, names: dict[str, Any]) -> Callable[..., Any]:
+        first, *rest = self._function.split(".")
+        found = names[first]
+        for part in rest:
+            found = getattr(found, part)
+        return self._adapted(found, names)
+
+    def _perform(
+        self, candidate: Callable[..., Any], args: dict[str, Any], options: dict[str, Any], outputs: list[str]
+    ) -> Any:
+        return self._outcome.perform(candidate, args, options, outputs, interrupted=lambda: False)
 
 
 def _load(name: str, path: Path) -> ModuleType:

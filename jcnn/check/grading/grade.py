@@ -34,6 +34,7 @@ from jcnn.check.patience import Patience
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.claims import Claim
 from jcnn.check.probing.explain import find_differences
+from jcnn.check.repair.search import Taken, find_repair
 from jcnn.check.report import Finding, Report, Row, Smallest, Symptom, Verdict, Worst, worst_verdict
 from jcnn.check.smallest import as_picture, draw_case
 from jcnn.check.styles.adapt import STYLES, adapt
@@ -53,6 +54,9 @@ Not by the clock: what a candidate is asked must not depend on what else the mac
 
 ENOUGH, HASTE = 20, 1.0
 """So many cases tell one mistake from others, so that a candidate that has answered them needs no more than so many seconds."""
+
+SEARCH, SEARCH_OF_NAMED = 3.0, 1.0
+"""Seconds of processor time in which the change that makes a candidate right is looked for; and where its mistake is known."""
 
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
@@ -182,7 +186,33 @@ def grade_file(
         partial(_asked, known),
         partial(_examined, known, call),
     )
-    return _finished(known, call, made, cleaned(found.function))
+    report = _finished(known, call, made, cleaned(found.function))
+    return _with_repair(report, found, call, known, limits, made.outcomes)
+
+
+def _with_repair(
+    report: Report, place: Place, call: Call, kind: Kind, limits: Limits, outcomes: Sequence[Outcome]
+) -> Report:
+    """The report, and the one change of the source that makes it right, where one is found."""
+    if report.verdict != "bug" or not _is_wrong(kind, outcomes):
+        return report
+
+    def judge(number: int, outcome: Outcome) -> frozenset[str]:
+        if outcome.declined is not None:
+            return frozenset(kind.leaves)
+        rows = _judged(kind, kind.cases[number], expected_at(kind, number), outcome).rows
+        return frozenset(row.leaf for row in rows if row.verdict == "bug")
+
+    taken = [
+        Taken(number, kind.cases[number], judge(number, outcome))
+        for number, outcome in enumerate(_taken(kind, outcomes))
+        if outcome.declined is None
+    ]
+    seconds = SEARCH_OF_NAMED if report.mistakes or report.findings else SEARCH
+    repair = find_repair(place, call, kind, limits, taken, judge, seconds)
+    if repair is None:
+        return report
+    return replace(report, repair=repair, diagnosis=joined([report.diagnosis or "", repair.sentence]))
 
 
 def _call(kind: Kind, layout: str | None, style: str) -> Call:

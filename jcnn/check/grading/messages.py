@@ -6,7 +6,7 @@ Every length, shape and text is checked before anything is made of it. `candidat
 import inspect
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +65,15 @@ def request_of(number: int, case: Case, kind: Kind, part: str = "") -> bytes:
     arrays = [value for values in given for value in values.values() if isinstance(value, np.ndarray)]
     asked = {"case": number, "part": part, "args": args, "options": options, "outputs": kind.leaves}
     return pack(asked, arrays)
+
+
+def trial_of(case: Case, kind: Kind, right: Sequence[np.ndarray], wrong: Collection[str]) -> bytes:
+    """The message that gives a case to try variants of a candidate on: the outputs due, and those that are wrong in some case."""
+    due = {f"right {leaf}": value for leaf, value in zip(kind.leaves, right, strict=True)}
+    given = {**case.args, **due}
+    args, options = ({name: _described(value) for name, value in values.items()} for values in (given, case.options))
+    arrays = [value for values in (given, case.options) for value in values.values() if isinstance(value, np.ndarray)]
+    return pack({"try": sorted(wrong), "args": args, "options": options, "outputs": kind.leaves}, arrays)
 
 
 def _described(value: Any) -> dict[str, Any]:
