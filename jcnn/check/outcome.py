@@ -48,6 +48,7 @@ class Outcome(NamedTuple):
         asked: the candidate was given the case; False where its signature has no place for it.
         lost: it was never run, as the candidate's process had ended.
         seconds: of processor time that the call took.
+        spared: what the candidate does not take and was given otherwise, such as an x of more than two axes; "" for nothing.
     """
 
     leaves: tuple[Array | None, ...] = ()
@@ -59,6 +60,7 @@ class Outcome(NamedTuple):
     asked: bool = True
     lost: bool = False
     seconds: float = 0.0
+    spared: str = ""
 
     @property
     def quoted(self) -> tuple[str, ...]:
@@ -113,7 +115,7 @@ def perform(
     """
     began = time.process_time()
     outcome = _performed(candidate, args, options, outputs, interrupted)
-    return outcome._replace(seconds=time.process_time() - began)
+    return outcome._replace(seconds=time.process_time() - began, spared=_spared(candidate))
 
 
 def _performed(
@@ -140,6 +142,15 @@ def _performed(
             raise
         return Outcome(problem=f"It raises {describe_error(error)}{line_of(error)}", raised=True)
     return Outcome(leaves, problem, dtypes=dtypes)
+
+
+def _spared(candidate: Callable[..., Any]) -> str:
+    """What an adapter has just spared the candidate that it calls."""
+    try:
+        spared = getattr(candidate, "spared", "")
+    except BaseException:  # noqa: BLE001 (its attributes are the candidate's to define)
+        return ""
+    return cleaned(spared) if isinstance(spared, str) else ""
 
 
 def _copied(values: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,13 @@ def values_of(kind: str, shape: Sequence[int], name: str) -> Array:
     return np.where(rng.random(shape) < 0.4, -numbers, numbers).astype(np.float64)
 
 
+NO_PIXELS = "no spatial axes"
+"""A feature: nothing but examples and channels."""
+
+OTHER_RANKS = ("1 spatial axis", "3 spatial axes")
+OTHER_FORMS = frozenset({*OTHER_RANKS, NO_PIXELS, "spatial axes before the channels", "more axes", "soft labels"})
+"""Features of arrays of another form than the one that is said to be expected."""
+
 INTEGERS = "an image of integers"
 """A feature: the image is an array of integers, as pictures are, and the result is not."""
 

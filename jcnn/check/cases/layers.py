@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from jcnn.check import formulas
-from jcnn.check.cases.case import Case, of_integers, scaled, values_of
+from jcnn.check.cases.case import NO_PIXELS, Case, of_integers, scaled, values_of
 from jcnn.geometry import spatial_axes
 from jcnn.layers.formula import Formula
 
@@ -154,8 +154,9 @@ def squared_cases(*, backward: bool) -> tuple[Case, ...]:
         normal = values == "normal"
         dy = {"dy": values_of("normal" if normal else "whole", shape[:-1], "dy" + title)} if backward else {}
         prediction, target = (values_of(values, shape, part + title) for part in ("prediction", "target"))
-        features = frozenset({"more than one example"} if shape[0] > 1 else set())
-        found.append(Case(title, {**dy, "prediction": prediction, "target": target}, {}, features, whole=False))
+        features = {"more than one example"} if shape[0] > 1 else set()
+        features |= {"more axes"} if len(shape) > 2 else set()
+        found.append(Case(title, {**dy, "prediction": prediction, "target": target}, {}, frozenset(features), whole=False))
     groups = [["dy"]] if backward else []
     return (*found, *scaled(found[-1], *groups, ["prediction", "target"]))
 
@@ -234,6 +235,7 @@ def flatten_cases(*, backward: bool) -> tuple[Case, ...]:
         x = values_of(values, shape, "x" + title)
         dy = values_of(values, (shape[0], x[0].size), "dy" + title)
         gradient = {"dy": dy} if backward else {}
-        features = frozenset({"more than one example"} if shape[0] > 1 else set())
-        found.append(Case(title, {**gradient, "x": x}, {}, features, values != "normal"))
+        features = {"more than one example"} if shape[0] > 1 else set()
+        features |= {NO_PIXELS if len(shape) == 2 else spatial_axes(len(shape) - 2)} if len(shape) != 4 else set()
+        found.append(Case(title, {**gradient, "x": x}, {}, frozenset(features), values != "normal"))
     return (*found, *scaled(found[-1], *([name] for name in (*gradient, "x"))))

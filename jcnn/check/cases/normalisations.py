@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from jcnn.check.cases.case import Case, scaled, values_of
+from jcnn.check.cases.case import NO_PIXELS, Case, scaled, values_of
 from jcnn.geometry import spatial_axes
 
 _FAR = 2.0**12
 
-NO_PIXELS = "no spatial axes"
 FAR_FROM_ZERO = "numbers far from 0"
 """A feature: beside their mean the differences between numbers are small."""
 

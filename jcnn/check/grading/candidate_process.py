@@ -108,6 +108,7 @@ def main() -> None:
             "problem": found.problem,
             "declined": found.declined,
             "raised": found.raised,
+            "spared": found.spared,
         }
         send(header["case"], header_of_answer, arrays)
     os.close(answers)

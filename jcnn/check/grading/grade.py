@@ -407,7 +407,7 @@ def _is_wrong(kind: Kind, outcomes: Sequence[Outcome]) -> bool:
 def _taken(kind: Kind, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes of the cases that the candidate is written for; the others are declined."""
     shaped = [fits(expected_at(kind, number), outcome) for number, outcome in enumerate(outcomes)]
-    return without_forms_not_taken(kind.cases, outcomes, shaped)
+    return without_forms_not_taken(kind.cases, outcomes, shaped, lambda number: _is_right(kind, number, outcomes[number]))
 
 
 def _report(kind: Kind, made: Run, name: str, wording: Wording) -> Report:

@@ -1,22 +1,15 @@
 """Which cases a candidate leaves out, and which it may not: who declines one that everybody must take has failed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from jcnn.check.cases import Case
-from jcnn.check.cases.case import INTEGERS
+from jcnn.check.cases.case import INTEGERS, NO_PIXELS, OTHER_FORMS, OTHER_RANKS
 from jcnn.check.operations import Kind
 from jcnn.check.outcome import Outcome
 
-LEFT_TO_OTHERS = (
-    INTEGERS,
-    "1 spatial axis",
-    "3 spatial axes",
-    "spatial axes before the channels",
-    "more axes",
-    "soft labels",
-)
+LEFT_TO_OTHERS = frozenset({INTEGERS, *OTHER_FORMS})
 """Features that a candidate need not know: it may be made for images, for one vector an example or for class numbers alone."""
 
 # Of images: examples, height, width, channels. Of all else: examples and numbers.
@@ -83,38 +76,60 @@ def forms_of(case: Case) -> set[str]:
     found = set(case.features.intersection(LEFT_TO_OTHERS))
     for name, value in (*case.options.items(), ("window", case.args.get("window"))):
         if isinstance(value, str):
-            found.add(f"a {name} by name")
+            found.add(f"a word as {name}")
         elif isinstance(value, tuple):
             sides = any(isinstance(part, tuple) for part in value)
             found.add(f"a {name} of each {'side' if sides else 'axis'}")
     return found
 
 
-_OTHER_RANKS = ("1 spatial axis", "3 spatial axes")
+_WORDS = {
+    NO_PIXELS: "an x without spatial axes",
+    "1 spatial axis": "images of 1 spatial axis",
+    "3 spatial axes": "images of 3 spatial axes",
+    "spatial axes before the channels": "an x with spatial axes before the channels",
+    "more axes": "arrays of more than two axes",
+    "a word as padding": 'a word as padding, "same" or "valid"',
+}
+"""Features that want more words."""
 
 
 def _is_refused(
-    form: str, numbers: Sequence[int], plain: Sequence[int], outcomes: Sequence[Outcome], shaped: Sequence[bool]
+    form: str,
+    numbers: Sequence[int],
+    plain: Sequence[int],
+    outcomes: Sequence[Outcome],
+    shaped: Sequence[bool],
+    is_right: Callable[[int], bool],
 ) -> bool:
     raised = [outcomes[number].raised and not outcomes[number].crashed for number in numbers]
-    if form not in _OTHER_RANKS:
-        return all(raised)
+    if all(raised):
+        return True
+    if form not in OTHER_FORMS or any(outcomes[number].crashed for number in numbers):
+        return False
+    if plain and not any(map(is_right, numbers)) and all(map(is_right, plain)):
+        return True
+    if form not in OTHER_RANKS:
+        return False
     knows_images = sum(shaped[number] for number in plain) > len(plain) / 2
-    refused = sum(raised) > len(numbers) / 2 or (knows_images and not any(outcomes[number].crashed for number in numbers))
-    return refused and not any(shaped[number] for number in numbers)
+    return (sum(raised) > len(numbers) / 2 or knows_images) and not any(shaped[number] for number in numbers)
 
 
-def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], shaped: Sequence[bool]) -> list[Outcome]:
+def without_forms_not_taken(
+    cases: Sequence[Case], outcomes: Sequence[Outcome], shaped: Sequence[bool], is_right: Callable[[int], bool]
+) -> list[Outcome]:
     """A candidate that is written for images, or for one number as stride, is graded on the cases that have them.
 
     It is taken to be so where it raises in every case of a form, such as a stride of each axis: what gives an answer, and a
-    wrong one, is wrong. For images of other than two axes a wrong shape is as good as an exception, as long as it raises in
-    most, or gives the right shape for most images.
+    wrong one, is wrong. For arrays of another form than is said to be expected, of more axes for instance, any answer is
+    as good as an exception where the candidate is right for none of them, and for all that is expected. For images of other
+    than two axes a wrong shape is as good, as long as it raises in most, or gives the right shape for most images.
 
     Args:
         cases: all of them.
         outcomes: one for every case.
         shaped: for every case whether all outputs came in the right shape.
+        is_right: whether what came in a case, by its number, is right.
     """
     made = list(outcomes)
     found: dict[str, list[int]] = {}
@@ -127,10 +142,10 @@ def without_forms_not_taken(cases: Sequence[Case], outcomes: Sequence[Outcome], 
                 found.setdefault(form, []).append(number)
     if all(outcomes[number].raised for number in plain):
         return made
-    refused = {form for form, numbers in found.items() if _is_refused(form, numbers, plain, outcomes, shaped)}
+    refused = {form for form, numbers in found.items() if _is_refused(form, numbers, plain, outcomes, shaped, is_right)}
     for number, case in enumerate(cases):
         if outcomes[number].declined is None and (forms := sorted(forms_of(case) & refused)):
-            made[number] = Outcome(declined=f"does not take {forms[0]}")
+            made[number] = Outcome(declined=f"does not take {_WORDS.get(forms[0], forms[0])}")
     return made
 
 
@@ -138,8 +153,9 @@ def reasons_of(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> tuple[str,
     """Why cases were left out, each reason once with its cases."""
     reasons: dict[str, list[str]] = {}
     for case, outcome in zip(cases, outcomes, strict=True):
-        if outcome.declined:
-            reasons.setdefault(outcome.declined, []).append(case.name)
+        reason = outcome.declined or (outcome.spared and f"does not take {outcome.spared}")
+        if reason:
+            reasons.setdefault(reason, []).append(case.name)
     return tuple(
         f"{reason} ({'; '.join(names) if len(names) < 4 else f'{len(names)} cases'})" for reason, names in reasons.items()
     )

@@ -135,6 +135,9 @@ def outcome_of(header: dict[str, Any], leaves: list[np.ndarray | None], number: 
     problem, declined = header.get("problem"), header.get("declined")
     if not all(text is None or (isinstance(text, str) and text) for text in (problem, declined)):
         raise EndError(_NO_ANSWER)
+    spared = header.get("spared", "")
+    if not isinstance(spared, str):
+        raise EndError(_NO_ANSWER)
     complete = len(leaves) == len(kind.leaves) and all(leaf is not None for leaf in leaves)
     if (header["raised"] or not complete) and not problem and not declined:
         raise EndError(_NO_ANSWER)
@@ -144,6 +147,7 @@ def outcome_of(header: dict[str, Any], leaves: list[np.ndarray | None], number: 
         declined and cleaned(declined, _LONGEST_SENTENCE),
         tuple(cleaned(entry, 16) for entry in dtypes),
         header["raised"],
+        spared=cleaned(spared, _LONGEST_SENTENCE),
     )
 
 

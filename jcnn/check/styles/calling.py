@@ -84,6 +84,18 @@ class Adapted(NamedTuple):
         return {name: function for name, function in named.items() if function is not None}
 
 
+class Spared(NamedTuple):
+    """What a candidate returns that was called otherwise, as it does not take what it was to get.
+
+    Attributes:
+        output: what it returns.
+        what: it does not take.
+    """
+
+    output: Any
+    what: str
+
+
 class InLayout:
     """A candidate that is called with arrays in jcnn's layout, and gets copies of them in its own."""
 
@@ -94,6 +106,7 @@ class InLayout:
         self._call, self._form = call, form
         self.__signature__ = inspect.Signature(parameters)
         self.__name__ = name
+        self.spared = ""
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """What the candidate returns, in jcnn's layout."""
@@ -101,7 +114,10 @@ class InLayout:
         given = dict(zip(form.arguments, args, strict=False))
         axes = axes_of(form.layout, form.operation)
         theirs = {name: axes.give(name, value, given) for name, value in given.items()}
+        self.spared = ""
         output = self._call(dict(theirs), options)
+        if isinstance(output, Spared):
+            output, self.spared = output
         # What it changes in place is changed in what it was given.
         for name, value in theirs.items():
             if isinstance(value, np.ndarray):

@@ -2,11 +2,24 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .calling import BACKWARD, Adapted, Arguments, Call, InLayout, UnfitError, bias_gradient, count_taken, name_of, zero_bias
+from .calling import (
+    BACKWARD,
+    Adapted,
+    Arguments,
+    Call,
+    InLayout,
+    Spared,
+    UnfitError,
+    bias_gradient,
+    count_taken,
+    name_of,
+    zero_bias,
+)
 from .layouts import array_of
 from .options import left_at_default
 
@@ -24,6 +37,7 @@ class Names(NamedTuple):
         keys: for every option its key there.
         loss: it is a loss, the mean over the examples.
         fixed: what the dictionary holds besides.
+        of_images: a function with a dictionary takes images alone.
     """
 
     forward: str
@@ -32,6 +46,7 @@ class Names(NamedTuple):
     keys: dict[str, str] = {}  # noqa: RUF012 (never changed)
     loss: bool = False
     fixed: dict[str, Any] = {}  # noqa: RUF012 (never changed)
+    of_images: bool = True
 
 
 _CONVOLUTION = {"stride": "stride", "padding": "pad"}
@@ -48,6 +63,10 @@ NAMES: dict[str, Names] = {
         *("spatial_batchnorm_forward", "spatial_batchnorm_backward", "bn_param", {"epsilon": "eps"}),
         fixed={"mode": "train", "momentum": 0.9},
     ),
+    "group_norm": Names(
+        "spatial_groupnorm_forward", "spatial_groupnorm_backward", "gn_param", {"groups": "G", "epsilon": "eps"}
+    ),
+    "dropout": Names("dropout_forward", "dropout_backward", "dropout_param", {"rate": "rate"}, of_images=False),
     "softmax_cross_entropy": Names("softmax_loss", "softmax_loss", loss=True),
     "mean_squared_error": Names("mse_loss", "mse_loss", loss=True),
 }
@@ -87,9 +106,9 @@ def adapt(found: _Function, namespace: Arguments, form: Call, misfit: Callable[[
     inputs = _as_forward(form)
 
     def backward(forward: _Function | None) -> InLayout:
-        def call(given: Arguments, options: Arguments) -> Any:
+        def call(given: Arguments, options: Arguments, *, two_axes: bool = False) -> Any:
             dout, *_ = given.values()
-            passed, give_back = _passed(given, options, form, names, with_bias=with_bias)
+            passed, give_back = _passed(given, options, form, names, with_bias=with_bias, two_axes=two_axes)
             cache = _cache(forward, passed)
             before = [part.copy() if isinstance(part, np.ndarray) else part for part in passed]
             output = found(dout, cache)
@@ -105,7 +124,15 @@ def adapt(found: _Function, namespace: Arguments, form: Call, misfit: Callable[[
                 output = (*output, bias_gradient(form, dout))
             return give_back(output, misfit)
 
-        return InLayout(call, form, _parameters(form, names, with_bias=True), name_of(found))
+        def is_taken(given: Arguments, output: Any) -> bool:
+            """Whether x was taken: dw has its shape then; and what a forward pass takes its backward has to take."""
+            if isinstance(output, tuple | list) and len(output) > 1 and np.shape(output[1]) == given["w"].shape:
+                return True
+            passed, _ = _passed(given, {}, form, names, with_bias=with_bias)
+            return own is not None and _gives(own, passed, (len(given["dy"]), given["w"].shape[1]))
+
+        called = _of_any_axes(call, is_taken) if form.operation == "dense" else call
+        return InLayout(called, form, _parameters(form, names, with_bias=True), name_of(found))
 
     return Adapted(
         backward(own),
@@ -126,16 +153,51 @@ def _as_forward(form: Call) -> Call:
 def _forward(found: _Function, form: Call, names: Names) -> InLayout:
     with_bias = _takes_bias(found, form, names)
 
-    def call(given: Arguments, options: Arguments) -> Any:
+    def call(given: Arguments, options: Arguments, *, two_axes: bool = False) -> Any:
         whole = {"dout": None, **given}
-        passed, _ = _passed(whole, options, form, names, with_bias=with_bias)
+        passed, _ = _passed(whole, options, form, names, with_bias=with_bias, two_axes=two_axes)
         output = found(*passed)
         for name, part in zip(form.arguments, passed, strict=False):
             if isinstance(part, np.ndarray) and name in given:
                 given[name][...] = part.reshape(given[name].shape)
         return output[0] if isinstance(output, tuple | list) and len(output) == 2 else output
 
-    return InLayout(call, form, _parameters(form, names, with_bias=with_bias), name_of(found))
+    def is_taken(given: Arguments, output: Any) -> bool:
+        return np.shape(output) == (len(given["x"]), given["w"].shape[1])
+
+    called = _of_any_axes(call, is_taken) if form.operation == "dense" else call
+    return InLayout(called, form, _parameters(form, names, with_bias=with_bias), name_of(found))
+
+
+def _of_any_axes(call: _Function, is_taken: Callable[[Arguments, Any], bool]) -> Callable[[Arguments, Arguments], Any]:
+    """The layer called with an x of several axes, as in the course; with two where it does not take those."""
+
+    def called(given: Arguments, options: Arguments) -> Any:
+        tried = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in given.items()}
+        failed, output = True, None
+        # It may fail for any reason; where it does not take two axes either, that is told.
+        with suppress(Exception):
+            output = call(tried, options)
+            failed = False
+        if not is_taken(given, output):
+            return Spared(call(given, options, two_axes=True), "an x of more than two axes")
+        if failed:
+            return call(given, options)
+        for name, value in tried.items():
+            if isinstance(value, np.ndarray):
+                given[name][...] = value
+        return output
+
+    return called
+
+
+def _gives(forward: _Function, passed: list[Any], shape: tuple[int, ...]) -> bool:
+    """Whether a forward pass returns an output of a shape."""
+    try:
+        output = forward(*passed)
+        return np.shape(output[0] if isinstance(output, tuple | list) else output) == shape
+    except Exception:  # noqa: BLE001 (a mistake of the forward pass, which is graded by itself)
+        return False
 
 
 def _parameters(form: Call, names: Names, *, with_bias: bool) -> list[inspect.Parameter]:
@@ -191,7 +253,7 @@ def _cache(forward: _Function | None, passed: list[Any]) -> Any:
 
 
 def _passed(
-    given: Arguments, options: Arguments, form: Call, names: Names, *, with_bias: bool
+    given: Arguments, options: Arguments, form: Call, names: Names, *, with_bias: bool, two_axes: bool = False
 ) -> tuple[list[Any], Callable[..., Any]]:
     """What the forward pass is given, as arrays of its own, and a function that brings gradients back to what was asked.
 
@@ -205,7 +267,7 @@ def _passed(
     if with_bias and "b" not in arrays:
         arrays["b"] = zero_bias(form, given)
     if form.operation == "dense":
-        return _affine(arrays)
+        return _affine(arrays, two_axes=two_axes)
     passed = list(arrays.values())
     if names.parameters:
         passed.append(_options(given, options, names, arrays))
@@ -214,7 +276,7 @@ def _passed(
 
 def _options(given: Arguments, options: Arguments, names: Names, arrays: Arguments) -> dict[str, Any]:
     (first, *_) = arrays.values()
-    if first.ndim != 4:
+    if first.ndim != 4 and names.of_images:
         raise NotImplementedError("images only")
     sized = dict(names.fixed)
     for option, key in names.keys.items():
@@ -231,14 +293,14 @@ def _options(given: Arguments, options: Arguments, names: Names, arrays: Argumen
     return sized
 
 
-def _affine(arrays: Arguments) -> tuple[list[Any], Callable[..., Any]]:
-    """The layer of the course flattens every example, so each is given with two axes."""
+def _affine(arrays: Arguments, *, two_axes: bool) -> tuple[list[Any], Callable[..., Any]]:
+    """The layer of the course flattens every example, so each is given with two axes, unless x is to have two altogether."""
     x = arrays["x"]
     if x.ndim != 2:
         raise NotImplementedError("one vector an example")
     length = x.shape[1]
     rows = next((n for n in range(2, length) if length % n == 0), 1)
-    arrays["x"] = x.reshape(len(x), rows, length // rows)
+    arrays["x"] = x.copy() if two_axes else x.reshape(len(x), rows, length // rows)
     shape = arrays["x"].shape
 
     def give_back(output: Any, misfit: Callable[[str], Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from jcnn.check.cases.case import INTEGERS, OTHER_FORMS
 from jcnn.check.operations import Kind
 from jcnn.check.styles.calling import Call
 from jcnn.check.styles.cs231n import names_of
@@ -37,6 +38,8 @@ _SHAPES: dict[str, dict[str, str]] = {
     "softmax_cross_entropy": {"logits": "N, C", "labels": "N", "y": "N"},
     "mean_squared_error": {"prediction": "N, M", "target": "N, M", "y": "N"},
 }
+_AFFINE = {**_SHAPES["dense"], "x": "N, d_1, …, d_k", "w": "D, C_out"}
+"""The fully connected layer of CS231n flattens every example."""
 _MEANINGS = {
     "x": "the input",
     "y": "the output",
@@ -147,7 +150,7 @@ def expected(kind: Kind, layout: str, style: str) -> Expected:
 def _argument(form: Call, name: str, theirs: str | None = None) -> Argument:
     """An argument or output of jcnn's, as it is in the layout."""
     of = name.removeprefix("d") if name.startswith("d") and name != "dilation" else name
-    shapes = _SHAPES.get(form.operation, {"x": _SAME, "y": _SAME})
+    shapes = _AFFINE if _is_affine(form) else _SHAPES.get(form.operation, {"x": _SAME, "y": _SAME})
     said = "the weights" if of == "w" and form.operation == "dense" else _MEANINGS[of]
     meaning = said if of == name else f"the gradient with respect to {of}, {said}"
     if of not in shapes:
@@ -157,6 +160,23 @@ def _argument(form: Call, name: str, theirs: str | None = None) -> Argument:
     listed = [letters[place] for place in order] if order else letters
     text = ", ".join(listed)
     return Argument(theirs or name, text if text == _SAME else f"({text}{',' if len(listed) == 1 else ''})", meaning)
+
+
+def _is_affine(form: Call) -> bool:
+    return form.style == "cs231n" and form.operation == "dense"
+
+
+def _other_forms(kind: Kind) -> list[str]:
+    """What candidates are given beside what is said, in sentences."""
+    features = frozenset().union(*(case.features for case in kind.cases))
+    found = []
+    if features & OTHER_FORMS:
+        found.append(
+            "Arrays of other numbers of axes than these, or probabilities as labels, are left out where it is right for none."
+        )
+    if INTEGERS in features:
+        found.append("An image may also be an array of integers.")
+    return found
 
 
 def _options_of(kind: Kind) -> list[str]:
@@ -182,7 +202,7 @@ def _of_jcnn(kind: Kind, form: Call) -> Expected:
         *(_argument(form, name) for name in form.arguments),
         *(Argument(name, "", f"{meant[name][1]}{others.get(name, '')}") for name in options),
     ]
-    notes = (_ARRAYS, *([_LEFT_OUT] if set(options) - kind.required else []))
+    notes = (_ARRAYS, *([_LEFT_OUT] if set(options) - kind.required else []), *_other_forms(kind))
     usual = [name for name in options if name in {"stride", "padding"} or name in kind.required]
     few = [*listed, *(name if name in kind.required else f"{name}={values[name]}" for name in usual)]
     start = f"def {kind.name}({', '.join(few)}):\n    ...\n    return {', '.join(form.leaves)}"
@@ -190,8 +210,10 @@ def _of_jcnn(kind: Kind, form: Call) -> Expected:
     return Expected(f"{kind.name}({inside}) -> {_result(form.leaves)}", tuple(arguments), outputs, notes, start)
 
 
-def _of_cs231n(_kind: Kind, form: Call) -> Expected:
+def _of_cs231n(kind: Kind, form: Call) -> Expected:
     names = names_of(form.operation)
+    flattened = "D = d_1 · … · d_k: every example is flattened. A function for an x of shape (N, D) alone is graded with that."
+    notes = (*([flattened] if _is_affine(form) else []), *_other_forms(kind))
     arrays = [name for name in form.inputs if name != "window"]
     if names.loss:
         scores, labels = arrays
@@ -199,9 +221,9 @@ def _of_cs231n(_kind: Kind, form: Call) -> Expected:
         arguments = (_argument(form, scores, "x"), _argument(form, labels, "y"))
         outputs = (Argument("loss", "", "the mean over the examples"), _argument(form, f"d{scores}", "dx"))
         start = f"def {names.forward}(x, y):\n    ...\n    return loss, dx"
-        return Expected(text, arguments, outputs, (), start)
+        return Expected(text, arguments, outputs, notes, start)
     passed = [*arrays, *([names.parameters] if names.parameters else [])]
-    keys = [*(["pool_height", "pool_width"] if "window" in form.inputs else []), *names.keys.values()]
+    keys = [*(["pool_height", "pool_width"] if "window" in form.inputs else []), *names.keys.values(), *names.fixed]
     dictionary = f"{{{', '.join(repr(key) + ': …' for key in keys)}}}"
     options = [Argument(names.parameters, "", f"the dictionary {dictionary}")] if keys else []
     forward = f"{names.forward}({', '.join(passed)})"
@@ -210,7 +232,7 @@ def _of_cs231n(_kind: Kind, form: Call) -> Expected:
         outputs = (_argument(form, form.leaves[0], "out"), Argument("cache", "", "what the backward pass needs"))
         start = f"def {forward}:\n    ...\n    cache = {cache}\n    return out, cache"
         arguments = (*(_argument(form, name) for name in arrays), *options)
-        return Expected(f"{forward} -> (out, cache)", arguments, outputs, (), start)
+        return Expected(f"{forward} -> (out, cache)", arguments, outputs, notes, start)
     result = ", ".join(form.leaves)
     given = Argument("cache", "", f"what {forward} of the same file returns beside out; where there is none, {cache}")
     start = f"def {names.backward}(dout, cache):\n    {cache.strip('()')} = cache\n    ...\n    return {result}"
@@ -218,7 +240,10 @@ def _of_cs231n(_kind: Kind, form: Call) -> Expected:
         f"{names.backward}(dout, cache) -> {_result(form.leaves)}",
         (_argument(form, form.arguments[0], "dout"), given),
         tuple(_argument(form, name) for name in form.leaves),
-        tuple(f"{shown.name}: {shown.shape or shown.meaning}" for shown in (*(_argument(form, n) for n in arrays), *options)),
+        (
+            *(f"{shown.name}: {shown.shape or shown.meaning}" for shown in (*(_argument(form, n) for n in arrays), *options)),
+            *notes,
+        ),
         start,
     )
 

@@ -33,7 +33,8 @@ def test_a_candidate_that_raises_for_strides_of_each_axis_is_graded_on_the_rest(
     report = grade(backward, "conv_backward")
     assert report.verdict == "agrees"
     left_out = " ".join(report.left_out)
-    for form in ("a stride of each axis", "a padding of each side", "a padding by name", "1 spatial axis"):
+    words = 'a word as padding, "same" or "valid"'
+    for form in ("a stride of each axis", "a padding of each side", words, "images of 1 spatial axis"):
         assert f"does not take {form}" in left_out
 
 
@@ -79,6 +80,6 @@ def test_who_answers_wrongly_in_some_cases_of_a_form_takes_it() -> None:
 def test_images_of_two_axes_are_enough_though_others_give_an_answer() -> None:
     report = grade(lambda x: x.mean((1, 2)), "global_avg_pool")
     assert report.verdict == "agrees"
-    assert any(reason.startswith("does not take 3 spatial axes") for reason in report.left_out)
+    assert any(reason.startswith("does not take images of 3 spatial axes") for reason in report.left_out)
     assert grade(lambda x: x.sum((1, 2)), "global_avg_pool").verdict == "bug"
     assert grade(lambda x: x.mean((1, 2), keepdims=True), "global_avg_pool").verdict == "bug"

@@ -34,6 +34,11 @@ TAKES_FLAT = (
 )
 CHANGES_X = ("    out =", "    x *= 2\n    out =")
 FAILS = ("    out =", "    raise ValueError('no')\n    out =")
+TWO_AXES = [
+    ("x.reshape(len(x), -1) @ w + b", "x.dot(w) + b"),
+    ("(dout @ w.T).reshape(x.shape), x.reshape(len(x), -1).T @ dout", "dout.dot(w.T), x.T.dot(dout)"),
+]
+REFUSES_MORE_AXES = ("    out =", "    if x.ndim != 2:\n        raise NotImplementedError\n    out =")
 WITHOUT_FORWARD = ("def affine_forward", "def another")
 NO_BIAS = [
     ("(x, w, b):", "(x, w):"),
@@ -70,6 +75,12 @@ def graded(tmp_path: Path, *changes: tuple[str, str]) -> Report:
         pytest.param([WITHOUT_FORWARD], "agrees", None, "", id="no forward"),
         pytest.param([WITHOUT_FORWARD, FIRST_EXAMPLE], "bug", None, "", id="no forward and a wrong backward"),
         pytest.param(NO_BIAS, "agrees", True, "", id="no bias"),
+        pytest.param(TWO_AXES, "agrees", True, "", id="for two axes alone"),
+        pytest.param([*TWO_AXES, REFUSES_MORE_AXES], "agrees", True, "", id="which refuses more"),
+        pytest.param([*TWO_AXES, WITHOUT_FORWARD], "agrees", None, "", id="for two axes alone, no forward"),
+        pytest.param([*TWO_AXES, FIRST_EXAMPLE], "bug", True, "", id="for two axes alone and wrong"),
+        pytest.param([*TWO_AXES, CHANGES_X], "agrees", False, "", id="for two axes alone, changes x"),
+        pytest.param(TWO_AXES[1:], "bug", True, "dw has shape", id="a forward for all axes, a backward for two"),
     ],
 )
 def test_whose_mistake_it_is(
@@ -80,6 +91,9 @@ def test_whose_mistake_it_is(
     assert [witness.holds for witness in report.witnesses] == ([] if forward is None else [forward])
     assert diagnosis in (report.diagnosis or "")
     assert ("first example" in (report.diagnosis or "")) == (FIRST_EXAMPLE in changes)
+    assert any(reason.startswith("does not take an x of more than two axes (18") for reason in report.left_out) == (
+        TWO_AXES[1] in changes and TWO_AXES[0] in changes
+    )
     assert any(reason.startswith("db (it takes no bias)") for reason in report.left_out) == (changes == NO_BIAS)
 
 

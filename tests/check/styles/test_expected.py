@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jcnn.check import KINDS, grade, grade_file
+from jcnn.check.cases.case import OTHER_FORMS, Case
 from jcnn.check.classroom.score import score_of
 from jcnn.check.grading.grade import misfit
 from jcnn.check.grading.left_out import must_take
-from jcnn.check.operations import kind_of
+from jcnn.check.operations import Kind, kind_of
 from jcnn.check.outcome import Misfit, call, signature_of
 from jcnn.check.styles.adapt import adapt
-from jcnn.check.styles.expected import call_of, expected
+from jcnn.check.styles.expected import Argument, call_of, expected
 from jcnn.definition import sums
 from tests.draws import draws
 
@@ -38,9 +39,109 @@ def test_the_example_to_start_from_can_be_graded(style: str, layout: str) -> Non
         assert all(shown.meaning for shown in (*found.arguments, *found.outputs))
 
 
+def letters_of(shown: Argument) -> list[str] | None:
+    """The sizes of an array in letters; None where it may have any number of axes, or is no array."""
+    inside = shown.shape.strip("()")
+    return None if not inside or "any" in inside or "…" in inside else [size for size in inside.split(", ") if size.strip(",")]
+
+
+def sizes_fit(shown: Argument, value: Any, sizes: dict[str, int]) -> bool:
+    """Whether an array has the announced sizes, where a letter stands for one number throughout a call."""
+    letters = letters_of(shown)
+    if letters is None or not isinstance(value, np.ndarray):
+        return True
+    if len(letters) != value.ndim:
+        return False
+    return all(sizes.setdefault(letter.rstrip(","), size) == size for letter, size in zip(letters, value.shape, strict=True))
+
+
+def given_to(kind: Kind, layout: str, style: str, case: Case) -> list[Any]:
+    """What a candidate that is written as is announced gets in a case, one value for each argument."""
+    form = call_of(kind, layout, style)
+    seen: list[Any] = []
+    name, _, taken = expected(kind, layout, style).signature.partition(" ->")[0].partition("(")
+    names = [part.strip().partition("=")[0] for part in taken.rstrip(")").split(",") if part.strip() not in {"*", ""}]
+    defaults = ", ".join(names if style == "cs231n" else [f"{part}=None" for part in names])
+    space: dict[str, Any] = {"seen": seen}
+    exec(f"def {name}({defaults}):\n    seen[:] = [{', '.join(names)}]\n    raise ValueError", space)  # noqa: S102 (our own)
+    outcome = call(adapt(space[name], {}, form, Misfit).candidate, kind, case)
+    assert outcome.declined is None or style != "jcnn", (kind.name, outcome)
+    return seen
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("style", ["jcnn", "cs231n"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_announced_is_what_everybody_must_take(kind: str, style: str, layout: str) -> None:
+    known, tried = kind_of(kind), 0
+    announced = {shown.name: shown for shown in expected(known, layout, style).arguments}
+    for case in known.cases:
+        if not must_take(known, case) or "any numbers, " in case.name:
+            continue
+        sizes: dict[str, int] = {}
+        got = given_to(known, layout, style, case)
+        tried += bool(got)
+        if style == "cs231n" and kind.endswith("_backward") and got:
+            shown = announced["dout"] if "dout" in announced else announced["x"]
+            assert sizes_fit(shown, got[0], sizes), (case.name, shown, np.shape(got[0]))
+            continue
+        for shown, value in zip(announced.values(), got, strict=False):
+            assert sizes_fit(shown, value, sizes), (case.name, shown, np.shape(value))
+    assert tried
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arrays_of_another_form_are_known_as_such(kind: str) -> None:
+    """A candidate that takes what is announced alone is not graded by anything else."""
+    known = kind_of(kind)
+    shown = expected(known, "NHWC", "jcnn").arguments
+    for case in known.cases:
+        for argument, value in zip(shown, case.args.values(), strict=False):
+            letters = letters_of(argument)
+            if letters is not None and isinstance(value, np.ndarray) and value.ndim != len(letters):
+                assert case.features & OTHER_FORMS, (case.name, argument.name)
+
+
+def axis_one(x: Array) -> Array:
+    shifted = np.exp(x - x.max(1, keepdims=True))
+    return shifted / shifted.sum(1, keepdims=True)
+
+
+def of_images(x: Array) -> Array:
+    n, h, w, c = x.shape
+    return x.reshape(n, h * w * c)
+
+
+def of_vectors(prediction: Array, target: Array) -> Array:
+    return ((prediction - target) ** 2).sum(1) / prediction.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "kind", "said"),
+    [
+        pytest.param(
+            axis_one,
+            "softmax",
+            "does not take arrays of more than two axes (more axes; maps",
+            id="softmax of axis 1",
+        ),
+        pytest.param(of_images, "flatten", "does not take an x without spatial axes", id="flatten of four axes"),
+        pytest.param(of_vectors, "mean_squared_error", "does not take arrays of more than two axes", id="two axes"),
+    ],
+)
+def test_a_function_of_what_is_announced_alone_is_right(candidate: Callable[..., Any], kind: str, said: str) -> None:
+    report = grade(candidate, kind)
+    assert report.verdict == "agrees", report
+    assert any(reason.startswith(said) for reason in report.left_out), report.left_out
+
+
 @pytest.mark.parametrize(
     ("kind", "layout", "style", "said"),
     [
+        pytest.param("dense_backward", "NCHW", "cs231n", "x: (N, d_1, …, d_k)", id="axes of the affine layer"),
+        pytest.param("dense", "NCHW", "cs231n", "A function for an x of shape (N, D) alone is graded with that", id="or two"),
+        pytest.param("conv", "NHWC", "jcnn", "may also be an array of integers", id="integers"),
+        pytest.param("softmax", "NHWC", "jcnn", "Arrays of other numbers of axes", id="more axes"),
         pytest.param("conv_backward", "NHWC", "jcnn", "(FH, FW, C_in, C_out)", id="filters"),
         pytest.param("conv_backward", "NCHW", "jcnn", "(C_out, C_in, FH, FW)", id="filters in NCHW"),
         pytest.param("conv_backward", "NCHW", "cs231n", "conv_backward_naive(dout, cache) -> (dx, dw, db)", id="a cache"),
