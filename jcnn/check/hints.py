@@ -14,7 +14,8 @@ def hint(report: "Report", level: int) -> str:
     """The hint of a level, a line for each thing; it begins with those of the levels below.
 
     What is said at levels 1 and 2 comes from what is seen of the numbers, and of level 2 also from the terms that were read
-    off; never from the rule or the sentence of a known mistake, which are level 3.
+    off; never from the rule or the sentence of a known mistake, which are level 3. Where one change of the source makes it
+    right, level 1 has the line's number, level 2 the line, and level 3 the change.
 
     Args:
         report: what was found.
@@ -32,6 +33,8 @@ def hint(report: "Report", level: int) -> str:
 
 
 def _where(report: "Report") -> Iterable[str]:
+    if report.repair and not report.repair.leaves:
+        yield f"Look at line {report.repair.line}."
     if report.unanswered and report.rows:
         yield "Look at which calls it takes: not all that it must take get a result."
     together: dict[str, list[str]] = {}
@@ -64,6 +67,8 @@ def _what(report: "Report") -> Iterable[str]:
         yield f"Without a result: {shown}{more}."
     for symptom in report.symptoms:
         yield f"What is seen: {f'in {symptom.leaf} ' if symptom.leaf else ''}{symptom.what}."
+    if report.repair:
+        yield f"One change would do in line {report.repair.line}: `{report.repair.code}`."
     for finding in report.findings:
         if finding.about:
             yield f"What is read off it: {finding.about}."

@@ -41,6 +41,12 @@ def mistakes_of(report: Report) -> tuple[str, ...]:
     named = tuple(dict.fromkeys([*known, *rules]))
     if named:
         return named
+    if report.repair:
+        return (
+            f"`{report.repair.after}` for `{report.repair.before}`"
+            if report.repair.after
+            else f"`{report.repair.before}` too much",
+        )
     if raised := re.search(r"It raises (\w{1,40})", diagnosis):
         return (f"raises {raised[1]}",)
     return (next((name for words, name in _BEHAVIOUR.items() if words in diagnosis), _UNNAMED),)

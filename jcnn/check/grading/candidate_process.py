@@ -76,30 +76,20 @@ def main() -> None:
         send(-1, {"failed": f"cannot be imported: {outcome.describe_error(error)}{outcome.line_of(error)}"})
         return
     parts = adapted.parts
-    repairs = _Repairs(start[0], module, lambda found, names: adapt.adapt(found, names, form, outcome.Misfit).candidate, outcome)
+    repairs = _Repairs(
+        start[0], module, lambda found, names: adapt.adapt(found, names, form, outcome.Misfit).candidate, outcome
+    )
     signatures = {name: _parameters(outcome.signature_of(part)) for name, part in parts.items()}
     introduction = {"forward": adapted.forward_name, "not_judged": adapted.not_judged, "other_way": other_way}
     send(-1, {"parts": signatures, **introduction})
     while request := _receive(requests):
         header, args, options = request
-        if "text" in header:
-            send(-1, {"ready": repairs.begin(header["text"])})
-            continue
-        if "try" in header:
-            repairs.add(args, options, header["outputs"], header["try"])
-            send(-1, {"ready": True})
-            continue
-        if "variants" in header:
-            send(-1, repairs.screen(header["variants"], header["seconds"]))
-            continue
-        if "variant" in header:
-            repaired = repairs.variant(header["variant"])
-            send(-1, {"ready": repaired is not None})
-            if repaired is not None:
-                parts = {**parts, "": repaired}
+        if (reply := repairs.reply(header, args, options)) is not None:
+            send(-1, reply)
             continue
         # Ctrl-C does not reach this process: it has a session of its own.
-        found = outcome.perform(parts[header["part"]], args, options, header["outputs"], interrupted=lambda: False)
+        candidate = repairs.variant or parts[header["part"]]
+        found = outcome.perform(candidate, args, options, header["outputs"], interrupted=lambda: False)
         arrays = [leaf for leaf in found.leaves if leaf is not None]
         header_of_answer = {
             "case": header["case"],
@@ -132,21 +122,24 @@ class _Repairs:
         self._tries: list[Any] = []
         self._trying: Any = None
         self._workshop: Any = None
+        self.variant: Callable[..., Any] | None = None
 
-    def begin(self, text: str) -> bool:
-        self._trying = _load("jcnn_check_trying", Path(__file__).parent.parent / "repair" / "trying.py")
-        self._workshop = self._trying.Workshop(text.encode(), self._namespace, self._candidate, self._perform)
-        return True
-
-    def add(self, args: dict[str, Any], options: dict[str, Any], outputs: list[str], wrong: list[str]) -> None:
-        right = {name: args.pop(f"right {name}") for name in outputs}
-        self._tries.append(self._trying.Try(args, options, right, wrong))
-
-    def screen(self, variants: list[Any], seconds: float) -> dict[str, Any]:
-        return {"passed": self._workshop.screen(variants, self._tries, seconds)}
-
-    def variant(self, pieces: list[Any]) -> Callable[..., Any] | None:
-        return self._workshop.variant(pieces)
+    def reply(self, header: dict[str, Any], args: dict[str, Any], options: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer to a request about variants; None to one for a call, which is then one of the variant asked for last."""
+        if "text" in header:
+            self._trying = _load("jcnn_check_trying", Path(__file__).parent.parent / "repair" / "trying.py")
+            self._workshop = self._trying.Workshop(header["text"].encode(), self._namespace, self._candidate, self._perform)
+            return {}
+        if "try" in header:
+            right = {name: args.pop(f"right {name}") for name in header["outputs"]}
+            self._tries.append(self._trying.Try(args, options, right, header["try"]))
+            return {}
+        if "variants" in header:
+            return {"passed": self._workshop.screen(header["variants"], self._tries, header["seconds"])}
+        if "variant" in header:
+            self.variant = self._workshop.variant(header["variant"])
+            return {"ready": self.variant is not None}
+        return None
 
     def _candidate(self, names: dict[str, Any]) -> Callable[..., Any]:
         first, *rest = self._function.split(".")
@@ -155,9 +148,7 @@ class _Repairs:
             found = getattr(found, part)
         return self._adapted(found, names)
 
-    def _perform(
-        self, candidate: Callable[..., Any], args: dict[str, Any], options: dict[str, Any], outputs: list[str]
-    ) -> Any:
+    def _perform(self, candidate: Callable[..., Any], args: dict[str, Any], options: dict[str, Any], outputs: list[str]) -> Any:
         return self._outcome.perform(candidate, args, options, outputs, interrupted=lambda: False)
 
 

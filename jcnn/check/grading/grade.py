@@ -34,7 +34,7 @@ from jcnn.check.patience import Patience
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.claims import Claim
 from jcnn.check.probing.explain import find_differences
-from jcnn.check.repair.search import Taken, find_repair
+from jcnn.check.repair.search import find_repair
 from jcnn.check.report import Finding, Report, Row, Smallest, Symptom, Verdict, Worst, worst_verdict
 from jcnn.check.smallest import as_picture, draw_case
 from jcnn.check.styles.adapt import STYLES, adapt
@@ -55,8 +55,10 @@ Not by the clock: what a candidate is asked must not depend on what else the mac
 ENOUGH, HASTE = 20, 1.0
 """So many cases tell one mistake from others, so that a candidate that has answered them needs no more than so many seconds."""
 
-SEARCH, SEARCH_OF_NAMED = 3.0, 1.0
+SEARCH, SEARCH_OF_NAMED = 3.0, 1.5
 """Seconds of processor time in which the change that makes a candidate right is looked for; and where its mistake is known."""
+
+UNKNOWN = "No known mistake gives these numbers."
 
 _PRECISIONS = tuple(bounds.UNIT)
 _DIGITS = {"float32": 7, "float16": 3, "bfloat16": 2}
@@ -190,29 +192,21 @@ def grade_file(
     return _with_repair(report, found, call, known, limits, made.outcomes)
 
 
-def _with_repair(
-    report: Report, place: Place, call: Call, kind: Kind, limits: Limits, outcomes: Sequence[Outcome]
-) -> Report:
+def _with_repair(report: Report, place: Place, call: Call, kind: Kind, limits: Limits, outcomes: Sequence[Outcome]) -> Report:
     """The report, and the one change of the source that makes it right, where one is found."""
     if report.verdict != "bug" or not _is_wrong(kind, outcomes):
         return report
 
-    def judge(number: int, outcome: Outcome) -> frozenset[str]:
-        if outcome.declined is not None:
-            return frozenset(kind.leaves)
-        rows = _judged(kind, kind.cases[number], expected_at(kind, number), outcome).rows
-        return frozenset(row.leaf for row in rows if row.verdict == "bug")
+    def judge(outcomes: Sequence[Outcome]) -> list[frozenset[str]]:
+        taken = enumerate(_taken(kind, outcomes))
+        return [frozenset() if one.declined is not None else _wrong_leaves(kind, number, one) for number, one in taken]
 
-    taken = [
-        Taken(number, kind.cases[number], judge(number, outcome))
-        for number, outcome in enumerate(_taken(kind, outcomes))
-        if outcome.declined is None
-    ]
     seconds = SEARCH_OF_NAMED if report.mistakes or report.findings else SEARCH
-    repair = find_repair(place, call, kind, limits, taken, judge, seconds)
+    repair = find_repair(place, call, kind, limits, outcomes, judge, seconds)
     if repair is None:
         return report
-    return replace(report, repair=repair, diagnosis=joined([report.diagnosis or "", repair.sentence]))
+    diagnosis = (report.diagnosis or "").removesuffix(UNKNOWN).rstrip()
+    return replace(report, repair=repair, diagnosis=joined([diagnosis, repair.sentence]))
 
 
 def _call(kind: Kind, layout: str | None, style: str) -> Call:
@@ -379,6 +373,11 @@ def _asked(kind: Kind, answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
 def _is_right(kind: Kind, number: int, outcome: Outcome) -> bool:
     """Whether no output of a case is wrong."""
     return all(row.verdict != "bug" for row in _judged(kind, kind.cases[number], expected_at(kind, number), outcome).rows)
+
+
+def _wrong_leaves(kind: Kind, number: int, outcome: Outcome) -> frozenset[str]:
+    rows = _judged(kind, kind.cases[number], expected_at(kind, number), outcome).rows
+    return frozenset(row.leaf for row in rows if row.verdict == "bug")
 
 
 def _probed(kind: Kind, outcomes: Sequence[Outcome], answer: Callable[[Case], Outcome]) -> tuple[Finding, ...]:
@@ -579,7 +578,7 @@ def _diagnosed(
     lost = sum(int((~np.isfinite(leaf)).sum()) for entry in graded for leaf in entry.outcome.leaves if leaf is not None)
     if lost:
         return "bug", f"{lost} of its numbers are NaN or infinite. {which}{where}", ()
-    return "bug", f"{which}{where} No known mistake gives these numbers.", ()
+    return "bug", f"{which}{where} {UNKNOWN}", ()
 
 
 def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:

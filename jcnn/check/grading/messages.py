@@ -68,7 +68,7 @@ def request_of(number: int, case: Case, kind: Kind, part: str = "") -> bytes:
 
 
 def trial_of(case: Case, kind: Kind, right: Sequence[np.ndarray], wrong: Collection[str]) -> bytes:
-    """The message that gives a case to try variants of a candidate on: the outputs due, and those that are wrong in some case."""
+    """The message that gives a case to try variants on: with the outputs that are due, and those that are wrong somewhere."""
     due = {f"right {leaf}": value for leaf, value in zip(kind.leaves, right, strict=True)}
     given = {**case.args, **due}
     args, options = ({name: _described(value) for name, value in values.items()} for values in (given, case.options))

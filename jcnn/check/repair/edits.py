@@ -4,6 +4,8 @@ A change concerns one place, or two places that a slip concerns alike, such as r
 operation: they are all that can be done to numbers, names, operators, axes, slices, calls and statements.
 """
 
+# ruff: noqa: ARG001 (all rules are called alike)
+
 import ast
 import itertools
 from collections.abc import Callable, Iterator
@@ -42,19 +44,29 @@ Rule = Callable[[Source, Scope, ast.AST], Iterator[Change]]
 """The changes at a node."""
 
 
-def edits(source: Source) -> Iterator[Edit]:
-    """All changes, the likeliest slips first: those at one place, those at two alike, those of whole statements between."""
+def edits(source: Source, function: str = "") -> Iterator[Edit]:
+    """All changes, the likeliest slips first, and those of one function before those of others."""
     scopes = list(source.scopes())
+    named = [scope for scope in scopes if scope.function.name == function.rpartition(".")[2]]
+    others = [scope for scope in scopes if scope not in named]
     seen: set[str] = set()
     for rules in (LIKELY, POSSIBLE):
-        single = [edit for scope in scopes for edit in _at_one_place(source, scope, rules)]
-        yield from _new(source, single, seen)
-        if rules is LIKELY:
-            yield from _new(source, (edit for scope in scopes for edit in _of_statements(source, scope)), seen)
-        yield from _new(source, _at_two_places(single), seen)
+        for group in filter(None, (named, others)):
+            yield from _new(source, _of_rules(source, group, rules), seen)
+            if rules is LIKELY:
+                yield from _new(source, (edit for scope in group for edit in _of_statements(source, scope)), seen)
+                yield from _new(source, (edit for scope in group for edit in _throughout(source, scope)), seen)
 
 
-def _new(source: Source, found: Iterator[Edit] | list[Edit], seen: set[str]) -> Iterator[Edit]:
+def _of_rules(source: Source, scopes: list[Scope], rules: tuple[Rule, ...]) -> Iterator[Edit]:
+    """At one place each, and at two places alike."""
+    for rule in rules:
+        placed = [one for scope in scopes for one in _at_one_place(source, scope, rule)]
+        yield from (one.edit for one in placed)
+        yield from _at_two_places(placed)
+
+
+def _new(source: Source, found: Iterator[Edit], seen: set[str]) -> Iterator[Edit]:
     for edit in found:
         text = source.replaced(edit.replacements)
         if text not in seen:
@@ -62,15 +74,32 @@ def _new(source: Source, found: Iterator[Edit] | list[Edit], seen: set[str]) -> 
             yield edit
 
 
-def _at_one_place(source: Source, scope: Scope, rules: tuple[Rule, ...]) -> Iterator[Edit]:
-    for rule in rules:
-        for node in scope.nodes:
-            for change in rule(source, scope, node):
-                before = source.of(change.node)
-                if change.text != before:
-                    begin, end = source.span(change.node)
-                    text = f"({change.text})" if _needs_brackets(scope, change) else change.text
-                    yield Edit(change.node.lineno, before, change.text, change.kind, (Replacement(begin, end, text),))
+class _Placed(NamedTuple):
+    """A change, and the form of the place: that of another one is the same where both do the same for two axes."""
+
+    edit: Edit
+    form: str
+
+
+def _at_one_place(source: Source, scope: Scope, rule: Rule) -> Iterator[_Placed]:
+    for node in scope.nodes:
+        for change in rule(source, scope, node):
+            before = source.of(change.node)
+            if change.text != before:
+                begin, end = source.span(change.node)
+                text = f"({change.text})" if _needs_brackets(scope, change) else change.text
+                edit = Edit(change.node.lineno, before, change.text, change.kind, (Replacement(begin, end, text),))
+                yield _Placed(edit, _form(scope, change.node))
+
+
+def _form(scope: Scope, node: ast.AST) -> str:
+    """The kinds of the nodes in an expression, and of those around it up to its statement, whatever the names in them."""
+    within = "".join(type(one).__name__ for one in ast.walk(node))
+    around = []
+    while not isinstance(node, ast.stmt) and node in scope.parents:
+        node = scope.parents[node]
+        around.append(type(node).__name__)
+    return f"{within} in {' '.join(around)}"
 
 
 def _needs_brackets(scope: Scope, change: Change) -> bool:
@@ -90,11 +119,11 @@ NEAR = 2
 """Lines between two places that a slip concerns alike."""
 
 
-def _at_two_places(single: list[Edit]) -> Iterator[Edit]:
-    """The same slip at two places that are near each other, such as for rows and for columns."""
-    alike: dict[str, list[Edit]] = {}
-    for edit in single:
-        alike.setdefault(edit.kind, []).append(edit)
+def _at_two_places(placed: list[_Placed]) -> Iterator[Edit]:
+    """The same slip at two places of one form that are near each other, such as for rows and for columns."""
+    alike: dict[tuple[str, str], list[Edit]] = {}
+    for edit, form in placed:
+        alike.setdefault((edit.kind, form), []).append(edit)
     for group in alike.values():
         for one, other in itertools.combinations(group, 2):
             (first,), (second,) = one.replacements, other.replacements
@@ -103,6 +132,24 @@ def _at_two_places(single: list[Edit]) -> Iterator[Edit]:
                 before = f"{one.before}` and `{other.before}" if one.before != other.before else one.before
                 after = f"{one.after}` and `{other.after}" if one.after != other.after else one.after
                 yield Edit(min(one.line, other.line), before, after, one.kind, (first, second))
+
+
+def _throughout(source: Source, scope: Scope) -> Iterator[Edit]:
+    """A name that stands in a statement several times, replaced or multiplied wherever it does."""
+    for statement in scope.nodes:
+        if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return | ast.Expr):
+            continue
+        places: dict[str, list[ast.Name]] = {}
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in (*scope.loops, *scope.sizes):
+                places.setdefault(node.id, []).append(node)
+        for name, nodes in places.items():
+            others = [other for other in scope.role_of(name) if other != name]
+            scaled = [f"{name} * {size}" for size in scope.sizes if size != name]
+            for new in (*others, *scaled) if len(nodes) > 1 else ():
+                text = new if new.isidentifier() else f"({new})"
+                pieces = tuple(Replacement(*source.span(node), text) for node in nodes)
+                yield Edit(nodes[0].lineno, name, new, "throughout", pieces)
 
 
 # Numbers and names.
@@ -124,7 +171,8 @@ def _other_numbers(source: Source, scope: Scope, node: ast.AST) -> Iterator[Chan
 
 def _sizes_for_numbers(source: Source, scope: Scope, node: ast.AST) -> Iterator[Change]:
     if isinstance(node, ast.Constant) and type(node.value) is int:
-        yield from (Change(node, name, f"{node.value} → {name}") for name in scope.sizes)
+        taken = [one.arg for one in scope.function.args.args]
+        yield from (Change(node, name, f"{node.value} → {name}") for name in dict.fromkeys((*scope.sizes, *taken)))
 
 
 def _other_names(source: Source, scope: Scope, node: ast.AST) -> Iterator[Change]:
@@ -232,6 +280,8 @@ def _other_axes(source: Source, scope: Scope, node: ast.AST) -> Iterator[Change]
     given = {keyword.arg: keyword.value for keyword in node.keywords}
     if axis := given.get("axis"):
         yield from (Change(axis, axes, f"axis={axes}") for axes in _AXES)
+        if "keepdims" not in given:
+            yield from (Change(axis, f"{axes}, keepdims=True", f"axis={axes}, keepdims") for axes in _AXES)
     else:
         yield from (Change(node, _with(source, node, f"axis={axes}"), f"axis={axes}") for axes in _AXES)
         yield from (
@@ -334,6 +384,8 @@ def _other_slice(source: Source, scope: Scope, part: ast.Slice) -> Iterator[Chan
     lower, upper = (source.of(one) if one else "" for one in (part.lower, part.upper))
     step = f":{source.of(part.step)}" if part.step else ""
     where: ast.expr = part  # pyright: ignore[reportAssignmentType] (a slice stands where an expression does)
+    if upper.startswith("-") and not step:
+        yield Change(where, f"{lower}:{upper} or None", "to the end where that is 0")
     if lower:
         yield Change(where, f":{upper}{step}", "from the start")
     if upper:
@@ -356,19 +408,21 @@ def _other_slice(source: Source, scope: Scope, part: ast.Slice) -> Iterator[Chan
 
 def _with_options(source: Source, scope: Scope, node: ast.AST) -> Iterator[Change]:
     """An index or a size and one more or less of something."""
-    if not isinstance(node, ast.Name | ast.BinOp) or not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
-        return
-    if not _is_number(scope, node):
+    if not isinstance(node, ast.Name | ast.BinOp) or not _is_read(scope, node) or not _is_number(scope, node):
         return
     whole = _operand(source, node)
-    yield Change(node, f"{source.of(node)} + 1", "+ 1")
-    yield Change(node, f"{source.of(node)} - 1", "- 1")
     for name in (*scope.sizes, *scope.loops):
         if name != whole:
             yield Change(node, f"{source.of(node)} + {name}", f"+ {name}")
             yield Change(node, f"{source.of(node)} - {name}", f"- {name}")
             yield Change(node, f"{whole} * {name}", f"* {name}")
             yield Change(node, f"{whole} // {name}", f"// {name}")
+
+
+def _one_more(source: Source, scope: Scope, node: ast.AST) -> Iterator[Change]:
+    """An index or a size, and one more or less."""
+    if isinstance(node, ast.Name | ast.BinOp) and _is_read(scope, node) and _is_number(scope, node):
+        yield from (Change(node, f"{source.of(node)} {sign} 1", f"{sign} 1") for sign in "+-")
 
 
 def _is_number(scope: Scope, node: ast.expr) -> bool:
@@ -453,11 +507,22 @@ def _scaled(source: Source, scope: Scope, node: ast.AST) -> Iterator[Change]:
         values = [node.value]
     taken = [one.arg for one in scope.function.args.args]
     lengths = [f"{name}.shape[{axis}]" for name in taken if name in scope.arrays for axis in range(4)]
+    pairs = [f"({one} * {other})" for one, other in itertools.combinations_with_replacement(scope.sizes[:8], 2)]
     for value in values:
         if not isinstance(value, ast.Tuple | ast.Constant):
-            for size in (*scope.sizes, *lengths):
+            for size in (*scope.sizes, *lengths, *pairs):
                 yield Change(value, f"{_operand(source, value)} / {size}", f"/ {size}")
                 yield Change(value, f"{_operand(source, value)} * {size}", f"* {size}")
+
+
+def _with_a_factor(source: Source, scope: Scope, node: ast.AST) -> Iterator[Change]:
+    """What is assigned or added up, times something that is a factor elsewhere."""
+    if isinstance(node, ast.Assign | ast.AugAssign) and not isinstance(node.value, ast.Tuple | ast.Constant):
+        products = [one for one in scope.nodes if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult)]
+        factors = [source.of(one) for product in products for one in (product.left, product.right)]
+        taken = [one.arg for one in scope.function.args.args if one.arg in scope.arrays]
+        for factor in dict.fromkeys((*factors, *taken)):
+            yield Change(node.value, f"{_operand(source, node.value)} * {factor}", f"* {factor}")
 
 
 def _what_stands_elsewhere(source: Source, scope: Scope, node: ast.AST) -> Iterator[Change]:
@@ -572,8 +637,8 @@ def _with(source: Source, node: ast.Call, argument: str) -> str:
 LIKELY: tuple[Rule, ...] = (
     *(_other_numbers, _other_operators, _other_comparisons, _without_an_operand, _other_names),
     *(_other_axes, _transposed, _flipped, _other_calls, _copies, _padded_evenly, _exchanged_operands, _other_grouping),
-    *(_other_order, _other_arguments, _other_subscripts),
+    *(_other_order, _other_arguments, _other_subscripts, _one_more, _other_slices, _with_a_factor),
 )
 POSSIBLE: tuple[Rule, ...] = (
-    *(_other_slices, _with_options, _transposed_first, _sizes_for_numbers, _scaled, _what_stands_elsewhere, _any_names),
+    *(_transposed_first, _with_options, _sizes_for_numbers, _scaled, _what_stands_elsewhere, _any_names),
 )

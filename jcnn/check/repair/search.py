@@ -3,17 +3,17 @@
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from jcnn.check.cases import Case
 from jcnn.check.grading.candidate_channel import Output, Process
 from jcnn.check.grading.candidate_process import pack
 from jcnn.check.grading.isolated import IMPORT_FACTOR, Limits, Place
+from jcnn.check.grading.left_out import must_take
 from jcnn.check.grading.messages import EndError, introduction_of, outcome_of, request_of, trial_of
 from jcnn.check.operations import Kind, expected_at
 from jcnn.check.outcome import Outcome, ask, cleaned
 from jcnn.check.repair.edits import Edit, edits
-from jcnn.check.repair.source import Source
+from jcnn.check.repair.source import MOST_BYTES, Source
 from jcnn.check.report import Repair
 from jcnn.check.styles.calling import Call
 
@@ -23,30 +23,16 @@ TRIED_ON = 5
 AT_ONCE = 100
 """Changes in a request."""
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds by the clock after which a request has come to nothing; a variant itself has a quarter of a second."""
 
 
-class Taken(NamedTuple):
-    """A case that a candidate takes.
-
-    Attributes:
-        number: among those of its kind.
-        case: the case.
-        wrong: the outputs that were wrong; all where it raised.
-    """
-
-    number: int
-    case: Case
-    wrong: frozenset[str]
-
-
-Judge = Callable[[int, Outcome], frozenset[str]]
-"""Which outputs of a case, by its number, are wrong."""
+Judge = Callable[[Sequence[Outcome]], Sequence[frozenset[str]]]
+"""From what a candidate does with all cases to the outputs that are wrong in each; none where it may leave one out."""
 
 
 def find_repair(
-    place: Place, call: Call, kind: Kind, limits: Limits, taken: Sequence[Taken], judge: Judge, seconds: float
+    place: Place, call: Call, kind: Kind, limits: Limits, outcomes: Sequence[Outcome], judge: Judge, seconds: float
 ) -> Repair | None:
     """The first change, of those that are tried, after which all cases agree; None where none is found in that time.
 
@@ -58,16 +44,16 @@ def find_repair(
         call: how it is called.
         kind: what it should be.
         limits: what it may use.
-        taken: all cases that it takes.
-        judge: what is wrong with an output.
+        outcomes: what it does with all cases.
+        judge: what is wrong with them.
         seconds: of processor time.
     """
     source = read_source(place)
-    if source is None or not any(one.wrong for one in taken):
+    if source is None:
         return None
     process = Process(Output())
     try:
-        return _Search(process, place, call, kind, limits, taken, judge).run(source, seconds)
+        return _Search(process, place, call, kind, limits, outcomes, judge).run(source, seconds)
     except EndError:
         return None
     finally:
@@ -78,6 +64,8 @@ def read_source(place: Place) -> Source | None:
     """The source of a candidate's module; None where it is no file that can be found and parsed without running anything."""
     path = Path(place.module) if place.module.endswith(".py") else Path(f"{place.module.replace('.', '/')}.py")
     try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None
         return Source(path.read_text("utf-8"))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
@@ -93,25 +81,27 @@ class _Search:
         call: Call,
         kind: Kind,
         limits: Limits,
-        taken: Sequence[Taken],
+        outcomes: Sequence[Outcome],
         judge: Judge,
     ) -> None:
-        self._process, self._kind, self._taken, self._judge = process, kind, taken, judge
+        self._process, self._kind, self._outcomes, self._judge = process, kind, outcomes, judge
+        wrong = judge(outcomes)
+        self._wrong = frozenset().union(*wrong)
+        self._failing = [number for number, leaves in enumerate(wrong) if leaves]
         memory = int(limits.memory * 2**30)
         asked = {**place._asdict(), "call": call._asdict(), "memory": memory}
         header, _ = process.exchange(pack(asked), IMPORT_FACTOR * limits.timeout, 0)
+        self._function = place.function
         self._introduction = introduction_of(header, kind.leaves)
-        self._wrong = frozenset(leaf for one in taken for leaf in one.wrong)
 
     def run(self, source: Source, seconds: float) -> Repair | None:
         self._send(pack({"text": source.text.decode()}))
-        failing = sorted((one for one in self._taken if one.wrong), key=lambda one: (one.case.size, one.number))
-        for one in failing[:TRIED_ON]:
-            right = [expected.value for expected in expected_at(self._kind, one.number)]
-            self._send(trial_of(one.case, self._kind, right, self._wrong))
+        for number in sorted(self._failing, key=self._order)[:TRIED_ON]:
+            right = [expected.value for expected in expected_at(self._kind, number)]
+            self._send(trial_of(self._kind.cases[number], self._kind, right, self._wrong))
         end = self._process.seconds() + seconds
         some: Repair | None = None
-        changes = edits(source)
+        changes = edits(source, self._function)
         while (batch := tuple(itertools.islice(changes, AT_ONCE))) and (left := end - self._process.seconds()) > 0:
             for edit in self._passed(batch, left):
                 mended = self._mended(edit)
@@ -120,6 +110,11 @@ class _Search:
                 if mended and some is None:
                     some = self._repair(source, edit, mended)
         return some
+
+    def _order(self, number: int) -> tuple[bool, int]:
+        """What everybody must take comes first, and the smallest of that."""
+        case = self._kind.cases[number]
+        return not must_take(self._kind, case), case.size
 
     def _send(self, request: bytes) -> dict[str, Any]:
         header, _ = self._process.exchange(request, PATIENCE, 0)
@@ -137,25 +132,24 @@ class _Search:
         """The outputs that were wrong and are right in all cases after the change, if it spoils no other."""
         if self._send(pack({"variant": edit.replacements})).get("ready") is not True:
             return frozenset()
-        right = self._wrong
-        for one in self._taken:
-            wrong = self._judge(one.number, self._answer(one))
-            if wrong - self._wrong:
-                return frozenset()
-            right = right - wrong
-            if not right:
-                break
-        return right
+        outcomes = list(self._outcomes)
+        for number, outcome in enumerate(self._outcomes):
+            if outcome.declined is None:
+                outcomes[number] = self._answer(number)
+        wrong = frozenset().union(*self._judge(outcomes))
+        self._count = sum(one.declined is None for one in outcomes)
+        return frozenset() if wrong - self._wrong else self._wrong - wrong
 
-    def _answer(self, one: Taken) -> Outcome:
+    def _answer(self, number: int) -> Outcome:
+        case = self._kind.cases[number]
+
         def asked() -> Outcome:
-            request = request_of(one.number, one.case, self._kind)
-            header, leaves = self._process.exchange(request, PATIENCE, len(self._kind.leaves))
-            return outcome_of(header, leaves, one.number, self._kind)
+            header, leaves = self._process.exchange(request_of(number, case, self._kind), PATIENCE, len(self._kind.leaves))
+            return outcome_of(header, leaves, number, self._kind)
 
-        return ask(self._introduction.signatures[""], one.case, asked)
+        return ask(self._introduction.signatures[""], case, asked)
 
     def _repair(self, source: Source, edit: Edit, leaves: frozenset[str]) -> Repair:
         code = cleaned(source.line(edit.line))
         named = tuple(leaf for leaf in self._kind.leaves if leaf in leaves)
-        return Repair(edit.line, code, cleaned(edit.before), cleaned(edit.after), edit.kind, named, len(self._taken))
+        return Repair(edit.line, code, cleaned(edit.before), cleaned(edit.after), edit.kind, named, self._count)

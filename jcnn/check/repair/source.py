@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 MOST_BYTES = 100_000
-"""No homework is longer; a tree of more is not made."""
+"""No homework is longer; of more no tree is made."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -57,8 +57,6 @@ class Source:
         Raises:
             SyntaxError, ValueError, RecursionError, MemoryError: it is no Python, or none that can be read.
         """
-        if len(text) > MOST_BYTES:
-            raise ValueError("too long")
         self.text = text.encode()
         self.tree = ast.parse(text)
         self._starts = [0]
@@ -103,7 +101,7 @@ def _scope(function: Function, parents: dict[ast.AST, ast.AST]) -> Scope:
     nodes = tuple(_own_nodes(function))
     loops = _names(node.target for node in nodes if isinstance(node, ast.For | ast.comprehension))
     sizes = [name for node in nodes for name in _sizes(node)]
-    sizes += [one.arg for one, default in _defaults(function) if isinstance(default, ast.Constant)]
+    sizes += [one.arg for one, default in _defaults(function) if isinstance(default, ast.Constant) or one.arg in _SIZED]
     taken = [one.arg for one in (*function.args.args, *function.args.kwonlyargs)]
     assigned = _names(node for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
     of_sizes = tuple(dict.fromkeys(name for name in sizes if name not in loops))
@@ -131,11 +129,26 @@ def _names(nodes: Iterator[ast.AST]) -> tuple[str, ...]:
 
 def _defaults(function: Function) -> Iterator[tuple[ast.arg, ast.expr | None]]:
     taken = [*function.args.posonlyargs, *function.args.args]
-    yield from zip(reversed(taken), reversed(function.args.defaults), strict=False)
+    without = [None] * (len(taken) - len(function.args.defaults))
+    yield from zip(taken, [*without, *function.args.defaults], strict=True)
     yield from zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
 
 
-_SIZED = ("shape", "stride", "strides", "pad", "padding", "kernel", "kernel_size", "window")
+_SIZED = (
+    "shape",
+    "size",
+    "pool",
+    "pool_size",
+    "dilation",
+    "groups",
+    "stride",
+    "strides",
+    "pad",
+    "padding",
+    "kernel",
+    "kernel_size",
+    "window",
+)
 
 
 def _sizes(node: ast.AST) -> Iterator[str]:

@@ -116,7 +116,7 @@ class _TooLongError(BaseException):
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         raise _TooLongError
 
     before = signal.signal(signal.SIGVTALRM, stop)
