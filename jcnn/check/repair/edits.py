@@ -49,7 +49,7 @@ def edits(source: Source, function: str = "") -> Iterator[Edit]:
     scopes = list(source.scopes())
     named = [scope for scope in scopes if scope.function.name == function.rpartition(".")[2]]
     others = [scope for scope in scopes if scope not in named]
-    seen: set[str] = set()
+    seen = {source.text.decode()}
     for rules in (LIKELY, POSSIBLE):
         for group in filter(None, (named, others)):
             yield from _new(source, _of_rules(source, group, rules), seen)
