@@ -25,8 +25,9 @@ native: $(READY)
 	$(BIN)/python -m $(INSTALL) --require-hashes -r native/requirements.lock
 	$(BIN)/python -m $(INSTALL) --no-build-isolation --no-deps ./native
 
+# Bytecode is written whatever the environment says: without it each of the many processes compiles all that it imports anew.
 test: $(READY)
-	$(BIN)/pytest -n auto --dist worksteal --ignore tests/peers --ignore tests/wheel $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n auto --dist worksteal --ignore tests/peers --ignore tests/wheel $(ARGS)
 
 # The same suite with the newest Python and JAX, in a virtual environment of its own.
 test-newest:
@@ -42,7 +43,7 @@ DEEP := check/classroom check/grading/test_free_passes.py check/grading/test_rou
   experiments/test_mutation_rules.py fuzz layers/test_normalisation.py test_named_values.py test_precision.py \
   training/test_simultaneous.py
 test-deep: $(READY)
-	JCNN_DRAWS=2000 $(BIN)/pytest -n auto $(addprefix tests/,$(DEEP)) $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE JCNN_DRAWS=2000 $(BIN)/pytest -n auto $(addprefix tests/,$(DEEP)) $(ARGS)
 
 # Gradients against PyTorch's, in a virtual environment of its own.
 test-peers: .venv-peers/ready
