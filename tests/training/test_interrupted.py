@@ -16,11 +16,12 @@ import pytest
 
 from jcnn.training import Config, checkpoint
 from jcnn.training.config import to_text
+from tests.draws import DEFAULT, DRAWS
 from tests.flags import FOUR_DEVICES
 
-EPOCHS = 20
+# Each kill costs a start of Python and JAX: one run is killed by default; in the deep tests four longer ones, and more often.
+EPOCHS, KILLED_RUNS, KILLS = (20, 4, 5) if DRAWS > DEFAULT else (8, 1, 3)
 RECIPE = ("--network", "lecture", "--epochs", str(EPOCHS), "--batch-size", "128", "--seed", "7")
-KILLED_RUNS, KILLS = 4, 5
 PATIENCE = 240
 
 
