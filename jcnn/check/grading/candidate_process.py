@@ -45,6 +45,8 @@ def main() -> None:
     adapt = importlib.import_module("jcnn_check_styles.adapt")
     calling = importlib.import_module("jcnn_check_styles.calling")
     names_shown = importlib.import_module("jcnn_check_styles.names_shown")
+    _load("jcnn_check_interpreter", checks / "interpreter" / "__init__.py")
+    jaxprs = importlib.import_module("jcnn_check_interpreter.jaxprs")
     requests, answers = _take_channel()
     owner = os.getpid()
     start = _receive(requests)
@@ -81,6 +83,8 @@ def main() -> None:
     send(-1, {"parts": signatures, **introduction})
     while request := _receive(requests):
         header, args, options = request
+        # A candidate may import JAX as late as it likes.
+        jaxprs.interpret(sys.modules)
         # Ctrl-C does not reach this process: it has a session of its own.
         found = outcome.perform(parts[header["part"]], args, options, header["outputs"], interrupted=lambda: False)
         arrays = [leaf for leaf in found.leaves if leaf is not None]
