@@ -1,9 +1,9 @@
 """The process in which a candidate runs alone: it is given arguments and sends back arrays; it never sees a right answer.
 
-A program of its own, which `isolated.py` starts and which imports NumPy, `outcome.py` and the adapters of `styles` only: it is
-ready in a fifth of a second, and JAX or PyTorch is there only if the candidate imports it. The channel is what were standard
-input and output when the process started; the candidate finds an empty input there, and everything it prints goes where
-standard error goes.
+A program of its own, which `isolated.py` starts and which imports NumPy, `outcome.py`, `interpreter` and the adapters of
+`styles` only: it is ready in a fifth of a second, and JAX or PyTorch is there only if the candidate imports it. The channel is
+what were standard input and output when the process started; the candidate finds an empty input there, and everything it prints
+goes where standard error goes.
 
 A message is 4 bytes, the length of a text in JSON; the text; then the numbers of the arrays that the text describes. Nothing
 in it is ever executed, as a pickle would be.
@@ -84,7 +84,7 @@ def main() -> None:
     while request := _receive(requests):
         header, args, options = request
         # A candidate may import JAX as late as it likes.
-        jaxprs.interpret(sys.modules)
+        jaxprs.interpret(sys.modules, os.environ)
         # Ctrl-C does not reach this process: it has a session of its own.
         found = outcome.perform(parts[header["part"]], args, options, header["outputs"], interrupted=lambda: False)
         arrays = [leaf for leaf in found.leaves if leaf is not None]

@@ -6,7 +6,9 @@ do not know is compiled.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ Array = np.ndarray
 _KNOWN = ("0.10.",)
 """The versions of JAX whose insides are as they are taken here."""
 
-_DTYPES = frozenset("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64".split())
+_DTYPES = frozenset(map(np.dtype, ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"]))
 _LONGEST = 2**20
 _IN_LOOPS = 4000
 """So many equations inside loops take as long as compiling the loop."""
@@ -37,19 +39,33 @@ _CALLS = {
 
 
 class Interpreter:
-    """Takes the place of the compiler in this process."""
+    """What takes the place of JAX's compiler.
+
+    Raises:
+        ImportError, AttributeError: JAX is not made as this takes it.
+    """
 
     def __init__(self) -> None:
         from jax._src import core, dispatch, pjit
         from jax._src.interpreters import pxla
 
         self._core, self._pxla = core, pxla
-        self._compiled_primitive = dispatch.xla_primitive_callable
-        self._compiled_program = pjit._pjit_call_impl_python  # noqa: SLF001 (the one place where JAX compiles)
+        self._dispatch, self._pjit = dispatch, pjit
+        self.compiled_primitive = dispatch.xla_primitive_callable
+        self.compiled_program = pjit._pjit_call_impl_python
+        self._before = self.compiled_primitive, self.compiled_program
+        self._avals_of = lru_cache(maxsize=2**14)(_avals_of)
         self._state = threading.local()
         self._place: tuple[Any, Any] | None = None
-        dispatch.xla_primitive_callable = self._primitive
-        pjit._pjit_call_impl_python = self._program  # noqa: SLF001
+
+    def install(self) -> None:
+        """Takes it, in this process."""
+        self._dispatch.xla_primitive_callable = self._primitive
+        self._pjit._pjit_call_impl_python = self._program
+
+    def uninstall(self) -> None:
+        """Gives it back."""
+        self._dispatch.xla_primitive_callable, self._pjit._pjit_call_impl_python = self._before
 
     def _program(self, *args: Any, jaxpr: Any, **params: Any) -> tuple[list[Any], Any, Any, list[Any]]:
         """What `jit` gives: the outputs, and no program that could be kept."""
@@ -60,13 +76,12 @@ class Interpreter:
                 return list(map(self._array, made, jaxpr.out_avals)), None, None, []
             except Exception:  # noqa: BLE001, S110 (whatever the rules cannot do is compiled, and what is wrong is said then)
                 pass
-        return self._compiled_program(*args, jaxpr=jaxpr, **params)
+        return self.compiled_program(*args, jaxpr=jaxpr, **params)
 
     def _primitive(self, primitive: Any, **params: Any) -> Callable[..., Any]:
         """What computes a primitive outside of `jit`."""
-        compiled = self._compiled_primitive(primitive, **params)
         if primitive.name not in RULES and primitive.name not in ELEMENTWISE:
-            return compiled
+            return self.compiled_primitive(primitive, **params)
 
         def interpreted(*args: Any) -> Any:
             if self._is_usual():
@@ -74,38 +89,41 @@ class Interpreter:
                     return self._value(primitive, params, args)
                 except Exception:  # noqa: BLE001, S110 (as above)
                     pass
-            return compiled(*args)
+            return self.compiled_primitive(primitive, **params)(*args)
 
         return interpreted
 
     def _value(self, primitive: Any, params: dict[str, Any], args: Sequence[Any]) -> Any:
-        avals, effects = primitive.abstract_eval(*map(self._core.typeof, args), **params)
-        if effects:
-            raise NotInterpretedError
-        several = primitive.multiple_results
-        found = _result(self._elementwise, primitive, params, [self._numbers(arg) for arg in args], several=several)
-        made = list(map(self._array, found, avals if several else [avals]))
-        return made if several else made[0]
+        given = [self._numbers(arg) for arg in args]
+        avals = self._avals_of(primitive, tuple(map(self._core.typeof, args)), tuple(params.items()))
+        found = _result(self._elementwise, primitive, params, given, several=primitive.multiple_results)
+        made = list(map(self._array, found, avals))
+        return made if primitive.multiple_results else made[0]
 
     def _is_usual(self) -> bool:
-        """Whether nothing is asked but numbers, on the one device that shares its memory with NumPy."""
+        """Whether nothing is asked but numbers, of the processor."""
         import jax
 
         if getattr(self._state, "compiling", False) or jax.config.jax_debug_nans or jax.config.jax_debug_infs:
             return False
         if self._place is None:
-            devices = jax.devices()
-            if len(devices) != 1 or devices[0].platform != "cpu":
+            device = jax.devices()[0]
+            if device.platform != "cpu":
                 return False
-            self._place = jax.sharding.SingleDeviceSharding(devices[0]), devices
+            self._place = jax.sharding.SingleDeviceSharding(device), [device]
         return True
 
     def _numbers(self, value: Any) -> Array:
         """A copy of what the candidate could change."""
         aval = self._core.typeof(value)
-        if str(aval.dtype) not in _DTYPES:
+        if aval.dtype not in _DTYPES:
             raise NotInterpretedError
-        return np.asarray(value) if isinstance(value, self._core.Array) else np.array(value, aval.dtype)
+        if not isinstance(value, self._core.Array):
+            return np.array(value, aval.dtype)
+        if value.committed:
+            # Where somebody has put it something may follow.
+            raise NotInterpretedError
+        return np.asarray(value)
 
     def _array(self, value: Array, aval: Any) -> Any:
         if value.shape != aval.shape or value.dtype != aval.dtype or self._place is None:
@@ -129,10 +147,18 @@ class Interpreter:
             rows.append(row)
         self._state.compiling = True
         try:
-            made = self._compiled_primitive(primitive, **params)(*rows)
+            made = self.compiled_primitive(primitive, **params)(*rows)
         finally:
             self._state.compiling = False
         return np.asarray(made)[:size].reshape(args[0].shape)
+
+
+def _avals_of(primitive: Any, avals: tuple[Any, ...], params: tuple[tuple[str, Any], ...]) -> list[Any]:
+    """The types of a primitive's outputs."""
+    made, effects = primitive.abstract_eval(*avals, **dict(params))
+    if effects:
+        raise NotInterpretedError
+    return list(made) if primitive.multiple_results else [made]
 
 
 def _is_plain(params: dict[str, Any]) -> bool:
@@ -151,13 +177,10 @@ def _result(
     elementwise: Callable[..., Array], primitive: Any, params: dict[str, Any], args: Sequence[Array], *, several: bool
 ) -> list[Array]:
     """The outputs of a primitive."""
-    rule = RULES.get(primitive.name)
     with np.errstate(all="ignore"):
         try:
-            if rule is None:
-                raise NotInterpretedError
-            made = rule(*args, **params)
-        except NotInterpretedError:
+            made = RULES[primitive.name](*args, **params)
+        except (KeyError, NotInterpretedError):
             if primitive.name not in ELEMENTWISE:
                 raise
             made = elementwise(primitive, params, args)
@@ -187,7 +210,7 @@ class _Evaluation:
         for equation in jaxpr.eqns:
             given = list(map(read, equation.invars))
             for variable, made in zip(equation.outvars, self._equation(equation, given), strict=True):
-                if str(variable.aval.dtype) not in _DTYPES or made.shape != variable.aval.shape:
+                if variable.aval.dtype not in _DTYPES or made.shape != variable.aval.shape:
                     raise NotInterpretedError
                 values[variable] = made if made.dtype == variable.aval.dtype else made.astype(variable.aval.dtype)
         return list(map(read, jaxpr.outvars))
@@ -239,19 +262,20 @@ class _Evaluation:
         return self.of_closed(branches[int(np.clip(int(which), 0, len(branches) - 1))], given)
 
 
-_installed = threading.Lock()
+_tried = threading.Event()
 
 
-def interpret(modules: dict[str, Any]) -> None:
+def interpret(modules: Mapping[str, Any], environment: Mapping[str, str]) -> None:
     """Lets JAX, once it is among the modules that are loaded, take NumPy for its compiler in this process.
 
-    Of another version than those whose insides are known it stays as it is.
+    It stays as it is in a version other than those whose insides are known, and where somebody wants programs that are
+    optimised, and so compiled.
     """
     jax = modules.get("jax")
-    version = getattr(jax, "__version__", "")
-    if not str(version).startswith(_KNOWN) or not _installed.acquire(blocking=False):
+    if jax is None or _tried.is_set():
         return
-    try:
-        Interpreter()
-    except (ImportError, AttributeError):
+    _tried.set()
+    if environment.get("JAX_DISABLE_MOST_OPTIMIZATIONS") != "1" or not str(getattr(jax, "__version__", "")).startswith(_KNOWN):
         return
+    with suppress(ImportError, AttributeError):
+        Interpreter().install()

@@ -192,6 +192,11 @@ def _dilated(x: Array, value: Any, padding: Sequence[tuple[int, int]], dilations
     return _pad(x, value, padding_config=config)
 
 
+def _adds(padding: Sequence[tuple[int, int]]) -> bool:
+    """Whether padding cuts nothing off."""
+    return all(lo >= 0 and hi >= 0 for lo, hi in padding)
+
+
 def _reduce_window(fold: np.ufunc, identity: Identity) -> Callable[..., Array]:
     def reduce(
         x: Array,
@@ -202,6 +207,8 @@ def _reduce_window(fold: np.ufunc, identity: Identity) -> Callable[..., Array]:
         base_dilation: Sizes,
         window_dilation: Sizes,
     ) -> Array:
+        # XLA ends the process over some that are to be cut.
+        _demand(_adds(padding))
         padded = _dilated(x, identity(x.dtype), padding, base_dilation)
         seen = _windows(padded, window_dimensions, window_strides, window_dilation)
         return fold.reduce(seen, axis=tuple(range(x.ndim, 2 * x.ndim)), dtype=x.dtype, initial=identity(x.dtype))
@@ -219,7 +226,7 @@ def _select_and_scatter_add(
     padding: Sequence[tuple[int, int]],
 ) -> Array:
     """Every window's number to the first maximum of what it sees."""
-    _demand(select_prim.name == "ge", bool(np.isfinite(x).all()), all(lo >= 0 and hi >= 0 for lo, hi in padding))
+    _demand(select_prim.name == "ge", bool(np.isfinite(x).all()), _adds(padding))
     padded = _dilated(x, -np.inf, padding, (1,) * x.ndim)
     seen = _windows(padded, window_dimensions, window_strides, (1,) * x.ndim)
     first = seen.reshape(*source.shape, -1).argmax(-1)
@@ -246,8 +253,7 @@ def _conv_general_dilated(
     **_: Any,
 ) -> Array:
     # XLA's own reads outside the image where a float32 one is to be cut.
-    cut = any(lo < 0 or hi < 0 for lo, hi in padding)
-    _demand(batch_group_count == 1, preferred_element_type in {None, x.dtype}, x.dtype == np.float64 or not cut)
+    _demand(batch_group_count == 1, preferred_element_type in {None, x.dtype}, x.dtype == np.float64 or _adds(padding))
     # (N, C_in, *S), (C_out, C_in / groups, *F) and (N, C_out, *S).
     x, w = x.transpose(dimension_numbers.lhs_spec), w.transpose(dimension_numbers.rhs_spec)
     rank, groups = x.ndim - 2, feature_group_count
@@ -285,9 +291,7 @@ def _reached(starts: Sequence[Array], sizes: Sizes) -> list[Array]:
     return found
 
 
-def _gather(
-    x: Array, indices: Array, *, dimension_numbers: Any, slice_sizes: Sizes, mode: Any, fill_value: Any, **_: Any
-) -> Array:
+def _gather(x: Array, indices: Array, *, dimension_numbers: Any, slice_sizes: Sizes, mode: Any, **_: Any) -> Array:
     numbers = dimension_numbers
     starts = _starts(
         indices,
@@ -356,8 +360,8 @@ def _scatter(put: Callable[..., Any] | None) -> Callable[..., Array]:
     return scatter
 
 
-def _sort(x: Array, *, dimension: int, **_: Any) -> Array:
-    return np.sort(x, dimension, kind="stable")
+def _sort(x: Array, *, dimension: int, **_: Any) -> list[Array]:
+    return [np.sort(x, dimension, kind="stable")]
 
 
 def _transpose(x: Array, *, permutation: Sizes) -> Array:
@@ -419,7 +423,6 @@ RULES: dict[str, Callable[..., Any]] = {
     "tile": lambda x, *, reps: np.tile(x, reps),
     "iota": _iota,
     "copy": _plain(np.copy),
-    "copy_p": _plain(np.copy),
     "stop_gradient": _plain(np.copy),
     "sort": _sort,
     "dot_general": _dot_general,
