@@ -46,13 +46,18 @@ class Interpreter:
     """
 
     def __init__(self) -> None:
+        import jax
         from jax._src import core, dispatch, pjit
         from jax._src.interpreters import pxla
 
-        self._core, self._pxla = core, pxla
-        self._dispatch, self._pjit = dispatch, pjit
-        self.compiled_primitive = dispatch.xla_primitive_callable
-        self.compiled_program = pjit._pjit_call_impl_python
+        # Its insides have no types.
+        self._jax: Any = jax
+        self._core: Any = core
+        self._pxla: Any = pxla
+        self._dispatch: Any = dispatch
+        self._pjit: Any = pjit
+        self.compiled_primitive: Callable[..., Any] = self._dispatch.xla_primitive_callable
+        self.compiled_program: Callable[..., Any] = self._pjit._pjit_call_impl_python
         self._before = self.compiled_primitive, self.compiled_program
         self._avals_of = lru_cache(maxsize=2**14)(_avals_of)
         self._state = threading.local()
@@ -102,15 +107,14 @@ class Interpreter:
 
     def _is_usual(self) -> bool:
         """Whether nothing is asked but numbers, of the processor."""
-        import jax
-
-        if getattr(self._state, "compiling", False) or jax.config.jax_debug_nans or jax.config.jax_debug_infs:
+        config = self._jax.config
+        if getattr(self._state, "compiling", False) or config.jax_debug_nans or config.jax_debug_infs:
             return False
         if self._place is None:
-            device = jax.devices()[0]
+            device = self._jax.devices()[0]
             if device.platform != "cpu":
                 return False
-            self._place = jax.sharding.SingleDeviceSharding(device), [device]
+            self._place = self._jax.sharding.SingleDeviceSharding(device), [device]
         return True
 
     def _numbers(self, value: Any) -> Array:

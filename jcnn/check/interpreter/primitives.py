@@ -45,7 +45,7 @@ def _slice(x: Array, *, start_indices: Sizes, limit_indices: Sizes, strides: Siz
 
 def _clamped(start: Any, size: int, taken: int) -> Any:
     """A start from which all that is taken lies within."""
-    return np.clip(start, 0, size - taken)
+    return np.minimum(np.maximum(start, 0), size - taken)
 
 
 def _place(x: Array, starts: Sequence[Array], sizes: Sizes) -> tuple[slice, ...]:
