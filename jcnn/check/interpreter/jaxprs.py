@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .primitives import ELEMENTWISE, RULES, NotInterpretedError
+from .primitives import ELEMENTWISE, RULES, NotInterpretedError, demand_normal
 
 Array = np.ndarray
 
@@ -123,11 +123,11 @@ class Interpreter:
         if aval.dtype not in _DTYPES:
             raise NotInterpretedError
         if not isinstance(value, self._core.Array):
-            return np.array(value, aval.dtype)
+            return demand_normal(np.array(value, aval.dtype))
         if value.committed:
             # Where somebody has put it something may follow.
             raise NotInterpretedError
-        return np.asarray(value)
+        return demand_normal(np.asarray(value))
 
     def _array(self, value: Array, aval: Any) -> Any:
         if value.shape != aval.shape or value.dtype != aval.dtype or self._place is None:
@@ -181,7 +181,8 @@ def _result(
     elementwise: Callable[..., Array], primitive: Any, params: dict[str, Any], args: Sequence[Array], *, several: bool
 ) -> list[Array]:
     """The outputs of a primitive."""
-    with np.errstate(all="ignore"):
+    # XLA takes 0 for what is too small to have all its digits.
+    with np.errstate(all="ignore", under="raise"):
         try:
             made = RULES[primitive.name](*args, **params)
         except (KeyError, NotInterpretedError):
@@ -200,7 +201,7 @@ class _Evaluation:
 
     def of_closed(self, closed: Any, args: Sequence[Array]) -> list[Array]:
         """The outputs of a jaxpr with its constants; of one that has none, as it is."""
-        consts = [np.array(const) for const in getattr(closed, "consts", ())]
+        consts = [demand_normal(np.array(const)) for const in getattr(closed, "consts", ())]
         return self._of(getattr(closed, "jaxpr", closed), consts, args)
 
     def _of(self, jaxpr: Any, consts: Sequence[Array], args: Sequence[Array]) -> list[Array]:
@@ -232,7 +233,7 @@ class _Evaluation:
         return _result(self._elementwise, primitive, params, args, several=primitive.multiple_results)
 
     def _in_loop(self, closed: Any, args: Sequence[Array]) -> list[Array]:
-        self._left -= len(closed.jaxpr.eqns)
+        self._left -= 1 + len(closed.jaxpr.eqns)
         if self._left < 0:
             raise NotInterpretedError
         return self.of_closed(closed, args)

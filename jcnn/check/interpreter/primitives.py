@@ -27,6 +27,17 @@ def _demand(*certain: bool) -> None:
         raise NotInterpretedError
 
 
+_NORMAL = {np.dtype(name): np.finfo(name).tiny for name in ("float32", "float64")}
+
+
+def demand_normal(x: Array) -> Array:
+    """The array, where it has no number so small that XLA takes it for 0, and 0 / 0 for what it is not."""
+    if x.dtype in _NORMAL:
+        size = np.abs(x)
+        _demand(not ((size < _NORMAL[x.dtype]) & (size > 0)).any())
+    return x
+
+
 def _broadcast_in_dim(x: Array, *, shape: Sizes, broadcast_dimensions: Sizes, **_: Any) -> Array:
     sizes = [1] * len(shape)
     for axis, size in zip(broadcast_dimensions, x.shape, strict=True):
@@ -111,6 +122,7 @@ def _div(x: Array, y: Array) -> Array:
 def _dot_general(x: Array, y: Array, *, dimension_numbers: Any, preferred_element_type: Any, **_: Any) -> Array:
     (contracted_x, contracted_y), (batch_x, batch_y) = dimension_numbers
     dtype = preferred_element_type or x.dtype
+    _demand(x.dtype != bool, y.dtype != bool)
     free_x = [axis for axis in range(x.ndim) if axis not in {*contracted_x, *batch_x}]
     free_y = [axis for axis in range(y.ndim) if axis not in {*contracted_y, *batch_y}]
     batch = [x.shape[axis] for axis in batch_x]
@@ -118,7 +130,7 @@ def _dot_general(x: Array, y: Array, *, dimension_numbers: Any, preferred_elemen
     summed = math.prod(x.shape[axis] for axis in contracted_x)
     left = x.transpose(*batch_x, *free_x, *contracted_x).reshape(*batch, math.prod(rows), summed)
     right = y.transpose(*batch_y, *contracted_y, *free_y).reshape(*batch, summed, math.prod(columns))
-    return np.matmul(left.astype(dtype), right.astype(dtype)).reshape(*batch, *rows, *columns)
+    return demand_normal(np.matmul(left.astype(dtype), right.astype(dtype)).reshape(*batch, *rows, *columns))
 
 
 def _lowest(dtype: np.dtype) -> Any:
@@ -266,7 +278,7 @@ def _conv_general_dilated(
         np.tensordot(part, filters, axes=((1, *taps), tuple(range(1, 2 + rank))))
         for part, filters in zip(np.split(seen, groups, 1), np.split(w, groups, 0), strict=True)
     ]
-    y = np.moveaxis(np.concatenate(made, -1), -1, 1)
+    y = np.moveaxis(demand_normal(np.concatenate(made, -1)), -1, 1)
     return y.transpose(np.argsort(dimension_numbers.out_spec))
 
 
@@ -390,7 +402,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "mul": _plain(np.multiply),
     "div": _div,
     "neg": _plain(np.negative),
-    "abs": _plain(np.abs),
+    "abs": _plain(np.absolute),
     "square": _plain(np.square),
     "max": _plain(np.maximum),
     "min": _plain(np.minimum),
