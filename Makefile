@@ -25,8 +25,9 @@ native: $(READY)
 	$(BIN)/python -m $(INSTALL) --require-hashes -r native/requirements.lock
 	$(BIN)/python -m $(INSTALL) --no-build-isolation --no-deps ./native
 
+# Bytecode is written whatever the environment says: without it each of the many processes compiles all that it imports anew.
 test: $(READY)
-	$(BIN)/pytest -n auto --dist worksteal --ignore tests/peers --ignore tests/wheel $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n auto --dist worksteal --ignore tests/peers --ignore tests/wheel $(ARGS)
 
 # The same suite with the newest Python and JAX, in a virtual environment of its own.
 test-newest:
@@ -35,14 +36,17 @@ test-newest:
 	@$(MAKE) test VENV=.venv-newest PYTHON=$(PYTHON_NEWEST)
 
 # What the suite only samples, at length: every formulation against the definition and no false alarm of the checker over 2,000
-# drawn geometries each, bad input of every kind for every public name, mutants, forged answers, twenty trainings at once.
-DEEP := check/classroom check/grading/test_free_passes.py check/grading/test_roundoff.py check/probing check/selfcheck/test_matrix.py \
+# drawn geometries each, bad input of every kind for every public name, mutants, forged answers, twenty trainings at once, runs killed again and again,
+# every picture and movie of the lecture.
+DEEP := check/classroom check/grading/test_false_agreement.py check/grading/test_free_passes.py \
+  check/grading/test_roundoff.py check/probing check/selfcheck/test_matrix.py \
   check/submissions check/test_hints.py check/test_mistakes.py commands/test_grade_all.py commands/test_predict.py conv \
   data/test_augment.py data/test_many_pictures.py data/test_pictures.py data/test_sizes.py experiments/test_mutation.py \
-  experiments/test_mutation_rules.py fuzz layers/test_normalisation.py test_named_values.py test_precision.py \
-  training/test_simultaneous.py
+  experiments/test_mutation_rules.py experiments/test_planted.py experiments/test_topics.py fuzz layers/test_normalisation.py \
+  test_named_values.py test_precision.py \
+  training/test_interrupted.py training/test_simultaneous.py
 test-deep: $(READY)
-	JCNN_DRAWS=2000 $(BIN)/pytest -n auto $(addprefix tests/,$(DEEP)) $(ARGS)
+	env -u PYTHONDONTWRITEBYTECODE JCNN_DRAWS=2000 $(BIN)/pytest -n auto $(addprefix tests/,$(DEEP)) $(ARGS)
 
 # Gradients against PyTorch's, in a virtual environment of its own.
 test-peers: .venv-peers/ready

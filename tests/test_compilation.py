@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from tests.flags import GIVEN
+from tests.flags import FOR_TRAINING, GIVEN
 
 QUICK = ("train", "--network", "lecture", "--epochs", "2", "--batch-size", "100")
 
@@ -21,7 +21,12 @@ def train(folder: Path, out: str, *options: str) -> tuple[str, bytes]:
     done = subprocess.run(
         [sys.executable, "-m", "jcnn", *QUICK, "--out", out, *options],
         cwd=folder,
-        env={**os.environ, "XLA_FLAGS": GIVEN, "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"), "JAX_LOG_COMPILES": "1"},
+        env={
+            **os.environ,
+            "XLA_FLAGS": GIVEN + FOR_TRAINING,
+            "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+            "JAX_LOG_COMPILES": "1",
+        },
         capture_output=True,
         text=True,
         check=True,

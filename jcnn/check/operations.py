@@ -322,7 +322,13 @@ class Kind:
     @property
     def required(self) -> frozenset[str]:
         """The options that every call of it has."""
-        return frozenset(set.intersection(*(set(case.options) for case in self.cases)))
+        first, *others = self.cases
+        names = set(first.options)
+        for case in others:
+            if not names:
+                break
+            names.intersection_update(case.options)
+        return frozenset(names)
 
     def expected(self, case: Case) -> tuple[Expected, ...]:
         """The right outputs of a case, their bounds and kinks."""

@@ -8,9 +8,13 @@ import jax.numpy as jnp
 import pytest
 
 import jcnn
+from tests.draws import DEFAULT, DRAWS
 from tests.experiments.topics import load
 
 pytestmark = pytest.mark.slow
+
+LONG = {"01_fully_connected", "05_zero_padding", "17_activation_functions"}
+"""Experiments that train for seconds."""
 
 Function = Callable[..., Any]
 
@@ -76,25 +80,26 @@ def in_columns(_: Function) -> Function:
     return lambda x: jnp.swapaxes(jnp.asarray(x), 1, 2).reshape(len(x), -1)
 
 
-@pytest.mark.parametrize(
-    ("name", "function", "plant"),
-    [
-        ("01_fully_connected", "flatten", in_columns),
-        ("02_convolution_layer", "conv", flip_filter),
-        ("03_convolution_and_correlation", "convolve", flip_filter),
-        ("04_spatial_dimensions", "conv", ignore_stride),
-        ("05_zero_padding", "conv", flip_filter),
-        ("06_translation_equivariance", "conv", drop_stride),
-        ("06_translation_equivariance", "max_pool", drop_stride),
-        ("08_convolution_as_matrix", "conv", flip_filter),
-        ("10_worked_example", "conv", flip_filter),
-        ("11_one_by_one_convolution", "conv", scale_by(2)),
-        ("12_pooling", "max_pool", as_average),
-        ("14_backprop_convolution", "conv_backward", scale_by(0.5)),
-        ("15_backprop_pooling", "avg_pool_backward", scale_by(2)),
-        ("17_activation_functions", "tanh_backward", scale_by(1.01)),
-    ],
-)
+PLANTED = [
+    ("01_fully_connected", "flatten", in_columns),
+    ("02_convolution_layer", "conv", flip_filter),
+    ("03_convolution_and_correlation", "convolve", flip_filter),
+    ("04_spatial_dimensions", "conv", ignore_stride),
+    ("05_zero_padding", "conv", flip_filter),
+    ("06_translation_equivariance", "conv", drop_stride),
+    ("06_translation_equivariance", "max_pool", drop_stride),
+    ("08_convolution_as_matrix", "conv", flip_filter),
+    ("10_worked_example", "conv", flip_filter),
+    ("11_one_by_one_convolution", "conv", scale_by(2)),
+    ("12_pooling", "max_pool", as_average),
+    ("14_backprop_convolution", "conv_backward", scale_by(0.5)),
+    ("15_backprop_pooling", "avg_pool_backward", scale_by(2)),
+    ("17_activation_functions", "tanh_backward", scale_by(1.01)),
+]
+
+
+# Those of long experiments in the deep tests only.
+@pytest.mark.parametrize(("name", "function", "plant"), [row for row in PLANTED if DRAWS > DEFAULT or row[0] not in LONG])
 def test_a_planted_error_is_found(name: str, function: str, plant: Function, monkeypatch: pytest.MonkeyPatch) -> None:
     topic = load(name)
     monkeypatch.setattr(jcnn, function, plant(getattr(jcnn, function)))

@@ -216,8 +216,9 @@ def knows_the_flags(version: str) -> bool:
 def environment() -> dict[str, str]:
     """Double precision and exact products in JAX; one thread for products, as on many cores their buffers take much memory.
 
-    JAX compiles for every shape anew, and hardly any case has the shapes of another: what is compiled runs once. So it is
-    compiled without optimising it.
+    JAX compiles for every shape anew, and hardly any case has the shapes of another: what is compiled runs once. So what
+    `jcnn.check.interpreter` cannot do without compiling is compiled without optimising it. Who sets
+    JAX_DISABLE_MOST_OPTIMIZATIONS=0 has everything compiled, as XLA does it by itself.
     """
     given = os.environ.get("XLA_FLAGS", "")
     flags = QUICK_FLAGS if knows_the_flags(jaxlib_version) else ()

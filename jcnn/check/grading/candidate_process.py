@@ -1,9 +1,9 @@
 """The process in which a candidate runs alone: it is given arguments and sends back arrays; it never sees a right answer.
 
-A program of its own, which `isolated.py` starts and which imports NumPy, `outcome.py` and the adapters of `styles` only: it is
-ready in a fifth of a second, and JAX or PyTorch is there only if the candidate imports it. The channel is what were standard
-input and output when the process started; the candidate finds an empty input there, and everything it prints goes where
-standard error goes.
+A program of its own, which `isolated.py` starts and which imports NumPy, `outcome.py`, `interpreter` and the adapters of
+`styles` only: it is ready in a fifth of a second, and JAX or PyTorch is there only if the candidate imports it. The channel is
+what were standard input and output when the process started; the candidate finds an empty input there, and everything it prints
+goes where standard error goes.
 
 A message is 4 bytes, the length of a text in JSON; the text; then the numbers of the arrays that the text describes. Nothing
 in it is ever executed, as a pickle would be.
@@ -45,6 +45,8 @@ def main() -> None:
     adapt = importlib.import_module("jcnn_check_styles.adapt")
     calling = importlib.import_module("jcnn_check_styles.calling")
     names_shown = importlib.import_module("jcnn_check_styles.names_shown")
+    _load("jcnn_check_interpreter", checks / "interpreter" / "__init__.py")
+    jaxprs = importlib.import_module("jcnn_check_interpreter.jaxprs")
     requests, answers = _take_channel()
     owner = os.getpid()
     start = _receive(requests)
@@ -84,6 +86,8 @@ def main() -> None:
     send(-1, {"parts": signatures, **introduction})
     while request := _receive(requests):
         header, args, options = request
+        # A candidate may import JAX as late as it likes.
+        jaxprs.interpret(sys.modules, os.environ)
         if (reply := repairs.reply(header, args, options)) is not None:
             send(-1, reply)
             continue
