@@ -2,9 +2,9 @@
 
     .venv-peers/bin/python -m experiments.benchmarks.pytorch_training cifar10-fast --seeds 1
 
-PyTorch starts from the weights that `jcnn train` starts from, is handed the batches that it sees, augmented as it sees them, and
-updates as the recipe says. Its time is that of its steps alone: making the batches is not counted, while ours counts everything
-but compiling. PyTorch runs in the layout that is the faster of both in the first steps.
+PyTorch starts from the weights that `jcnn train` starts from, is handed the batches that it sees, augmented alike, and updates
+as the recipe says. Its time is that of its steps alone: making the batches is not counted, while ours counts everything but
+compiling. PyTorch runs in the layout that is the faster of both in the first steps.
 """
 
 import copy
@@ -104,8 +104,9 @@ class Learner:
         self._config = config
         self._rates = np.asarray(jax.vmap(schedule(config, steps))(np.arange(steps)))
         self._loss = torch.nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
-        weights = [one for one in self.module.parameters() if one.ndim > 1]
-        others = [one for one in self.module.parameters() if one.ndim <= 1]
+        learned = [one for one in self.module.parameters() if one.requires_grad]
+        weights = [one for one in learned if one.ndim > 1]
+        others = [one for one in learned if one.ndim <= 1]
         groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self._optimizer = torch.optim.SGD(groups, lr=1.0, momentum=config.momentum, nesterov=config.momentum > 0)
         self._kept = [one for one in self.module.state_dict().values() if one.is_floating_point()]

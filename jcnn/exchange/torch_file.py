@@ -27,7 +27,7 @@ from jcnn import geometry
 from jcnn.disk import file_to_write, naming, write_atomically
 from jcnn.exchange import torch_state
 from jcnn.exchange.errors import ExchangeError, library
-from jcnn.exchange.torch_modules import Module, module_of
+from jcnn.exchange.torch_modules import Module, module_of, sources
 from jcnn.layers import Network
 from jcnn.network import apply
 
@@ -181,7 +181,8 @@ def torch_module(network: Network, params: Any, state: Any = None, *, input_shap
         input_shape: of one example, (*S, C).
 
     Returns:
-        A `torch.nn.Module`; its `state_dict` is `to_torch` of the network.
+        A `torch.nn.Module`; its `state_dict` is `to_torch` of the network. What the network does not learn, such as the
+        scale of a normalisation that has an offset alone, needs no gradient there either.
 
     Raises:
         NetworkError: parameters, state and input do not fit the network; by layer.
@@ -189,8 +190,13 @@ def torch_module(network: Network, params: Any, state: Any = None, *, input_shap
     """
     torch = _torch("torch_module")
     tensors = to_torch(network, params, state, input_shape=input_shape)
-    module = _made(torch, module_of(network, geometry.example_shape("input_shape", input_shape)))
+    described = module_of(network, geometry.example_shape("input_shape", input_shape))
+    module = _made(torch, described)
     module.load_state_dict(tensors, assign=True)
+    for prefix, source in sources(described):
+        for tensor in source.tensors:
+            if tensor.otherwise is not None:
+                module.get_parameter(f"{prefix}{tensor.name}").requires_grad_(False)
     return module.eval()
 
 

@@ -12,7 +12,7 @@ from experiments.benchmarks import pytorch_training  # noqa: E402 (it imports to
 from jcnn import data, fit, presets  # noqa: E402
 from jcnn.data.augmentations import AlternatingFlip, Crop  # noqa: E402
 from jcnn.exchange import to_torch  # noqa: E402
-from jcnn.training import Config, EMA  # noqa: E402
+from jcnn.training import EMA, Config  # noqa: E402
 
 CONFIG = Config(
     network="airbench_tiny",
@@ -59,7 +59,9 @@ def test_it_ends_at_the_same_weights_and_accuracy(momentum: float) -> None:
     assert learner.accuracy(test) == pytest.approx(result.evaluation.accuracy, abs=0)
 
 
-@pytest.mark.parametrize("other", [{"optimizer": "adamw"}, {"dtype": "bfloat16"}, {"dtype": "float16", "master_dtype": "float32"}])
+@pytest.mark.parametrize(
+    "other", [{"optimizer": "adamw"}, {"dtype": "bfloat16"}, {"dtype": "float16", "master_dtype": "float32"}], ids=str
+)
 def test_what_is_not_written_for_pytorch_is_refused(other: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="expected a recipe of the optimiser sgd, without mixed precision"):
         pytorch_training.check(dataclasses.replace(CONFIG, **other))
@@ -70,5 +72,5 @@ def test_without_augmentation_batches_are_the_images() -> None:
     images = data.load("digits", "train")
     x, labels = next(pytorch_training.batches(config, (), images))
     order = np.asarray(jax.device_get(pytorch_training.epoch_order(3, 0, len(images.labels))))[:64]
-    np.testing.assert_array_equal(x, np.float32(images.images[order]) / np.float32(255))
+    np.testing.assert_array_equal(x, images.images[order] / 255)
     np.testing.assert_array_equal(labels, images.labels[order])

@@ -30,6 +30,9 @@ import numpy as np
 _PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36  # of prctl, in Linux
 _LAST_SECONDS = 10
 
+CHECKS = Path(__file__).parent.parent
+"""Where what is loaded here lies."""
+
 
 def pack(header: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> bytes:
     """A message."""
@@ -39,14 +42,9 @@ def pack(header: dict[str, Any], arrays: Iterable[np.ndarray] = ()) -> bytes:
 
 def main() -> None:
     """Loads the candidate, calls it once for every request, and ends with the requests."""
-    checks = Path(__file__).parent.parent
-    outcome = _load("jcnn_check_outcome", checks / "outcome.py")
-    _load("jcnn_check_styles", checks / "styles" / "__init__.py")
-    adapt = importlib.import_module("jcnn_check_styles.adapt")
-    calling = importlib.import_module("jcnn_check_styles.calling")
-    names_shown = importlib.import_module("jcnn_check_styles.names_shown")
-    _load("jcnn_check_interpreter", checks / "interpreter" / "__init__.py")
-    jaxprs = importlib.import_module("jcnn_check_interpreter.jaxprs")
+    outcome = _load("jcnn_check_outcome", CHECKS / "outcome.py")
+    adapt, calling, names_shown = _modules("styles", "adapt", "calling", "names_shown")
+    (jaxprs,) = _modules("interpreter", "jaxprs")
     requests, answers = _take_channel()
     owner = os.getpid()
     start = _receive(requests)
@@ -110,6 +108,12 @@ def main() -> None:
     time.sleep(_LAST_SECONDS)
 
 
+def _modules(package: str, *names: str) -> list[ModuleType]:
+    """Modules of a package of ours that needs no others."""
+    _load(f"jcnn_check_{package}", CHECKS / package / "__init__.py")
+    return [importlib.import_module(f"jcnn_check_{package}.{name}") for name in names]
+
+
 class _Repairs:
     """Variants of the candidate's source, which the grader asks for once it has found the candidate wrong."""
 
@@ -131,7 +135,7 @@ class _Repairs:
     def reply(self, header: dict[str, Any], args: dict[str, Any], options: dict[str, Any]) -> dict[str, Any] | None:
         """The answer to a request about variants; None to one for a call, which is then one of the variant asked for last."""
         if "text" in header:
-            self._trying = _load("jcnn_check_trying", Path(__file__).parent.parent / "repair" / "trying.py")
+            self._trying = _load("jcnn_check_trying", CHECKS / "repair" / "trying.py")
             self._workshop = self._trying.Workshop(header["text"].encode(), self._namespace, self._candidate, self._perform)
             return {}
         if "try" in header:
