@@ -129,6 +129,8 @@ class _Asked:
         if not linear:
             return [Answered(leaf, f"{leaf} is not linear in {probed}: {_unlike(first, negative, right)}.", linear=False)]
         if (factor := _factor(first, right)) is not None:
+            if noun := self.calls.plan.noun:
+                return [Answered(leaf, f"{leaf}: {noun} is multiplied by {factor:.12g}.", linear=False)]
             return [
                 Answered(
                     leaf, f"Every number of {leaf} is {factor:.12g} times what it should be.", linear=False, claim=is_scaled

@@ -74,8 +74,8 @@ def _counted_from(text: str, start: Callable[[Array, int, int], Array]) -> Winne
 
 MISPLACED = (
     _largest(
-        "the largest pixel, its number in the window split by the window's height where its width is right (unravel_index with "
-        "height and width exchanged)",
+        "the largest pixel, but its number k in the window is split by the window's height (k // FH, k % FH; or unravel_index "
+        "with height and width exchanged) where its width is right (k // FW, k % FW)",
         1,
         lambda a, b, high, wide: divmod(a * wide + b, high),
     ),
