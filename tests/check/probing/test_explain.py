@@ -89,7 +89,7 @@ SLIPS: dict[str, tuple[dict[str, Any], str]] = {
     "one too far": ({"offset": lambda p: 1 - p}, "r = S·i + a − P + 1"),
     "= for +=": (
         {"assign": True},
-        "each window overwrites what was there before (= where += belongs): terms are there only where no later window sees the pixel",
+        "each window overwrites what was there before (= where += belongs): terms are there only where no later window sees",
     ),
     "rows turned": ({"turned": True}, "w is used turned round along its rows"),
     "mean over the batch": ({"factor": lambda n, s: 1 / n}, "every term is divided by N"),
