@@ -273,10 +273,9 @@ def edits_of(form: Form, arguments: set[str]) -> Iterator[Edited]:
         for tree, cost, note in changes:
             if tree != line.tree and (number, tree) not in seen:
                 seen.add((number, tree))
-                if tree in unshifted:
-                    note = "the largest, m, is subtracted elsewhere and not here"
+                said = "the largest, m, is subtracted elsewhere and not here" if tree in unshifted else note
                 lines = (*form[:number], Line(line.name, tree), *form[number + 1 :])
-                yield Edited(lines, number, cost + 0.05 * (not last), note)
+                yield Edited(lines, number, cost + 0.05 * (not last), said)
         known.add(line.name)
     for other, words in (("examples", "the examples"), ("everything", "everything")):
         lines = tuple(Line(line.name, _over(line.tree, other)) for line in form)
@@ -307,7 +306,7 @@ def _miscounted(form: Form, number: int) -> Iterator[Edited]:
             -1.0,
             "labels are taken as counted from 1: the class label − 1 counts, where labels count from 0 and the class is label",
         ),
-        (1.0, "the class label + 1 counts, where labels count from 0 and the class is label"),
+        (1.0, "the class label + 1 counts, where labels count from 0 and it is label"),
     ):
         line = form[number]
         moved = Line(line.name, ("rolled", line.tree, ("name", "classes"), _number(step)))

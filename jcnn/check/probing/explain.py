@@ -15,10 +15,12 @@ from jcnn.check.probing.claims import Claim, is_scaled, is_zero
 from jcnn.check.probing.coefficients import explain_factors
 from jcnn.check.probing.collect import Answer, Readings, read_terms
 from jcnn.check.probing.conditions import Condition, explain
+from jcnn.check.probing.defaults import explain_default
 from jcnn.check.probing.expressions import sizes_along
 from jcnn.check.probing.first_questions import ask_first_questions
 from jcnn.check.probing.geometries import OF_EACH_AXIS
 from jcnn.check.probing.jacobians import FormulaRule, explain_formula
+from jcnn.check.probing.maximum import explain_start
 from jcnn.check.probing.phrases import factor_sentence, missing_sentence, relation_sentences
 from jcnn.check.probing.plans import PLANS, Plan, Read
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
@@ -88,6 +90,8 @@ def _within(seconds: float, answer: Answer) -> Answer:
 
 def explain_candidate(kind: str, answer: Answer) -> list[Explanation]:
     """The same, with the rules: by the products it adds, or by its formula where that is no sum of products."""
+    if (default := explain_default(kind, answer)) is not None:
+        return [Explanation(Finding("", "the default of an option", f"{default[0].upper()}{default[1:]}."))]
     if kind in FORMS:
         return [Explanation(finding, rule) for finding, rule in explain_formula(kind, answer)]
     plans = PLANS.get(kind, ())
@@ -112,6 +116,9 @@ _SEVERAL = 2
 
 def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:
     """The same for one plan, with the rules."""
+    if kind == "max_pool" and (start := explain_start(kind, answer, plan)) is not None:
+        (leaf,) = plan.reads
+        return [Explanation(Finding(leaf, f"{leaf}: where the maximum starts", f"{leaf}: {start}."))]
     answered = ask_first_questions(kind, answer, plan)
     found = [Explanation(Finding(one.leaf, one.leaf, one.sentence), claim=one.claim) for one in answered]
     without = {one.leaf for one in answered if not one.linear}
@@ -221,7 +228,7 @@ def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array], plan
         )
         for which in ("later", "earlier")
     ]
-    return _with_the_rest(leaf, terms, present, plan, rule, parts, [*collisions, _ZEROS_WIN])
+    return _with_the_rest(leaf, terms, present, plan, rule, parts, [*collisions, _ZEROS_WIN, _POSITIVE])
 
 
 def _hangs_over_and_is_negative(terms: Terms) -> Array:
@@ -241,6 +248,18 @@ _ZEROS_WIN = Condition(
     "the window reaches over the border and all its pixels are negative: a padding of 0 wins there, which must never win",
     1,
     _hangs_over_and_is_negative,
+)
+
+
+def _is_positive(terms: Terms) -> Array:
+    at = terms.space.at
+    if terms.pixels is None:
+        return np.ones_like(at["i"], bool)
+    return terms.pixels[at["n2"], at["r"], at["c"], at["m"]] > 0
+
+
+_POSITIVE = Condition(
+    "the pixel is above 0", 1, _is_positive, cause="the search for the maximum starts at 0, so that negative pixels never win"
 )
 
 

@@ -384,6 +384,10 @@ def by_sizes(kind: str, outputs: Sequence[Array | None]) -> Candidate | None:
     return None
 
 
+def _product(values: dict[str, Any], names: Sequence[str]) -> float:
+    return math.prod(values[name] for name in names)
+
+
 _SAME, _MOST_SIZES = 1e-9, 4
 
 
@@ -650,7 +654,7 @@ def _without_forms_not_taken(kind: str, outputs: Sequence[Array | None]) -> list
 
 
 def _of_usual_rank(kind: str, outputs: Sequence[Array | None]) -> tuple[str, list[Array | None]] | None:
-    """Without the calls of more axes than homework has, where it is wrong in most of them: what is read is said of the others."""
+    """Without the calls of more axes than homework has, where it is wrong in most of them: only the others are read."""
     images = "global_" in kind
     usual = _IMAGE_AXES if images else _VECTORS
     if not images and "soft" not in kind:

@@ -58,6 +58,11 @@ WINNERS = (
         among=("n", "o"),
     ),
     Winner("every pixel of the window", 1, np.zeros_like),
+    Winner(
+        "the largest pixel above 0, or the first of the window where there is none, as the search for the maximum starts at 0",
+        1,
+        lambda pixels: np.where(pixels > 0, pixels, -np.linspace(0, 1, len(pixels))),
+    ),
     Winner("the first pixel of the window, whatever its value", 2, lambda pixels: -np.arange(len(pixels), dtype=float)),
     Winner("the last pixel of the window, whatever its value", 2, lambda pixels: np.arange(len(pixels), dtype=float)),
 )
