@@ -13,8 +13,8 @@ from jcnn.check.probing.collect import Answer
 Array = np.ndarray
 
 _CASES, _FEWEST = 8, 3
-_SMALL = 6
-"""Of fewer numbers no option makes a difference."""
+_SMALL, _LARGE = 6, 600
+"""Of fewer numbers no option makes a difference; of more, loops take long."""
 
 
 class _Value(NamedTuple):
@@ -81,7 +81,8 @@ def explain_default(kind: str, answer: Answer) -> str | None:
     options = {name for case in known.cases for name in case.options}.intersection(_VALUES) - known.required
     plain = [case for case in known.cases if _is_plain(case)]
     for option in sorted(options):
-        without = [case for case in plain if option not in case.options][:_CASES]
+        without = [case for case in plain if option not in case.options]
+        without = without[:: -(-len(without) // _CASES)] if without else []
         found = [(case, answer(case)) for case in without]
         taken = [(case, outcome) for case, outcome in found if outcome.declined is None]
         if len(taken) < _FEWEST or all(_is_right(known, case, outcome) for case, outcome in taken):
@@ -112,7 +113,7 @@ def _is_plain(case: Case) -> bool:
     sizes = (*case.options.values(), case.args.get("window", 1))
     images = [value for value in case.args.values() if isinstance(value, np.ndarray)]
     flat = all(value.ndim <= _IMAGE_AXES for value in images) and not case.features & {"1 spatial axis", "3 spatial axes"}
-    return flat and case.size >= _SMALL and all(isinstance(size, int | float) for size in sizes)
+    return flat and _SMALL <= case.size <= _LARGE and all(isinstance(size, int | float) for size in sizes)
 
 
 _IMAGE_AXES = 4

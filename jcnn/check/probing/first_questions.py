@@ -176,8 +176,8 @@ class _Asked:
             return ""
         if max(np.abs(one[1]).max() for one in (now, elsewhere)) <= 1e-9 * np.abs(now[0]).max():
             return (
-                f"{leaf} does not depend on {of}: the array of {of} is overwritten before it is used (another name for the same "
-                f"array, or a view, is no copy), so {hot} is multiplied by what was written for {written}."
+                f"{leaf} does not depend on {of}: the array of {of} is overwritten before it is used (another name for the "
+                f"same array, or a view, is no copy), so {hot} is multiplied by what was written for {written}."
             )
         if _close(now[1], right):
             return (
