@@ -201,6 +201,8 @@ def _of_operator(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
 def _of_reduction(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
     """Over other axes, over a part of them, or not at all."""
     head, inner, axes = tree
+    if head in {"max", "largest"}:
+        yield (head, ("max2", inner, ZERO), axes), 1.4, "the maximum starts at 0, so that of negative numbers it is 0"
     yield inner, 1.2, ""
     for other in _AXES:
         if ("name", other) != axes:

@@ -185,15 +185,21 @@ def _explained(leaf: str, terms: Sequence[Terms], plan: Plan, *, largest: bool) 
             # A factor that hangs on sizes is 1 in some calls; a number is not.
             number = factor.where is None and np.ptp(seen) <= 1e-8 * abs(seen[0])
             return Explanation(finding, Rule(factor=factor), claim=is_scaled if number and not plan.noun else None)
-    if largest:
-        return _by_winner(leaf, terms, present, plan)
-    result = plan.reads[leaf].array
-    for most, otherwise in ((_TURNED, _by_relations), (_POURED, None)):
-        if (moved := find_rearrangement(terms, result, most)) is not None:
-            return _moved(leaf, moved, plan)
-        if otherwise is not None and (explained := otherwise(leaf, terms, present, plan)) is not None:
-            return explained
-    return None
+    # Of pixels that are moved a maximum chooses others: what it adds is not what is right, moved.
+    movable = [
+        array for array in terms[0].space.arrays if array == plan.reads[leaf].array or plan.hot is not None or not largest
+    ]
+    how = _by_winner if largest else _by_relations
+    return (
+        _by_order(leaf, terms, plan, movable, _TURNED)
+        or how(leaf, terms, present, plan)
+        or _by_order(leaf, terms, plan, movable, _POURED)
+    )
+
+
+def _by_order(leaf: str, terms: Sequence[Terms], plan: Plan, arrays: Sequence[str], most: int) -> Explanation | None:
+    moved = find_rearrangement(terms, arrays, plan.reads[leaf].array, most)
+    return None if moved is None else _moved(leaf, moved, plan)
 
 
 _TURNED, _POURED = 1, 6

@@ -155,20 +155,20 @@ class _Asked:
         number = kind_of(self.kind).leaves.index(leaf)
         dy = 3.7 * distinct(calls.shape(plan.arguments[hot]), 101)
 
-        def parts(times: float = 1.0, **changed: Array) -> tuple[Array, Array] | None:
+        def parts(changed: dict[str, Array], times: float = 1.0) -> tuple[Array, Array] | None:
             """What is the same for the opposite sign of dy, and what is the opposite."""
             found = []
             for sign in (times, -times):
                 case = calls.case(sign * dy)
-                got = _leaf(self.answer(case._replace(args={**case.args, **changed})), number)
+                got = _leaf(self.answer(case._replace(args=case.args | changed)), number)
                 if got is None or got.shape != right.shape:
                     return None
                 found.append(got)
             return (found[0] + found[1]) / 2, (found[0] - found[1]) / 2
 
-        now = parts()
-        twice, elsewhere = parts(2.0), parts(**{of: distinct(calls.shape(plan.arguments[of]), 104)})
-        larger = parts(**{str(other): 2 * calls.values[str(other)]})
+        now, twice = parts({}), parts({}, 2.0)
+        elsewhere = parts({of: distinct(calls.shape(plan.arguments[of]), 104)})
+        larger = parts({str(other): 2 * calls.values[str(other)]})
         if now is None or twice is None or elsewhere is None or larger is None or _close(now[0], 0 * now[0]):
             return ""
         squared = _close(twice[0], 4 * now[0]) and _close(elsewhere[0], now[0]) and _close(larger[0], 2 * now[0])

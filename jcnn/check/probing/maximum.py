@@ -113,7 +113,8 @@ def _at(place: Callable[[Geometry, Array, Array], tuple[Array, Array]]) -> Calla
     """The maximum of the window and of the pixel at a place that follows from the output's."""
 
     def value(one: _Seen) -> Array | None:
-        rows, columns = place(one.geometry, *np.indices(one.got.shape[1:3]))
+        places = np.indices(one.got.shape[1:3])
+        rows, columns = place(one.geometry, places[0], places[1])
         if rows.max() >= one.x.shape[1] or columns.max() >= one.x.shape[2]:
             return None
         return np.maximum(one.right, one.x[:, rows, columns])

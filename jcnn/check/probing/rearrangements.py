@@ -51,18 +51,19 @@ class Rearrangement(NamedTuple):
         return space.arrays[: space.arrays.index(self.array)]
 
 
-def find_rearrangement(terms: Sequence[Terms], result: str, most: int) -> Rearrangement | None:
+def find_rearrangement(terms: Sequence[Terms], arrays: Sequence[str], result: str, most: int) -> Rearrangement | None:
     """The simplest other order of an array that turns the right products into the candidate's, in every geometry.
 
     Args:
         terms: in every geometry.
+        arrays: those that may be in another order.
         result: which of the arrays is returned; the others are arguments.
         most: how far-fetched it may be.
     """
     # Where many axes are long, orders differ soonest.
     telling = sorted(terms, key=lambda one: sum(size > 1 for size in one.space.shape), reverse=True)
     found = []
-    for array in terms[0].space.arrays:
+    for array in arrays:
         shapes = [one.space.shape_of(array) for one in terms]
         long = [axis for axis, sizes in enumerate(zip(*shapes, strict=True)) if max(sizes) > 1]
         for text, cost, order_of in _orders(array, long, returned=array == result):

@@ -39,7 +39,7 @@ def said(name: str, lie: Order, read: Order) -> list[str]:
     def backward(dy: Array, x: Array, w: Array, stride: int = 1, padding: int = 0) -> tuple[Array, ...]:
         changed = {"dy": dy, "x": x, "w": w}
         changed[name] = poured(changed[name], lie, read)
-        dx, dw, _ = sums.conv_backward(**changed, stride=stride, padding=padding)
+        dx, dw, _ = sums.conv_backward(changed["dy"], changed["x"], changed["w"], stride=stride, padding=padding)
         return dx, dw, dy.sum((0, 1, 2))
 
     return [finding.rule for finding in find_differences("conv_backward", answering(backward, "conv_backward"))]
