@@ -350,7 +350,6 @@ SIZED: tuple[tuple[str, Callable[..., Array], str], ...] = (
     ),
     ("global_avg_pool", lambda x: x.sum((1, 2)) / (x.shape[2] * x.shape[3]), "divided by C·W where H·W is right"),
     ("global_avg_pool", lambda x: x.sum((1, 2)) / x.size, "divided by N·C·H·W where H·W is right"),
-    ("mean_squared_error", lambda p, t: ((p - t) ** 2).sum(-1) / p.shape[-1] ** 2 / len(p), "by N·C² where C is right"),
 )
 
 
