@@ -74,7 +74,8 @@ def known_mistakes(
             return ((only, CATALOGUE[best]),)
         single = []
         for leaf in leaves:
-            best = max(entries, key=lambda number: (scores[number, leaf], -number), default=None)
+            # Of mistakes that give the same, that of fewer operations says more.
+            best = max(entries, key=lambda n: (scores[n, leaf], -len(CATALOGUE[n].wrong), -n), default=None)
             if best is not None and scores[best, leaf] > 0:
                 single.append((kind.leaves[leaf], CATALOGUE[best]))
         if len(single) > len(named):

@@ -13,7 +13,7 @@ from jcnn.check.probing.collect import Answer
 Array = np.ndarray
 
 _CASES, _FEWEST = 8, 3
-_SMALL, _LARGE = 6, 600
+_SMALL, _LARGE = 6, 300
 """Of fewer numbers no option makes a difference; of more, loops take long."""
 
 
@@ -80,28 +80,37 @@ def explain_default(kind: str, answer: Answer) -> str | None:
     known = kind_of(kind)
     options = {name for case in known.cases for name in case.options}.intersection(_VALUES) - known.required
     plain = [case for case in known.cases if _is_plain(case)]
+    asked: dict[str, Outcome] = {}
     for option in sorted(options):
         without = [case for case in plain if option not in case.options]
         without = without[:: -(-len(without) // _CASES)] if without else []
-        found = [(case, answer(case)) for case in without]
-        taken = [(case, outcome) for case, outcome in found if outcome.declined is None]
+        right, *others = _values(kind, option)
+        if not without or answer(_with(without[0], option, right)).declined is not None:
+            continue
+        for case in without:
+            if case.name not in asked:
+                asked[case.name] = answer(case)
+        taken = [(case, asked[case.name]) for case in without if asked[case.name].declined is None]
         if len(taken) < _FEWEST or all(_is_right(known, case, outcome) for case, outcome in taken):
             continue
-        values = _VALUES[option]
-        if option == "stride" and "pool" in kind:
-            values = (_WINDOW, *(value for value in values if value is not _WINDOW))
-        right, *others = values
         if (sentence := _said(known, answer, option, right, others, taken)) is not None:
             return sentence
     return None
 
 
+def _values(kind: str, option: str) -> tuple[_Value, ...]:
+    """The right default first."""
+    if option == "stride" and "pool" in kind:
+        return (_WINDOW, *(value for value in _VALUES[option] if value is not _WINDOW))
+    return _VALUES[option]
+
+
 def _said(
     known: Kind, answer: Answer, option: str, right: _Value, others: list[_Value], taken: list[tuple[Case, Outcome]]
 ) -> str | None:
-    given = (answer(_with(case, option, right)) for case, _ in taken)
-    if not all(_is_right(known, case, outcome) for (case, _), outcome in zip(taken, given, strict=True)):
-        return None
+    for case, _ in taken:
+        if not _is_right(known, case, answer(_with(case, option, right))):
+            return None
     for other in others:
         if all(_alike(outcome, answer(_with(case, option, other))) for case, outcome in taken):
             return f"without {option}=, it takes {other.text} where {right.text} is right; with {option}= given it is right"
