@@ -51,7 +51,7 @@ def known_mistakes(
         wrong: for every case, the outputs that are wrong.
 
     Returns:
-        Pairs of an output's name, "" for all of them, and the mistake.
+        Pairs of an output's name, or of several's, "" for all of them, and the mistake.
     """
     leaves = sorted(set().union(*wrong))
     entries = [number for number, mistake in enumerate(CATALOGUE) if kind.name in mistake.wrong]
@@ -70,10 +70,12 @@ def known_mistakes(
         }
         if together and leaves:
             best = max(together, key=lambda number: (together[number], -number))
-            return (("", CATALOGUE[best]),)
+            only = ", ".join(kind.leaves[leaf] for leaf in leaves) if len(leaves) < len(kind.leaves) else ""
+            return ((only, CATALOGUE[best]),)
         single = []
         for leaf in leaves:
-            best = max(entries, key=lambda number: (scores[number, leaf], -number), default=None)
+            # Of mistakes that give the same, that of fewer operations says more.
+            best = max(entries, key=lambda n: (scores[n, leaf], -len(CATALOGUE[n].wrong), -n), default=None)
             if best is not None and scores[best, leaf] > 0:
                 single.append((kind.leaves[leaf], CATALOGUE[best]))
         if len(single) > len(named):

@@ -539,9 +539,10 @@ def _diagnosed(
             off = [row.verdict != "agrees" and row.remark != (entry.outcome.problem or "-") for row in entry.rows]
             wrong[number] = {leaf for leaf, flag in enumerate(off) if flag}
     found = known_mistakes(kind, kind.cases, outcomes, expected, wrong)
-    sentences = " ".join(dict.fromkeys(f"{leaf}: {m.sentence}" if leaf else m.sentence for leaf, m in found))
+    sentences = " ".join(dict.fromkeys(m.sentence if _says(m.sentence, leaf) else f"{leaf}: {m.sentence}" for leaf, m in found))
     unnamed = [kind.leaves[leaf] for leaf in sorted(set().union(*wrong))] if found and found[0][0] else []
-    if unnamed := [leaf for leaf in unnamed if leaf not in dict(found)]:
+    named = {leaf for leaves, _ in found for leaf in leaves.split(", ")}
+    if unnamed := [leaf for leaf in unnamed if leaf not in named]:
         rules = [finding.rule for finding in findings if finding.leaf in unnamed]
         still = [leaf for leaf in unnamed if leaf not in {finding.leaf for finding in findings}]
         also = f"{', '.join(still)}: wrong as well, by no known mistake." if still else ""
@@ -579,6 +580,11 @@ def _diagnosed(
     if lost:
         return "bug", f"{lost} of its numbers are NaN or infinite. {which}{where}", ()
     return "bug", f"{which}{where} {UNKNOWN}", ()
+
+
+def _says(sentence: str, leaves: str) -> bool:
+    """Whether a sentence says of which outputs it is."""
+    return not leaves or all(re.search(rf"\b{leaf}\b", sentence) for leaf in leaves.split(", "))
 
 
 def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:

@@ -67,6 +67,25 @@ def _cropped_dx(crop: Callable[[int], int]) -> Callable[..., Array]:
     return change
 
 
+def _from_the_corner(dy: Array, x: Array, w: Array, right: dict[str, Array], options: dict[str, Any]) -> Array:
+    """Padded dx cropped to the size of x, but from its corner on."""
+    grown = _padded_dx(dy, x, w, right, options)
+    return grown[(slice(None), *(slice(0, n) for n in x.shape[1:-1]))]
+
+
+def _to_the_corner(dy: Array, x: Array, w: Array, right: dict[str, Array], options: dict[str, Any]) -> Array:
+    """Padded dx cropped to the size of x, all of it at the beginning."""
+    grown = _padded_dx(dy, x, w, right, options)
+    return grown[(slice(None), *(slice(have - n, None) for have, n in zip(grown.shape[1:-1], x.shape[1:-1], strict=True)))]
+
+
+def _unpadded_dw(dy: Array, x: Array, w: Array, _: Any, options: dict[str, Any]) -> Array:
+    """Of windows that start at S·o of x itself."""
+    window = _window(x, w, options)
+    behind = window._replace(padding=tuple((0, lo + hi) for lo, hi in window.padding))
+    return sums.filter_gradient(dy, x, w.shape, behind, options.get("groups", 1))
+
+
 def _seen_dx(dy: Array, x: Array, w: Array, right: dict[str, Array], options: dict[str, Any]) -> Array:
     """Only as far as windows reach."""
     window = _window(x, w, options)
@@ -128,6 +147,23 @@ MISTAKES = (
         "padding not cropped",
         "dx still has the size of the padded image: what fell on the padding is to be cropped off again.",
         _only("dx", _padded_dx),
+    ),
+    Mistake(
+        "dx cropped from the corner",
+        "The padded dx is cropped from its corner on (:H, :W): pixel 0 of x lies P into it, so the crop is P:P+H, P:P+W.",
+        _only("dx", _from_the_corner),
+    ),
+    Mistake(
+        "dx cropped at the beginning alone",
+        "All 2·P of the padding are cropped off the beginning of the padded dx (−H:, −W:): P of them lie on each side, so the "
+        "crop is P:P+H, P:P+W.",
+        _only("dx", _to_the_corner),
+    ),
+    Mistake(
+        "padding forgotten in dw",
+        "In dw the windows start at S·o of x itself, as if all of its padding lay behind it: dy[o] meets the window that "
+        "starts at S·o − P, so x is padded on each side here as well.",
+        _only("dw", _unpadded_dw),
     ),
     Mistake(
         "dx cropped by one pixel",

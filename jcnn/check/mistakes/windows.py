@@ -110,7 +110,7 @@ MISTAKES = (
     ),
     Mistake(
         "padding forgotten",
-        "The padding is left out: pixel 0 of the padded image is pixel −lo of x, on the way forward and on the way back.",
+        "The padding is left out: pixel 0 of the padded image is pixel −lo of x.",
         walked(_ALL, Variation(_padding_forgotten)),
     ),
     Mistake(

@@ -38,12 +38,14 @@ class Condition(NamedTuple):
         cost: how far-fetched it is.
         holds: for every product, whether it does.
         overwritten: it is what is left when = stands for +=.
+        cause: what makes it so, in words; "" where the condition says it all.
     """
 
     text: str
     cost: int
     holds: Callable[[Terms], Array]
     overwritten: bool = False
+    cause: str = ""
 
 
 def _windows(terms: Terms, axis: int) -> tuple[Array, Array]:
@@ -169,7 +171,32 @@ def _range(bound: _Bound, expression: Expression) -> Condition:
         at = terms.space.at[name]
         return at < value if bound.end else at >= value
 
-    return Condition(_in_words(noun, name, expression, bound), 1 + expression.cost, holds)
+    text, cause = _in_words(noun, name, expression, bound), _cause(name, expression, bound)
+    return Condition(text, 1 + expression.cost, holds, cause=cause)
+
+
+def _cause(name: str, expression: Expression, bound: _Bound) -> str:
+    """What such a range comes of, said of its coordinate."""
+    noun = NOUNS[name].removesuffix(f" {name}")
+    if expression.text == "1":
+        return f"only the first {noun} is used" if bound.end else f"the first {noun} is left out"
+    if expression.text == "{all} − 1":
+        return f"the last {noun} is left out" if bound.end else f"only the last {noun} is used"
+    if expression.text == "{other}" and bound.end and name in _COUNTED_BY:
+        return f"the {noun}s are counted by {_COUNTED_BY[name]}"
+    return ""
+
+
+_COUNTED_BY = {
+    "i": "the number of output columns",
+    "j": "the number of output rows",
+    "r": "the width of the image, not its height",
+    "c": "the height of the image, not its width",
+    "a": "the width of the filter, not its height",
+    "b": "the height of the filter, not its width",
+    "m": "the number of output channels",
+    "o": "the number of input channels",
+}
 
 
 def _in_words(noun: str, name: str, expression: Expression, bound: _Bound) -> str:

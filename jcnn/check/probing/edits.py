@@ -201,6 +201,8 @@ def _of_operator(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
 def _of_reduction(tree: Tree) -> Iterator[tuple[Tree, float, str]]:
     """Over other axes, over a part of them, or not at all."""
     head, inner, axes = tree
+    if head in {"max", "largest"}:
+        yield (head, ("max2", inner, ZERO), axes), 1.4, "the maximum starts at 0, so that of negative numbers it is 0"
     yield inner, 1.2, ""
     for other in _AXES:
         if ("name", other) != axes:
@@ -260,17 +262,22 @@ def edits_of(form: Form, arguments: set[str]) -> Iterator[Edited]:
     """
     seen: set[Tree] = set()
     known = set(arguments)
+    largest = [line.name for line in form if line.tree[0] == "max"]
     for number, line in enumerate(form):
+        if line.tree[0] == "onehot":
+            yield from _miscounted(form, number)
         mentioned = names_in(line.tree)
         names = known if mentioned & known else set()
         changes = list(_everywhere(line.tree, names))
         last = number == len(form) - 1
         changes += [*_touched(line.tree), *(_scaled(line.tree)), *_elsewhere(line.tree, rows=True)]
+        unshifted = {tree for name in largest for tree in _dropped(line.tree, name)}
         for tree, cost, note in changes:
             if tree != line.tree and (number, tree) not in seen:
                 seen.add((number, tree))
+                said = "the largest, m, is subtracted elsewhere and not here" if tree in unshifted else note
                 lines = (*form[:number], Line(line.name, tree), *form[number + 1 :])
-                yield Edited(lines, number, cost + 0.05 * (not last), note)
+                yield Edited(lines, number, cost + 0.05 * (not last), said)
         known.add(line.name)
     for other, words in (("examples", "the examples"), ("everything", "everything")):
         lines = tuple(Line(line.name, _over(line.tree, other)) for line in form)
@@ -282,6 +289,31 @@ def edits_of(form: Form, arguments: set[str]) -> Iterator[Edited]:
         yield Edited(exchanged, 0, 1.5, "α and λ are exchanged")
     for name in sorted(arguments & set(_ARRAYS)):
         yield from _argument_changed(form, name)
+
+
+def _dropped(tree: Tree, name: str) -> Iterator[Tree]:
+    """The tree without one of the places in which a name is subtracted."""
+    if tree[0] == "-" and tree[2:] == (("name", name),):
+        yield tree[1]
+    for place, part in enumerate(tree[1:], 1):
+        if isinstance(part, tuple):
+            for other in _dropped(part, name):
+                yield (*tree[:place], other, *tree[place + 1 :])
+
+
+def _miscounted(form: Form, number: int) -> Iterator[Edited]:
+    """Labels that are counted from another number than 0."""
+    for step, words in (
+        (
+            -1.0,
+            "labels are taken as counted from 1: the class label − 1 counts, where labels count from 0 and the class is label",
+        ),
+        (1.0, "the class label + 1 counts, where labels count from 0 and it is label"),
+    ):
+        line = form[number]
+        moved = Line(line.name, ("rolled", line.tree, ("name", "classes"), _number(step)))
+        lines = (*form[:number], moved, *form[number + 1 :])
+        yield Edited((*lines, Line("", ("name", lines[-1].name))), number, 0.9, words)
 
 
 def _over(tree: Tree, axes: str) -> Tree:

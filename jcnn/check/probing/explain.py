@@ -12,13 +12,16 @@ from jcnn.check.outcome import Outcome
 from jcnn.check.patience import Patience
 from jcnn.check.probing import shapes
 from jcnn.check.probing.claims import Claim, is_scaled, is_zero
-from jcnn.check.probing.coefficients import Factor, explain_factors
+from jcnn.check.probing.coefficients import explain_factors
 from jcnn.check.probing.collect import Answer, Readings, read_terms
-from jcnn.check.probing.conditions import Condition, Explained, explain
+from jcnn.check.probing.conditions import Condition, explain
+from jcnn.check.probing.defaults import explain_default
 from jcnn.check.probing.expressions import sizes_along
 from jcnn.check.probing.first_questions import ask_first_questions
 from jcnn.check.probing.geometries import OF_EACH_AXIS
 from jcnn.check.probing.jacobians import FormulaRule, explain_formula
+from jcnn.check.probing.maximum import explain_start
+from jcnn.check.probing.phrases import factor_sentence, missing_sentence, relation_sentences
 from jcnn.check.probing.plans import PLANS, Plan, Read
 from jcnn.check.probing.rearrangements import Rearrangement, find_rearrangement
 from jcnn.check.probing.relations import IN_MEMORY, OUTPUT_CHANNELS, Relation, choices_for, simplest, simplest_windows
@@ -87,14 +90,35 @@ def _within(seconds: float, answer: Answer) -> Answer:
 
 def explain_candidate(kind: str, answer: Answer) -> list[Explanation]:
     """The same, with the rules: by the products it adds, or by its formula where that is no sum of products."""
+    if (default := explain_default(kind, answer)) is not None:
+        return [Explanation(Finding("", "the default of an option", f"{default[0].upper()}{default[1:]}."))]
     if kind in FORMS:
         return [Explanation(finding, rule) for finding, rule in explain_formula(kind, answer)]
     plans = PLANS.get(kind, ())
-    return [one._replace(plan=plan) for plan in plans for one in explain_outputs(kind, answer, plan)]
+    return _together([one._replace(plan=plan) for plan in plans for one in explain_outputs(kind, answer, plan)])
+
+
+def _together(found: list[Explanation]) -> list[Explanation]:
+    """What holds of all terms of an output is said once."""
+    said = {(one.finding.leaf, one.finding.rule): one for one in reversed(found)}
+    found = [one for one in found if said[one.finding.leaf, one.finding.rule] is one]
+    factors = [one.rule.factor for one in found if isinstance(one.rule, Rule) and one.rule == Rule(factor=one.rule.factor)]
+    leaves = {one.finding.leaf for one in found}
+    texts = {factor.text for factor in factors if factor is not None and factor.where is None}
+    if len(factors) < _SEVERAL or len(factors) != len(found) or len(leaves) > 1 or len(texts) > 1 or None in factors:
+        return found
+    (leaf,), (text,) = leaves, texts
+    return [found[0]._replace(finding=found[0].finding._replace(rule=f"{leaf}: every term is {text}."))]
+
+
+_SEVERAL = 2
 
 
 def explain_outputs(kind: str, answer: Answer, plan: Plan) -> list[Explanation]:
     """The same for one plan, with the rules."""
+    if kind == "max_pool" and (start := explain_start(kind, answer, plan)) is not None:
+        (leaf,) = plan.reads
+        return [Explanation(Finding(leaf, f"{leaf}: where the maximum starts", f"{leaf}: {start}."))]
     answered = ask_first_questions(kind, answer, plan)
     found = [Explanation(Finding(one.leaf, one.leaf, one.sentence), claim=one.claim) for one in answered]
     without = {one.leaf for one in answered if not one.linear}
@@ -148,24 +172,38 @@ def _explained(leaf: str, terms: Sequence[Terms], plan: Plan, *, largest: bool) 
     """The simplest rule that gives all terms."""
     present = [one.got != 0 for one in terms]
     if not any(mask.any() for mask in present):
+        if plan.noun:
+            return Explanation(Finding(leaf, leaf, f"{leaf}: {plan.noun} is missing."), Rule(nothing=True))
         return Explanation(Finding(leaf, leaf, f"{leaf} is 0 everywhere."), Rule(nothing=True), claim=is_zero)
     if all(np.array_equal(one.got != 0, one.right != 0) for one in terms):
         # Every product is there: only by what it is multiplied can differ.
         ratios = [np.divide(one.got, one.right, out=np.ones_like(one.got), where=one.right != 0) for one in terms]
         factor = explain_factors(terms, present, ratios)
         if factor is not None:
-            finding = Finding(leaf, f"{leaf}: a factor", f"{leaf}: {_factor_part(factor)}.")
+            finding = Finding(leaf, f"{leaf}: a factor", f"{leaf}: {factor_sentence(factor, plan)}.")
             seen = np.concatenate([ratio[mask] for ratio, mask in zip(ratios, present, strict=True)])
             # A factor that hangs on sizes is 1 in some calls; a number is not.
             number = factor.where is None and np.ptp(seen) <= 1e-8 * abs(seen[0])
-            return Explanation(finding, Rule(factor=factor), claim=is_scaled if number else None)
-    moved = None if largest else find_rearrangement(terms)
-    if moved is not None and moved.cost <= 1:
-        return _moved(leaf, moved, plan)
-    explained = _by_winner(leaf, terms, present) if largest else _by_relations(leaf, terms, present)
-    if explained is not None:
-        return explained
+            return Explanation(finding, Rule(factor=factor), claim=is_scaled if number and not plan.noun else None)
+    # Of pixels that are moved a maximum chooses others: what it adds is not what is right, moved.
+    movable = [
+        array for array in terms[0].space.arrays if array == plan.reads[leaf].array or plan.hot is not None or not largest
+    ]
+    how = _by_winner if largest else _by_relations
+    return (
+        _by_order(leaf, terms, plan, movable, _TURNED)
+        or how(leaf, terms, present, plan)
+        or _by_order(leaf, terms, plan, movable, _POURED)
+    )
+
+
+def _by_order(leaf: str, terms: Sequence[Terms], plan: Plan, arrays: Sequence[str], most: int) -> Explanation | None:
+    moved = find_rearrangement(terms, arrays, plan.reads[leaf].array, most)
     return None if moved is None else _moved(leaf, moved, plan)
+
+
+_TURNED, _POURED = 1, 6
+"""How far-fetched another order may be that is said before, and after, which number meets which."""
 
 
 def _moved(leaf: str, moved: Rearrangement, plan: Plan) -> Explanation:
@@ -177,13 +215,15 @@ def _moved(leaf: str, moved: Rearrangement, plan: Plan) -> Explanation:
     return Explanation(finding, Rule(moved=moved))
 
 
-def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
+def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array], plan: Plan) -> Explanation | None:
     chosen = find_windows_and_winner(terms)
     if chosen is None:
         return None
-    parts = [_relation_sentence(relation, ("output", "image")) for relation in chosen.relations if relation.cost]
+    parts = relation_sentences(chosen.relations, ("output", "image"))
     if chosen.winner.cost:
-        parts.append(f"what counts is {chosen.winner.text}, and the largest pixel of the window is right")
+        taken = chosen.winner.text
+        misplaced = taken.startswith("the largest pixel")
+        parts.append(f"what counts is {taken}" + ("" if misplaced else ", where the largest pixel of the window is right"))
     rule = Rule(chosen.relations, chosen.winner)
     collisions = [
         Condition(
@@ -194,7 +234,7 @@ def _by_winner(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> E
         )
         for which in ("later", "earlier")
     ]
-    return _with_the_rest(leaf, terms, present, rule, parts, [*collisions, _ZEROS_WIN])
+    return _with_the_rest(leaf, terms, present, plan, rule, parts, [*collisions, _ZEROS_WIN, _POSITIVE])
 
 
 def _hangs_over_and_is_negative(terms: Terms) -> Array:
@@ -217,6 +257,18 @@ _ZEROS_WIN = Condition(
 )
 
 
+def _is_positive(terms: Terms) -> Array:
+    at = terms.space.at
+    if terms.pixels is None:
+        return np.ones_like(at["i"], bool)
+    return terms.pixels[at["n2"], at["r"], at["c"], at["m"]] > 0
+
+
+_POSITIVE = Condition(
+    "the pixel is above 0", 1, _is_positive, cause="the search for the maximum starts at 0, so that negative pixels never win"
+)
+
+
 def _alone(rule: Rule, terms: Terms, *, later: bool) -> Array:
     """Where no later (or earlier) output takes the product's pixel."""
     mask = rule.present(terms)
@@ -229,14 +281,13 @@ def _alone(rule: Rule, terms: Terms, *, later: bool) -> Array:
     return output == best[pixel]
 
 
-def _by_relations(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
+def _by_relations(leaf: str, terms: Sequence[Terms], present: Sequence[Array], plan: Plan) -> Explanation | None:
     arrays = terms[0].space.arrays
     relations = tuple(_simplest(choices, terms, present) for choices in choices_for(arrays))
     found = tuple(relation for relation in relations if relation is not None)
     if len(found) < len(relations):
-        return _by_memory(leaf, terms, present) or _by_conditions(leaf, terms, present)
-    parts = [_relation_sentence(relation, arrays) for relation in found if relation.cost]
-    return _with_the_rest(leaf, terms, present, Rule(found), _merged(parts))
+        return _by_memory(leaf, terms, present) or _by_conditions(leaf, terms, present, plan)
+    return _with_the_rest(leaf, terms, present, plan, Rule(found), relation_sentences(found, arrays))
 
 
 def _by_memory(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
@@ -258,7 +309,7 @@ def _simplest(choices: Sequence[Relation], terms: Sequence[Terms], present: Sequ
     return (simplest_windows if windows else simplest)(choices, terms, present)
 
 
-def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) -> Explanation | None:
+def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array], plan: Plan) -> Explanation | None:
     """Right terms, but for some that are missing and others that do not belong there."""
     right = [one.right != 0 for one in terms]
     common = [here & mask for here, mask in zip(right, present, strict=True)]
@@ -268,17 +319,17 @@ def _by_conditions(leaf: str, terms: Sequence[Terms], present: Sequence[Array]) 
         where = explain(terms, right, common)
         if where is None:
             return None
-        parts.append(_missing_sentence(where))
+        parts.append(missing_sentence(where, plan))
     relations = [simplest(choices, terms, extra) for choices in choices_for(terms[0].space.arrays)]
     if any(relation is None for relation in relations):
         return None
-    named = [_relation_sentence(r, terms[0].space.arrays) for r in relations if r is not None and r.cost]
+    named = relation_sentences([relation for relation in relations if relation is not None], terms[0].space.arrays)
     if not named:
         return None
     others = [np.logical_and.reduce([r.holds(one) for r in relations if r is not None]) for one in terms]
     if not all(np.array_equal(mask, one | two) for mask, one, two in zip(present, common, others, strict=True)):
         return None
-    parts.append("besides the right terms there are others, for which " + " and ".join(_merged(named)))
+    parts.append("besides the right terms there are others, for which " + " and ".join(named))
     return Explanation(Finding(leaf, f"{leaf}: some terms", f"{leaf}: {'; '.join(parts)}."))
 
 
@@ -286,6 +337,7 @@ def _with_the_rest(
     leaf: str,
     terms: Sequence[Terms],
     present: Sequence[Array],
+    plan: Plan,
     rule: Rule,
     parts: list[str],
     more: Sequence[Condition] = (),
@@ -298,7 +350,7 @@ def _with_the_rest(
         missing = explain(terms, masks, [mask & here for mask, here in zip(masks, present, strict=True)], more)
         if missing is None:
             return None
-        parts.append(_missing_sentence(missing))
+        parts.append(missing_sentence(missing, plan))
         rule = replace(rule, there=missing)
         where = f"{leaf}: which terms are added"
     ratios = [np.where(here, one.got / usual_coefficients(one), 1.0) for one, here in zip(terms, present, strict=True)]
@@ -309,7 +361,7 @@ def _with_the_rest(
         factor = explain_factors(terms, present, ratios)
         if factor is None:
             return None
-        parts.append(_factor_part(factor))
+        parts.append(factor_sentence(factor, plan))
         rule = replace(rule, factor=factor)
     return Explanation(Finding(leaf, where, f"{leaf}: {'; '.join(parts)}."), rule) if parts else None
 
@@ -317,49 +369,3 @@ def _with_the_rest(
 def _gives(rule: Rule, terms: Terms) -> bool:
     coefficients = rule.coefficients(terms)
     return coefficients is not None and bool(np.allclose(coefficients, terms.got, rtol=1e-9, atol=1e-12))
-
-
-def _merged(parts: list[str]) -> list[str]:
-    """Rows and columns that differ in the same way, said once."""
-    return list(dict.fromkeys(parts))
-
-
-_RIGHT = {
-    "rows": "r = S·i + a − P",
-    "columns": "c = S·j + b − P",
-}
-_RIGHT_WINDOWS = {"rows": "r from S·i − P on, F pixels", "columns": "c from S·j − P on, F pixels"}
-
-
-def _relation_sentence(relation: Relation, arrays: tuple[str, ...]) -> str:
-    right = (_RIGHT_WINDOWS if arrays == ("output", "image") else _RIGHT).get(relation.about)
-    if right is None:
-        return f"{relation.about}: {relation.text}"
-    noun = "row" if relation.about == "rows" else "column"
-    return f"the pixel's {noun} is {relation.text} where {right} is right{_hint(relation.text)}"
-
-
-def _hint(text: str) -> str:
-    """What is behind a formula, where it is one of the common ones."""
-    hints: tuple[tuple[Callable[[str], bool], str], ...] = (
-        (lambda text: "(S + 1)" in text, " (a stride of S + 1)"),
-        (lambda text: "− a + F − 1" in text or "− b + F − 1" in text, " (the filter is turned round)"),
-    )
-    return next((hint for test, hint in hints if test(text)), "")
-
-
-def _missing_sentence(where: Explained) -> str:
-    texts = [condition.text for condition in where.conditions]
-    if not where.negated:
-        overwritten = any(condition.overwritten for condition in where.conditions)
-        last = any(text.startswith("it is the last") for text in texts)
-        note = ", so each overwrites what was there before: = where += belongs" if overwritten or last else ""
-        return f"terms are there only where {' and '.join(texts)}{note}"
-    return f"terms are missing where {' and '.join(texts)}"
-
-
-def _factor_part(factor: Factor) -> str:
-    if factor.where is None:
-        return f"every term is multiplied by {factor.text}"
-    condition = " and ".join(condition.text for condition in factor.where.conditions)
-    return f"terms are multiplied by {factor.text} {'except ' if factor.where.negated else ''}where {condition}"

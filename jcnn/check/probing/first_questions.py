@@ -126,9 +126,13 @@ class _Asked:
         if right is None or right.shape != first.shape:
             return []
         linear = _close(twice - zero, 2 * (first - zero)) and _close(both - zero, first + other - 2 * zero)
+        if not linear and (sentence := self._overwritten(leaf, right)):
+            return [Answered(leaf, sentence, linear=False)]
         if not linear:
             return [Answered(leaf, f"{leaf} is not linear in {probed}: {_unlike(first, negative, right)}.", linear=False)]
         if (factor := _factor(first, right)) is not None:
+            if noun := self.calls.plan.noun:
+                return [Answered(leaf, f"{leaf}: {noun} is multiplied by {factor:.12g}.", linear=False)]
             return [
                 Answered(
                     leaf, f"Every number of {leaf} is {factor:.12g} times what it should be.", linear=False, claim=is_scaled
@@ -139,6 +143,48 @@ class _Asked:
                 Answered(leaf, f"{leaf} is not 0 where {probed} is 0: {self._constant(zero)}.", linear=True, claim=is_shifted)
             ]
         return []
+
+    def _overwritten(self, leaf: str, right: Array) -> str:
+        """Said where what was written for another gradient is multiplied, in the place of an argument or besides it."""
+        plan, calls = self.calls.plan, self.calls
+        hot, of = str(plan.hot), plan.reads[leaf].of
+        others = {read.of: name for name, read in plan.reads.items() if read.of not in {None, of}}
+        if of is None or len(others) != 1:
+            return ""
+        ((other, written),) = others.items()
+        number = kind_of(self.kind).leaves.index(leaf)
+        dy = 3.7 * distinct(calls.shape(plan.arguments[hot]), 101)
+
+        def parts(changed: dict[str, Array], times: float = 1.0) -> tuple[Array, Array] | None:
+            """What is the same for the opposite sign of dy, and what is the opposite."""
+            found = []
+            for sign in (times, -times):
+                case = calls.case(sign * dy)
+                got = _leaf(self.answer(case._replace(args=case.args | changed)), number)
+                if got is None or got.shape != right.shape:
+                    return None
+                found.append(got)
+            return (found[0] + found[1]) / 2, (found[0] - found[1]) / 2
+
+        now, twice = parts({}), parts({}, 2.0)
+        elsewhere = parts({of: distinct(calls.shape(plan.arguments[of]), 104)})
+        larger = parts({str(other): 2 * calls.values[str(other)]})
+        if now is None or twice is None or elsewhere is None or larger is None or _close(now[0], 0 * now[0]):
+            return ""
+        squared = _close(twice[0], 4 * now[0]) and _close(elsewhere[0], now[0]) and _close(larger[0], 2 * now[0])
+        if not squared:
+            return ""
+        if max(np.abs(one[1]).max() for one in (now, elsewhere)) <= 1e-9 * np.abs(now[0]).max():
+            return (
+                f"{leaf} does not depend on {of}: the array of {of} is overwritten before it is used (another name for the "
+                f"same array, or a view, is no copy), so {hot} is multiplied by what was written for {written}."
+            )
+        if _close(now[1], right):
+            return (
+                f"{leaf} is not linear in {hot}: besides {of}, what was written for {written} is multiplied by {hot}, as where "
+                f"{written} is added up in the array of {of} (another name for the same array, or a view, is no copy)."
+            )
+        return ""
 
     def _constant(self, zero: Array) -> str:
         """What an output is that does not depend on what is probed."""

@@ -93,6 +93,13 @@ def _strided_ungrouped(a: Array) -> Array:
     return np.swapaxes(a, -1, -2).reshape(*a.shape[:-2], -1)
 
 
+def _at_label(a: Array, labels: Array) -> Array:
+    """Of every row the number of the label's class; of labels that are distributions the mean by them."""
+    if labels.ndim == a.ndim:
+        return (labels * a).sum(-1)
+    return np.take_along_axis(a, labels[..., None], -1)[..., 0]
+
+
 def _half_precision(a: Array, dtype: Any) -> Array:
     return np.asarray(a).astype(dtype).astype(np.float64)
 
@@ -149,6 +156,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "last_min": lambda a, axes: _chosen(a, axes, largest=False, last=True),
     "equal": lambda a, b: (a == b) * 1.0,
     "onehot": lambda labels, logits: formulas.targets(logits, labels),
+    "at_label": _at_label,
     "column": lambda a: np.asarray(a)[..., None],
     "maps": _maps,
     "groups": _groups,
@@ -357,6 +365,7 @@ _SHOWN = {
     "min2": "min({0}, {1})",
     "abs": "|{0}|",
     "column": "{0}",
+    "at_label": "{0} of the label's class",
     "onehot": "one-hot({0})",
     "equal": "[{0} = {1}]",
     "maps": "{0}",

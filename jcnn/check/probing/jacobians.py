@@ -4,6 +4,8 @@ The candidate is asked at chosen points. What it gives is compared, number by nu
 the right one; the simplest that gives all numbers of all calls is it, or two of them, each on one side of a condition.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +21,7 @@ from jcnn.check.probing.calls import probing_calls
 from jcnn.check.probing.edits import ONE, ZERO, edits_of
 from jcnn.check.probing.formula import Program, Tree, call_values, evaluate, names_in, parse, written
 from jcnn.check.probing.grammar import grammar
-from jcnn.check.probing.pieces import Piece, pieces_of
+from jcnn.check.probing.pieces import SIZES, Piece, pieces_of
 from jcnn.check.probing.textbook import FORMS, FORMS_OF_OTHERS, Form, Line, inlined
 from jcnn.check.report import Finding
 
@@ -330,11 +332,83 @@ def find_rule(kind: str, outputs: Sequence[Array | None]) -> FormulaRule | None:
         outputs: of every call; None where it raised, `DECLINED` where it takes no such call.
     """
     simplest = _simplest(kind, outputs)
-    if simplest is not None:
+    if simplest is not None and (simplest.cost == 0 or "avg_pool" not in kind):
         return FormulaRule(simplest) if simplest.cost else None
+    if (sized := by_sizes(kind, outputs)) is not None:
+        return FormulaRule(sized)
+    if simplest is not None:
+        return FormulaRule(simplest)
     search = _Search(kind, outputs)
     return search.in_two() or _besides(kind, outputs) or search.generated() or search.in_cases()
 
+
+_MEANS = {"global_avg_pool": ("H", "W"), "mean_squared_error": ("C",)}
+"""By what the sum is divided that a mean is made of."""
+
+_ENOUGH, _FEWEST_VALUES = 5, 3
+"""In fewer calls, or with fewer values, one quotient of sizes or another fits by chance."""
+
+
+def by_sizes(kind: str, outputs: Sequence[Array | None]) -> Candidate | None:
+    """The right formula, multiplied in every call by one quotient of its sizes.
+
+    Args:
+        kind: the operation.
+        outputs: of every call; None where it raised, `DECLINED` where it takes no such call.
+    """
+    cases: list[tuple[dict[str, Any], float]] = []
+    for case, right, got in zip(_calls(kind), right_outputs(kind), outputs, strict=True):
+        if got is DECLINED:
+            continue
+        if got is None or got is OVERFLOWN or got.shape != right.shape:
+            return None
+        there = right != 0
+        if there.any():
+            ratios = got[there] / right[there]
+            if not np.isfinite(ratios).all() or np.ptp(ratios) > _SAME * abs(ratios[0]) or got[~there].any():
+                return None
+            cases.append((call_values(case), float(ratios[0])))
+    values = {round(ratio, 9) for _, ratio in cases}
+    if len(cases) < _ENOUGH or len(values) < _FEWEST_VALUES:
+        return None
+    mean = _MEANS.get(kind.removesuffix("_backward"), ())
+    names = ("N", "C", "H", "W") if "H" in mean else ("N", "C", "M")
+    for count in range(_MOST_SIZES + 1):
+        for below in itertools.combinations_with_replacement(names, count):
+            for above in ((), *((name,) for name in names if name not in below)):
+                factor = [
+                    math.prod(values[n] for n in (*above, *mean)) / math.prod(values[n] for n in below) for values, _ in cases
+                ]
+                if np.allclose(factor, [ratio for _, ratio in cases], rtol=1e-9, atol=0):
+                    return _sized(kind, mean, above, below)
+    return None
+
+
+def _product(values: dict[str, Any], names: Sequence[str]) -> float:
+    return math.prod(values[name] for name in names)
+
+
+_SAME, _MOST_SIZES = 1e-9, 4
+
+
+def _sized(kind: str, mean: Sequence[str], above: Sequence[str], below: Sequence[str]) -> Candidate:
+    """What is said of the right formula times mean · above / below."""
+    tree = candidates_of(kind)[0].tree
+    for sign, names in (("*", (*above, *mean)), ("/", below)):
+        for name in names:
+            tree = (sign, tree, ("name", name))
+    shown, right = ("·".join(dict.fromkeys(f"{name}{_POWERS[names.count(name)]}" for name in names)) for names in (below, mean))
+    if not above and not below:
+        text = f"nothing is divided by {right}: it is the sum, not the mean"
+    elif not above:
+        text = f"everything is divided by {shown}{f' where {right} is right' if right else ''}"
+    else:
+        text = f"everything is multiplied by {above[0]}{f'/({shown})' if shown else ''}"
+        text += f" where 1/({right}) is right" if right else ""
+    return Candidate(tree, 1.5, text + (f" (M: {SIZES['M'][3:-1]} together)" if "M" in (*above, *below) else ""))
+
+
+_POWERS = {1: "", 2: "²", 3: "³", 4: "⁴"}
 
 _SCALES = ("1", "N", "C", "M", "P", "N * C")
 
@@ -541,13 +615,17 @@ def _explain_output(
         taken = _without_forms_not_taken(kind, outputs)
         rule = None if taken is None else find_rule(kind, taken)
         outputs = outputs if taken is None else taken
+    where = ""
+    if rule is None and (taken := _of_usual_rank(kind, outputs)) is not None:
+        where, outputs = taken
+        rule = find_rule(kind, outputs)
     if rule is None:
         return None
     problem = next((outcome.problem for outcome in outcomes if outcome.raised and outcome.problem), None)
     if problem:
         rule = rule.said_with(f"{problem[0].lower()}{problem[1:].rstrip('.')}")
     named = rule.text.startswith(f"{leaf} ")
-    sentence = f"{'' if named else f'{leaf}: '}{rule.text}.{_on_overflow(kind, outputs)}"
+    sentence = f"{'' if named else f'{leaf}: '}{rule.text}{where}.{_on_overflow(kind, outputs)}"
     return Finding(leaf, leaf, sentence, _example(kind, leaf, outputs)), rule
 
 
@@ -573,6 +651,26 @@ def _without_forms_not_taken(kind: str, outputs: Sequence[Array | None]) -> list
     if len(left) == len(made) or len(left) < _FEW or any(_fails(kind, place, made[place]) for place in left):
         return None
     return made
+
+
+def _of_usual_rank(kind: str, outputs: Sequence[Array | None]) -> tuple[str, list[Array | None]] | None:
+    """Without the calls of more axes than homework has, where it is wrong in most of them: only the others are read."""
+    images = "global_" in kind
+    usual = _IMAGE_AXES if images else _VECTORS
+    if not images and "soft" not in kind:
+        return None
+    made = list(outputs)
+    ranks = [max(value.ndim for value in case.args.values() if _is_counted(value)) for case in _calls(kind)]
+    others = [place for place, rank in enumerate(ranks) if rank != usual and outputs[place] is not DECLINED]
+    right = [_gives(candidates_of(kind)[0].tree, kind, place, outputs[place]) for place in others]
+    if not others or sum(right) > len(others) / 2:
+        return None
+    for place in others:
+        made[place] = DECLINED
+    return f" (read in the calls with {'two spatial axes' if images else 'two axes'})", made
+
+
+_IMAGE_AXES = 4
 
 
 def _fails(kind: str, call: int, got: Array | None) -> bool:

@@ -26,6 +26,8 @@ class Plan(NamedTuple):
         spatial: it has rows and columns.
         zero: the arguments that are nothing but zeros.
         whole: only windows that end with the image: the output's shape says no other.
+        noun: what the terms that it reads are called, where the output has others that are read by another plan.
+        alone: they are the numbers of one argument, no products.
     """
 
     arguments: dict[str, str]
@@ -35,12 +37,23 @@ class Plan(NamedTuple):
     spatial: bool = True
     zero: tuple[str, ...] = ()
     whole: bool = False
+    noun: str = ""
+    alone: bool = False
 
+
+_PRODUCTS, _BIAS = "every product of x and w", "the bias"
 
 PLANS: dict[str, tuple[Plan, ...]] = {
     "conv": (
-        Plan({"x": "image", "w": "filter"}, "w", {"y": Read("output", "x")}),
-        Plan({"x": "image", "w": "filter", "b": "bias"}, None, {"y": Read("output", "b")}, zero=("x", "w")),
+        Plan({"x": "image", "w": "filter"}, "w", {"y": Read("output", "x")}, noun=_PRODUCTS),
+        Plan(
+            {"x": "image", "w": "filter", "b": "bias"},
+            None,
+            {"y": Read("output", "b")},
+            zero=("x", "w"),
+            noun=_BIAS,
+            alone=True,
+        ),
     ),
     "conv_backward": (
         Plan(
@@ -54,8 +67,16 @@ PLANS: dict[str, tuple[Plan, ...]] = {
         Plan({"dx": "image", "y": "output", "w": "filter"}, "dx", {"dy": Read("output", "w"), "dw": Read("filter", "y")}),
     ),
     "dense": (
-        Plan({"x": "image", "w": "filter"}, "w", {"y": Read("output", "x")}, spatial=False),
-        Plan({"x": "image", "w": "filter", "b": "bias"}, None, {"y": Read("output", "b")}, spatial=False, zero=("x", "w")),
+        Plan({"x": "image", "w": "filter"}, "w", {"y": Read("output", "x")}, spatial=False, noun=_PRODUCTS),
+        Plan(
+            {"x": "image", "w": "filter", "b": "bias"},
+            None,
+            {"y": Read("output", "b")},
+            spatial=False,
+            zero=("x", "w"),
+            noun=_BIAS,
+            alone=True,
+        ),
     ),
     "dense_backward": (
         Plan(

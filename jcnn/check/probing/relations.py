@@ -78,6 +78,8 @@ OUTPUT_CHANNELS = _channels("output channels", "o", "o2", ("o", "m2"), "output c
 BIAS_CHANNELS = (
     _of("output channels", "each channel is summed by itself", 0, lambda at, size: at["k"] == at["o"]),
     _of("output channels", "the channels in reversed order", 2, lambda at, size: at["k"] == size["k"] - 1 - at["o"]),
+    _of("output channels", "the first channel of the bias, for all", 2, lambda at, size: at["k"] == 0),
+    _of("output channels", "the last channel of the bias, for all", 2, lambda at, size: at["k"] == size["k"] - 1),
     _of("output channels", "every channel gets the sum over all", 3, lambda at, size: at["k"] >= 0),
 )
 POOLED_CHANNELS = (

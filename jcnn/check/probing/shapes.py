@@ -2,10 +2,10 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from jcnn.check.probing.expressions import Expression, first_that_fits, sizes_along
+from jcnn.check.probing.expressions import Expression, Sizes, first_that_fits, sizes_along
 from jcnn.check.probing.geometries import Geometry
 from jcnn.check.probing.spaces import COORDINATES
 
@@ -71,6 +71,46 @@ COUNTS = tuple(
 )
 """What is made of the number of outputs by exchanged axes and slips of one, tried after the others."""
 
+
+def _rounded_up(s: Sizes) -> int:
+    count = -(-(s["H"] + 2 * s["P"] - s["F"]) // s["S"]) + 1
+    return count - ((count - 1) * s["S"] >= s["H"] + s["P"])
+
+
+def _always(half: str, of: Callable[[Sizes], int]) -> Expression:
+    text = f"(H + 2·({half}) − F) // S + 1: the padding is {half}, whatever P is"
+    return Expression(text, lambda s: (s["H"] + 2 * of(s) - s["F"]) // s["S"] + 1, 3)
+
+
+def _if_padded(half: str, of: Callable[[Sizes], int]) -> Expression:
+    text = f"(H + 2·({half}) − F) // S + 1 where P > 0: any padding is taken as {half}"
+    return Expression(text, lambda s: (s["H"] + 2 * of(s) - s["F"]) // s["S"] + 1 if s["P"] else s["O"], 3)
+
+
+_HALVES: tuple[tuple[str, Callable[[Sizes], int]], ...] = (
+    ("F // 2", lambda s: s["F"] // 2),
+    ("(F − 1) // 2", lambda s: (s["F"] - 1) // 2),
+)
+_BEHIND = "⌈(H + 2·P − F) / S⌉ + 1, rounded up, less a window that would begin behind the image"
+
+SAME = (
+    Expression('⌈H / S⌉, as with padding="SAME", whatever P is', lambda s: -(-s["H"] // s["S"]), 2),
+    Expression('⌈H / S⌉ where P > 0: any padding is taken as "SAME"', lambda s: -(-s["H"] // s["S"]) if s["P"] else s["O"], 2),
+    *(made(half, of) for made in (_always, _if_padded) for half, of in _HALVES),
+    Expression("(H + 2 − F) // S + 1: the padding is always 1", lambda s: (s["H"] + 2 - s["F"]) // s["S"] + 1, 3),
+    Expression("⌈(H + 2·P) / S⌉, F is not counted", lambda s: -(-(s["H"] + 2 * s["P"]) // s["S"]), 5),
+    Expression("(H + 2·P) // S, F is not counted", lambda s: (s["H"] + 2 * s["P"]) // s["S"], 5),
+    Expression(
+        "⌈(H + 2·P − F) / S⌉, rounded up, the + 1 is missing", lambda s: -(-(s["H"] + 2 * s["P"] - s["F"]) // s["S"]), 5
+    ),
+    Expression("⌈(H − F) / S⌉ + 1, rounded up, the padding is not counted", lambda s: -(-(s["H"] - s["F"]) // s["S"]) + 1, 5),
+    Expression(_BEHIND, _rounded_up, 5),
+    Expression(
+        "round((H + 2·P − F) / S) + 1, rounded to the nearest", lambda s: round((s["H"] + 2 * s["P"] - s["F"]) / s["S"]) + 1, 6
+    ),
+)
+"""What is made of the number of outputs by a padding that is taken as another one, or by rounding."""
+
 _STRETCHED = (
     ("(O − 1)·S + 1", "dy with S − 1 zeros between its numbers", lambda s: (s["O"] - 1) * s["S"] + 1),
     (
@@ -135,7 +175,7 @@ CORRELATED = (
 )
 """What dw may be as long as, of a convolution of x with dy, tried after the others."""
 
-_MORE = {"output": COUNTS, "image": TRANSPOSED, "filter": CORRELATED}
+_MORE = {"output": (*SAME, *COUNTS), "image": TRANSPOSED, "filter": CORRELATED}
 
 _AXES = {
     "output": ("examples", "rows", "columns", "channels"),
@@ -188,12 +228,18 @@ def explain_shape(leaf: str, array: str, observed: Sequence[Observed]) -> tuple[
             named = ", ".join(_AXES[array][axis] for axis in order)
             return f"{seen}: its axes are in the order ({named}).", ShapeRule(array, order)
     found, lengths, complete = [], [], True
-    for axis, name in enumerate(_AXES[array]):
-        if all(one[axis] == other[axis] for _, one, other in observed):
-            continue
-        number = 1 if COORDINATES[array][axis] in {"j", "c", "b"} else 0
-        cases = [(sizes_along(one, number), lambda value, here=shape[axis]: value == here) for one, shape, _ in observed]
-        expression = first_that_fits(LENGTHS + _MORE.get(array, ()), cases)
+    wrong = [axis for axis in range(len(right)) if any(one[axis] != other[axis] for _, one, other in observed)]
+    number_of = {axis: 1 if COORDINATES[array][axis] in {"j", "c", "b"} else 0 for axis in wrong}
+    cases_of: dict[int, list[tuple[Sizes, Callable[[float], bool]]]] = {
+        axis: [(sizes_along(one, number_of[axis]), lambda value, here=shape[axis]: value == here) for one, shape, _ in observed]
+        for axis in wrong
+    }
+    expressions = LENGTHS + _MORE.get(array, ())
+    # One formula for rows and columns says more than one for each.
+    common = first_that_fits(expressions, [case for cases in cases_of.values() for case in cases])
+    for axis in wrong:
+        name, number = _AXES[array][axis], number_of[axis]
+        expression = common or first_that_fits(expressions, cases_of[axis])
         if expression is None:
             complete = False
             continue

@@ -154,7 +154,11 @@ FORMS: dict[str, tuple[Form, ...]] = {
         form("dx = dy / (1 + exp(-x))"),
         form("dx = dy * (0.5 + 0.5 * tanh(0.5 * x))"),
     ),
-    "softmax": (form(*_SHIFTED, "y = e / sum(e, classes)"), form("e = exp(x)", "y = e / sum(e, classes)")),
+    "softmax": (
+        form(*_SHIFTED, "y = e / sum(e, classes)"),
+        form("e = exp(x)", "y = e / sum(e, classes)"),
+        form("m = max(x, classes)", "y = exp(x - m) / sum(exp(x - m), classes)"),
+    ),
     "softmax_backward": (
         form(*_P, "dx = p * (dy - sum(dy * p, classes))"),
         form(*_PLAIN, "dx = p * (dy - sum(dy * p, classes))"),
@@ -186,6 +190,11 @@ FORMS: dict[str, tuple[Form, ...]] = {
             "y = total(t * (s - logits), classes)",
         ),
         form(_T, "q = logits - log(sum(exp(logits), classes))", "y = -total(t * q, classes)"),
+        form(
+            "m = max(logits, classes)",
+            "q = logits - m - log(sum(exp(logits - m), classes))",
+            "y = -at_label(q, labels)",
+        ),
         form(_T, *_LOGITS, "y = -total(t * log(p), classes)"),
     ),
     "softmax_cross_entropy_backward": (

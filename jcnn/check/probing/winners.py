@@ -58,6 +58,11 @@ WINNERS = (
         among=("n", "o"),
     ),
     Winner("every pixel of the window", 1, np.zeros_like),
+    Winner(
+        "the largest pixel above 0, or the first of the window where there is none, as the search for the maximum starts at 0",
+        1,
+        lambda pixels: np.where(pixels > 0, pixels, -np.linspace(0, 1, len(pixels))),
+    ),
     Winner("the first pixel of the window, whatever its value", 2, lambda pixels: -np.arange(len(pixels), dtype=float)),
     Winner("the last pixel of the window, whatever its value", 2, lambda pixels: np.arange(len(pixels), dtype=float)),
 )
@@ -74,8 +79,8 @@ def _counted_from(text: str, start: Callable[[Array, int, int], Array]) -> Winne
 
 MISPLACED = (
     _largest(
-        "the largest pixel, its number in the window split by the window's height where its width is right (unravel_index with "
-        "height and width exchanged)",
+        "the largest pixel, but its number k in the window is split by the window's height (k // FH, k % FH; or unravel_index "
+        "with height and width exchanged) where its width is right (k // FW, k % FW)",
         1,
         lambda a, b, high, wide: divmod(a * wide + b, high),
     ),

@@ -20,16 +20,16 @@ Array = np.ndarray
 Sizes = dict[str, int]
 
 DIVISORS: dict[str, tuple[Callable[[Sizes], float], str]] = {
-    "S²": (lambda s: s["S"] ** 2, "1/S²"),
-    "k·C": (lambda s: s["F"] * s["C"], "1/(F·C)"),
-    "k·S": (lambda s: s["F"] * s["S"], "1/(F·S)"),
-    "k": (lambda s: s["F"], "FH"),
-    "N·k": (lambda s: s["N"] * s["F"], "1/(F·N)"),
-    "k²·C": (lambda s: s["F"] ** 2 * s["C"], "1/C_in"),
-    "N·C": (lambda s: s["N"] * s["C"], "1/(N·C)"),
-    "(k + 1)²": (lambda s: (s["F"] + 1) ** 2, "1/(F + 1)²"),
-    "C": (lambda s: s["C"], "1/C"),
-    "H": (lambda s: s["H"], "1/H"),
+    "S²": (lambda s: s["S"] ** 2, "divided by S² where FH·FW is right"),
+    "k·C": (lambda s: s["F"] * s["C"], "divided by F·C where FH·FW is right"),
+    "k·S": (lambda s: s["F"] * s["S"], "divided by F·S where FH·FW is right"),
+    "k": (lambda s: s["F"], "divided by F where FH·FW is right"),
+    "N·k": (lambda s: s["N"] * s["F"], "divided by F·N where FH·FW is right"),
+    "k²·C": (lambda s: s["F"] ** 2 * s["C"], "divided by C."),
+    "N·C": (lambda s: s["N"] * s["C"], "divided by N·C where FH·FW is right"),
+    "(k + 1)²": (lambda s: (s["F"] + 1) ** 2, "divided by (F + 1)² where FH·FW is right"),
+    "C": (lambda s: s["C"], "divided by C where FH·FW is right"),
+    "H": (lambda s: s["H"], "divided by H where FH·FW is right"),
 }
 """What is divided by in place of k², and how that is said."""
 
@@ -57,7 +57,7 @@ def test_a_wrong_divisor_is_said_in_the_sizes_of_a_call(name: str, padded: bool)
     divisor, words = DIVISORS[name]
     answer = answering(averaging(divisor, padded=padded), "avg_pool_backward")
     (finding,) = find_differences("avg_pool_backward", answer)
-    assert f"multiplied by {words}" in finding.rule, finding.rule
+    assert f"every term is {words}" in finding.rule, finding.rule
 
 
 HELD_OUT = st.builds(
@@ -102,7 +102,7 @@ def test_the_formula_is_said_before_what_is_declined() -> None:
         return whole(dy, x, window, stride)
 
     said = str(grade(backward, "avg_pool_backward").diagnosis)
-    assert said.startswith("dx: every term is multiplied by 1/S² where 1/(FH·FW) is right. It takes only ")
+    assert said.startswith("dx: every term is divided by S² where FH·FW is right. It takes only ")
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -115,4 +115,5 @@ def test_of_coefficients_that_follow_no_size_no_formula_is_said(seed: int) -> No
 
     for padded in (True, False):
         answer = answering(averaging(drawn, padded=padded), "avg_pool_backward")
-        assert not any("multiplied" in finding.rule for finding in find_differences("avg_pool_backward", answer))
+        said = [finding.rule for finding in find_differences("avg_pool_backward", answer)]
+        assert not any("multiplied" in rule or "divided" in rule for rule in said)

@@ -89,11 +89,11 @@ SLIPS: dict[str, tuple[dict[str, Any], str]] = {
     "one too far": ({"offset": lambda p: 1 - p}, "r = S·i + a − P + 1"),
     "= for +=": (
         {"assign": True},
-        "no later window sees the pixel, so each overwrites what was there before: = where += belongs",
+        "each window overwrites what was there before (= where += belongs): terms are there only where no later window sees",
     ),
     "rows turned": ({"turned": True}, "w is used turned round along its rows"),
-    "mean over the batch": ({"factor": lambda n, s: 1 / n}, "every term is multiplied by 1/N"),
-    "divided by the stride": ({"factor": lambda n, s: 1 / s**2}, "every term is multiplied by 1/S²"),
+    "mean over the batch": ({"factor": lambda n, s: 1 / n}, "every term is divided by N"),
+    "divided by the stride": ({"factor": lambda n, s: 1 / s**2}, "every term is divided by S²"),
     "last row left out": ({"rows": lambda o: o - 1}, "it is not the last output row i"),
 }
 
@@ -150,7 +150,7 @@ def test_several_faults_are_said_each() -> None:
     assert set(findings) == {"dx", "dw", "db"}
     assert any("turned round along its rows" in rule for rule in rules)
     assert any("0.5·w is added, as weight decay does" in rule for rule in rules)
-    assert any("dw: every term is multiplied by 1/N" in rule for rule in rules)
+    assert any("dw: every term is divided by N" in rule for rule in rules)
     assert any("its fractions are cut off" in rule for rule in rules)
 
 
@@ -199,7 +199,7 @@ def test_a_rule_has_to_hold_for_any_number_of_examples() -> None:
         return 2 * dx if len(x) == 2 else dx, dw, db
 
     rules = [finding.rule for finding in find_differences("conv_backward", answering(backward, "conv_backward"))]
-    assert not any("multiplied by N" in rule for rule in rules)
+    assert not any("multiplied by N" in rule or "divided by" in rule for rule in rules)
 
 
 def test_of_what_is_not_finite_no_formula_is_read() -> None:

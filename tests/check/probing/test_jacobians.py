@@ -340,3 +340,52 @@ def test_a_formula_is_found_of_what_takes_class_numbers_of_vectors_alone(name: s
 
     sentence, _, _ = _rule_of(backward, "softmax_cross_entropy_backward")
     assert words in sentence
+
+
+SIZED: tuple[tuple[str, Callable[..., Array], str], ...] = (
+    (
+        "global_avg_pool_backward",
+        lambda dy, x: np.ones(x.shape) * dy[:, None, None] / (x.shape[0] * x.shape[1]),
+        "divided by N·H where H·W is right",
+    ),
+    ("global_avg_pool", lambda x: x.sum((1, 2)) / (x.shape[2] * x.shape[3]), "divided by C·W where H·W is right"),
+    ("global_avg_pool", lambda x: x.sum((1, 2)) / x.size, "divided by N·C·H·W where H·W is right"),
+)
+
+
+@pytest.mark.parametrize(("kind", "candidate", "words"), SIZED, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_mean_by_other_sizes_is_said_by_what_is_divided(kind: str, candidate: Callable[..., Array], words: str) -> None:
+    (finding,) = find_differences(kind, _answering(candidate, kind))
+    assert words in finding.rule
+
+
+def _softmax_over(x: Array, shifted: int, summed: int, *, below: bool = True) -> Array:
+    """With the largest of one axis and the sum over another, written for two axes."""
+    m = x.max(shifted, keepdims=True)
+    return np.exp(x - m) / np.exp(x - m if below else x).sum(summed, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "words"),
+    [
+        (lambda x: _softmax_over(x, 1, 0), "Σ(e over examples)"),
+        (lambda x: _softmax_over(x, 0, 1), "max(x over examples)"),
+        (lambda x: _softmax_over(x, 1, 1, below=False), "the largest, m, is subtracted elsewhere and not here"),
+    ],
+    ids=["sum over examples", "largest over examples", "shifted above alone"],
+)
+def test_a_shift_and_a_sum_over_different_axes_are_said(candidate: Callable[[Array], Array], words: str) -> None:
+    (finding,) = find_differences("softmax", _answering(candidate, "softmax"))
+    assert words in finding.rule
+    assert "(read in the calls with two axes)" in finding.rule
+
+
+@pytest.mark.parametrize(("step", "words"), [(-1, "counted from 1: the class label − 1"), (1, "the class label + 1 counts")])
+def test_labels_that_count_from_another_number_are_said(step: int, words: str) -> None:
+    def loss(logits: Array, labels: Array) -> Array:
+        z = logits - logits.max(1, keepdims=True)
+        q = z - np.log(np.exp(z).sum(1, keepdims=True))
+        return -q[np.arange(len(q)), (labels + step) % q.shape[1]]
+
+    (finding,) = find_differences("softmax_cross_entropy", _answering(loss, "softmax_cross_entropy"))
+    assert words in finding.rule

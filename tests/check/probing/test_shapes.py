@@ -4,7 +4,7 @@ import pytest
 
 from jcnn.check.probing.expressions import Expression, sizes_along
 from jcnn.check.probing.geometries import Geometry
-from jcnn.check.probing.shapes import CORRELATED, COUNTS, TRANSPOSED, explain_shape
+from jcnn.check.probing.shapes import CORRELATED, COUNTS, SAME, TRANSPOSED, explain_shape
 
 SEEN = (
     Geometry(5, 7, (3, 2), 2, 0),
@@ -13,6 +13,9 @@ SEEN = (
     Geometry(10, 7, (5, 3), (2, 3), (2, 1), outputs=3),
     Geometry(7, 15, (1, 4), (3, 2), (0, 3)),
     Geometry(13, 11, (3, 5), (1, 2), (3, 1)),
+    Geometry(6, 5, (3, 2), 2, 1),
+    Geometry(8, 9, (3, 4), 1, (1, 2)),
+    Geometry(9, 8, (4, 3)),
 )
 ELSEWHERE = (Geometry(11, 13, (2, 5), (3, 1), (1, 2)), Geometry(16, 9, (5, 4), (1, 2), (3, 0)))
 
@@ -27,7 +30,7 @@ def right_shape(geometry: Geometry) -> tuple[int, int, int, int]:
     return geometry.examples, geometry.rows, geometry.columns, geometry.outputs
 
 
-@pytest.mark.parametrize("count", COUNTS, ids=lambda count: count.text.split(",")[0])
+@pytest.mark.parametrize("count", [*COUNTS, *SAME], ids=lambda count: count.text.split(",")[0])
 def test_a_slip_in_the_number_of_outputs_is_found(count: Expression) -> None:
     observed = [(geometry, shape_by(count, geometry), right_shape(geometry)) for geometry in SEEN]
     if all(got == right for _, got, right in observed):
