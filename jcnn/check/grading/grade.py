@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -19,8 +20,9 @@ from jcnn.check.cases.normalisations import FAR_FROM_ZERO
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.fingerprint import fingerprint
 from jcnn.check.grading.forward_passes import Forward, with_forward
-from jcnn.check.grading.isolated import MEMORY, TIMEOUT, AnswerOfPart, Further, Limits, Place, Run, run
-from jcnn.check.grading.kept import asked_again, of_an_earlier_call
+from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Afresh, AnswerOfPart, Further, Limits, Place, Run, run
+from jcnn.check.grading.kept import OF_AN_EARLIER_CALL, asked_again, first_calls, of_an_earlier_call
+from jcnn.check.grading.lasting_values import lasting_values
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.other_ways import Asked, fits, other_way
@@ -130,7 +132,7 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
             return ask(introduction.signatures[part], case, asking)
 
         outcomes = tuple(_asked(known, answer))
-        further = _examined(known, call, outcomes, introduction, answer)
+        further = _examined(known, call, "", outcomes, introduction, answer)
     fault = None if fingerprint(watched) == before else "It changes the numbers that it is compared with."
     return _finished(known, call, Run(outcomes, fault, further=further, not_judged=adapted.not_judged), name)
 
@@ -180,7 +182,7 @@ def grade_file(
         limits,
         partial(misfit, known),
         partial(_asked, known),
-        partial(_examined, known, call),
+        partial(_examined, known, call, _source_of(found)),
     )
     return _finished(known, call, made, cleaned(found.function))
 
@@ -225,12 +227,24 @@ def misfit(kind: Kind, signature: inspect.Signature | None) -> str | None:
     return f"takes {described(signature)}"
 
 
+def _source_of(place: Place) -> str:
+    """The text of a candidate's file; "" where there is none to read."""
+    if not place.module.endswith(".py"):
+        return ""
+    try:
+        return Path(place.module).read_text()
+    except (OSError, ValueError):
+        return ""
+
+
 def _examined(
     kind: Kind,
     call: Call,
+    source: str,
     outcomes: Sequence[Outcome],
     candidate: Introduction,
     answer: AnswerOfPart,
+    afresh: Afresh | None = None,
 ) -> Further:
     """What else there is to find: another way to call it, else how its formula differs, and its forward pass."""
     asked = list(map(Asked, range(len(kind.cases)), kind.cases, outcomes))
@@ -243,8 +257,17 @@ def _examined(
     answers = _Noted(answer, "")
     findings = _probed(kind, outcomes, answers)
     forward = _forward(kind, call, outcomes, candidate, answer)
-    unsteady = asked_again(kind, outcomes, lambda case: answer(case, ""))
-    return Further(findings, forward, quoted=frozenset(answers.quoted), unsteady=unsteady)
+    wrong = _wrong(kind, outcomes)
+    unsteady, only_kept = "", False
+    lasting = lasting_values(source)
+    if wrong and afresh and (lasting or not findings or _is_random(findings)):
+        unsteady, only_kept = first_calls(kind, outcomes, wrong, afresh, partial(_is_right, kind), lasting)
+    unsteady = unsteady or asked_again(kind, outcomes, lambda case: answer(case, ""), wrong=bool(wrong), lasting=lasting)
+    return Further(findings, forward, quoted=frozenset(answers.quoted), unsteady=unsteady, only_kept=only_kept)
+
+
+def _is_random(findings: Sequence[Finding]) -> bool:
+    return any("is another one each time" in finding.rule for finding in findings)
 
 
 class _Noted:
@@ -369,9 +392,15 @@ def _probed(kind: Kind, outcomes: Sequence[Outcome], answer: Callable[[Case], Ou
 
 def _is_wrong(kind: Kind, outcomes: Sequence[Outcome]) -> bool:
     """Whether there is a bug, and no crash, after which nothing more can be asked."""
+    return bool(_wrong(kind, outcomes))
+
+
+def _wrong(kind: Kind, outcomes: Sequence[Outcome]) -> list[int]:
+    """The numbers of the cases that a candidate gets wrong; none after a crash."""
+    if any(outcome.crashed for outcome in outcomes):
+        return []
     taken = enumerate(_taken(kind, outcomes))
-    crashed = any(outcome.crashed for outcome in outcomes)
-    return not crashed and any(outcome.declined is None and not _is_right(kind, number, outcome) for number, outcome in taken)
+    return [number for number, outcome in taken if outcome.declined is None and not _is_right(kind, number, outcome)]
 
 
 def _taken(kind: Kind, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -392,14 +421,18 @@ def _report(kind: Kind, made: Run, name: str, wording: Wording) -> Report:
     left_out = reasons_of(kind.cases, outcomes)
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
     declined = declined_too_much(kind, outcomes)
-    random = any("is another one each time" in finding.rule for finding in made.further.findings)
-    unsteady = None if random else made.further.unsteady or None
+    kept = made.further.unsteady if made.further.only_kept else ""
+    random = _is_random(made.further.findings) and not kept
+    unsteady = None if random or kept else made.further.unsteady or None
     faults = [fault for fault in (made.fault, declined, unsteady) if fault]
     if graded:
         report = _judgement(kind, subject, graded, left_out, made.further.findings, wording)
     else:
         why = None if faults else f"It takes none of the cases ({'; '.join(left_out)})."
         report = Report(subject, "bug", why, None, left_out=left_out)
+    if kept:
+        earlier = report.diagnosis if OF_AN_EARLIER_CALL in (report.diagnosis or "") else ""
+        report = replace(report, verdict="bug", diagnosis=joined([earlier or "", kept]), findings=(), mistakes=())
     if faults:
         more = [report.diagnosis] if report.verdict == "bug" and report.diagnosis else []
         # How its formula differs comes before what it declines.
