@@ -164,6 +164,8 @@ def pattern(cases: Sequence[Case], failed: Sequence[bool]) -> str:
     common = in_common(cases, failed)
     if common.exactly:
         return f"It fails in exactly the cases with {' and '.join(common.features)}."
-    if common.features:
-        return f"It fails only in cases with {' and '.join(common.features)}, and not in all of them."
+    having = [fails for case, fails in zip(cases, failed, strict=True) if case.features.issuperset(common.features)]
+    # What few of those that have it fail for is not why.
+    if common.features and 2 * sum(having) > len(having):
+        return f"It fails in {sum(having)} of the {len(having)} cases with {' and '.join(common.features)}, and in no other."
     return f"It fails in {sum(failed)} of {len(cases)} cases."

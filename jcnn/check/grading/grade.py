@@ -28,6 +28,7 @@ from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.other_ways import Asked, fits, other_way
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.grading.sentences import joined
+from jcnn.check.grading.sizes import explain_sizes, sizes_of
 from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
 from jcnn.check.operations import Kind, expected_at, expected_of, forward_of, kind_of
@@ -552,7 +553,7 @@ def _diagnosed(
         sentences = joined([sentences, *rules, also])
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])
-    problem = next((entry.outcome.problem for entry in graded if entry.outcome.problem), None)
+    problem = next((_with_sizes(entry) for entry in graded if entry.outcome.problem), None)
     if deserved != "bug" and (sentence := _unlike_rounding(kind, graded)):
         return "bug", sentence, ()
     if verdict == "rounding" and deserved != "bug":
@@ -566,8 +567,10 @@ def _diagnosed(
     factor = None if problem else ratio([entry.outcome for entry in graded], [entry.expected for entry in graded])
     if factor is not None:
         return "bug", f"Every number is {factor:.6g} times what it should be.", ()
-    if findings:
-        rules = joined(finding.rule for finding in findings)
+    seen = [Seen(entry.case, entry.outcome, entry.expected, entry.rows) for entry in graded]
+    sizes = explain_sizes(kind.leaves[0], seen) if len(kind.leaves) == 1 and all(map(_is_bare_shape, findings)) else ""
+    if sizes or findings:
+        rules = sizes or joined(finding.rule for finding in findings)
         note = f"Besides: {problem}" if problem and "it raises" not in rules else ""
         return "bug", joined([rules, note]), ()
     failed = [_fails(entry) for entry in graded]
@@ -583,6 +586,19 @@ def _diagnosed(
     if lost:
         return "bug", f"{lost} of its numbers are NaN or infinite. {which}{where}", ()
     return "bug", f"{which}{where} No known mistake gives these numbers.", ()
+
+
+def _is_bare_shape(finding: Finding) -> bool:
+    """Whether of an output it is said that its shape is wrong, and no formula of it."""
+    return finding.where.endswith(": its shape") and finding.rule.endswith(").")
+
+
+def _with_sizes(entry: _Graded) -> str | None:
+    """What is wrong with an outcome; of an exception also the sizes that the call had."""
+    problem, sizes = entry.outcome.problem, sizes_of(entry.case)
+    if not problem or not sizes or not entry.outcome.raised or entry.outcome.crashed:
+        return problem
+    return f"{problem.rstrip('.')} with {sizes}."
 
 
 def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
