@@ -360,7 +360,8 @@ def _asked(kind: Kind, answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
     for number, case in enumerate(kind.cases):
         limit = HASTE if answered >= ENOUGH else PATIENCE
         if wrong and patience.ends(limit):
-            why = f"not asked: it was wrong already, and its calls had taken more than {min(patience.used, limit):.2g} s"
+            took = f"{min(patience.used, limit):.2g} s of processor time"
+            why = f"not tried: what is wrong shows in the cases before, and those took more than {took}"
             yield Outcome(declined=why, asked=False)
             continue
         outcome = patience.answer(case)
@@ -679,14 +680,14 @@ def _smallest(kind: Kind, graded: list[_Graded], wording: Wording) -> Smallest:
     entry = min(bad, key=lambda entry: (entry.outcome.raised, not entry.case.whole, entry.case.size))
     leaf = next(number for number, row in enumerate(entry.rows) if row.verdict != "agrees")
     got = entry.outcome.leaves[leaf] if leaf < len(entry.outcome.leaves) else None
-    expected = entry.expected[leaf].value
+    given, own = wording.own(entry.case.args)
     return draw_case(
         entry.case.name,
-        entry.case.args,
+        given,
         entry.case.options,
         kind.leaves[leaf],
-        expected,
-        got,
+        own(entry.expected[leaf].value),
+        got if got is None else own(got),
         wording.order,
         problem=entry.outcome.problem or "",
     )
