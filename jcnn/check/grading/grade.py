@@ -31,7 +31,7 @@ from jcnn.check.grading.sentences import joined
 from jcnn.check.grading.sizes import explain_sizes, sizes_of
 from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
-from jcnn.check.operations import Kind, expected_at, expected_of, forward_of, kind_of
+from jcnn.check.operations import Kind, expected_at, forward_of, kind_of
 from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
 from jcnn.check.patience import Patience
 from jcnn.check.precision import double_precision
@@ -173,8 +173,6 @@ def grade_file(
     limits = Limits(timeout, memory)
     limits.check()
     found = Place.parse(place)
-    # Computed before a candidate waits for it.
-    expected_of(known)
     call = _call(known, layout, style)
     made = run(
         found,
@@ -407,7 +405,7 @@ def _wrong(kind: Kind, outcomes: Sequence[Outcome]) -> list[int]:
 
 def _taken(kind: Kind, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes of the cases that the candidate is written for; the others are declined."""
-    shaped = [fits(expected_at(kind, number), outcome) for number, outcome in enumerate(outcomes)]
+    shaped = [outcome.declined is None and fits(expected_at(kind, number), outcome) for number, outcome in enumerate(outcomes)]
     return without_forms_not_taken(kind.cases, outcomes, shaped, lambda number: _is_right(kind, number, outcomes[number]))
 
 
@@ -415,8 +413,8 @@ def _report(kind: Kind, made: Run, name: str, wording: Wording) -> Report:
     """The one way from what a candidate did to the report, wherever it ran."""
     outcomes = _taken(kind, made.outcomes)
     graded = [
-        _judged(kind, case, right, outcome)
-        for case, right, outcome in zip(kind.cases, expected_of(kind), outcomes, strict=True)
+        _judged(kind, kind.cases[number], expected_at(kind, number), outcome)
+        for number, outcome in enumerate(outcomes)
         if outcome.declined is None
     ]
     graded = _relative_to_twins(kind, graded)
@@ -536,10 +534,11 @@ def _diagnosed(
     kind: Kind, graded: list[_Graded], verdict: Verdict, findings: tuple[Finding, ...]
 ) -> tuple[Verdict, str, tuple[str, ...]]:
     numbers = _numbers(kind, graded)
-    outcomes, expected = [Outcome()] * len(kind.cases), expected_of(kind)
+    outcomes: list[Outcome] = [Outcome()] * len(kind.cases)
+    expected: list[tuple[Expected, ...]] = [()] * len(kind.cases)
     wrong: list[set[int]] = [set() for _ in kind.cases]
     for number, entry in zip(numbers, graded, strict=True):
-        outcomes[number] = entry.outcome
+        outcomes[number], expected[number] = entry.outcome, expected_at(kind, number)
         if not entry.outcome.raised:
             # Right values that came in a wrong way tell nothing about numbers.
             off = [row.verdict != "agrees" and row.remark != (entry.outcome.problem or "-") for row in entry.rows]
