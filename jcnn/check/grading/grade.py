@@ -236,6 +236,9 @@ def _source_of(place: Place) -> str:
         return ""
 
 
+_UNSET = "memory that is never set: np.empty gives what lies there, where np.zeros gives zeros"
+
+
 def _examined(
     kind: Kind,
     call: Call,
@@ -259,8 +262,9 @@ def _examined(
     wrong = _wrong(kind, outcomes)
     unsteady, only_kept = "", False
     lasting = lasting_values(source)
-    if wrong and afresh and (lasting or not findings or _is_random(findings)):
-        unsteady, only_kept = first_calls(kind, outcomes, wrong, afresh, partial(_is_right, kind), lasting)
+    if wrong and afresh and (lasting or not findings):
+        shown = lasting or ([_UNSET] if re.search(r"\bempty(_like)?\(", source) else [])
+        unsteady, only_kept = first_calls(kind, outcomes, wrong, afresh, partial(_is_right, kind), shown)
     unsteady = unsteady or asked_again(kind, outcomes, lambda case: answer(case, ""), wrong=bool(wrong), lasting=lasting)
     return Further(findings, forward, quoted=frozenset(answers.quoted), unsteady=unsteady, only_kept=only_kept)
 
