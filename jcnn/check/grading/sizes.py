@@ -131,8 +131,9 @@ def _axes(case: Case) -> tuple[Axis, ...] | None:
     stride = window if by_default else geometry.per_axis("stride", options.get("stride", 1), rank)
     padding = geometry.padding_per_axis(options.get("padding", 0), rank)
     dilation = geometry.per_axis("dilation", options.get("dilation", 1), rank)
-    sides = [(entry, entry) if isinstance(entry, int) else entry for entry in padding]
-    if any(isinstance(entry, str) for entry in sides):
+    both = [(entry, entry) if isinstance(entry, int) else entry for entry in padding]
+    sides = [entry for entry in both if not isinstance(entry, str)]
+    if len(sides) < rank:
         return None
     return tuple(
         Axis(h, f, s, lo, hi, d, by_default)
