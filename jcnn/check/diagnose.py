@@ -58,15 +58,18 @@ def known_mistakes(
     made = {number: partial(mistaken, kind, number, cases) for number in entries}
     named: tuple[tuple[str, Mistake], ...] = ()
     for tolerance in _TOLERANCES:
+        # A mistake that does not reproduce what is wrong need not be held to what is right.
         scores = {
             (number, leaf): _score(leaf, outcomes, made[number], expected, wrong, tolerance)
             for number in entries
-            for leaf in range(len(kind.leaves))
+            for leaf in leaves
         }
+        right = [leaf for leaf in range(len(kind.leaves)) if leaf not in leaves]
         together = {
             number: sum(scores[number, leaf] for leaf in leaves)
             for number in entries
-            if all(scores[number, leaf] >= (leaf in leaves) for leaf in range(len(kind.leaves)))
+            if all(scores[number, leaf] > 0 for leaf in leaves)
+            and all(_score(leaf, outcomes, made[number], expected, wrong, tolerance) >= 0 for leaf in right)
         }
         if together and leaves:
             best = max(together, key=lambda number: (together[number], -number))
@@ -166,6 +169,8 @@ def pattern(cases: Sequence[Case], failed: Sequence[bool]) -> str:
     common = in_common(cases, failed)
     if common.exactly:
         return f"It fails in exactly the cases with {' and '.join(common.features)}."
-    if common.features:
-        return f"It fails only in cases with {' and '.join(common.features)}, and not in all of them."
+    having = [fails for case, fails in zip(cases, failed, strict=True) if case.features.issuperset(common.features)]
+    # What few of those that have it fail for is not why.
+    if common.features and 2 * sum(having) > len(having):
+        return f"It fails in {sum(having)} of the {len(having)} cases with {' and '.join(common.features)}, and in no other."
     return f"It fails in {sum(failed)} of {len(cases)} cases."

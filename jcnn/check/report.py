@@ -339,7 +339,8 @@ class Report:
         parts += [Text(f"for example {finding.example}") for finding in self.findings if finding.example]
         if self.picture:
             parts.append(Text(self.picture))
-        parts.append(table)
+        if rows:
+            parts.append(table)
         if self.kinks:
             parts.append(Text(f"{self.kinks} elements lie at kinks and were set apart"))
         for witness in self.witnesses:

@@ -100,7 +100,8 @@ def _lines(block: Block) -> list[str]:
         for rows in zip(block.cells, block.wrong, strict=True)
     ]
     width = max((len(cell) for row in cells for cell in row), default=1)
-    return [block.title, *(" ".join(cell.rjust(width) for cell in row) for row in cells)]
+    title = f"{block.title}   (* wrong)" if any(map(any, block.wrong)) else block.title
+    return [title, *(" ".join(cell.rjust(width) for cell in row) for row in cells)]
 
 
 def _beside(blocks: Sequence[Block]) -> list[str]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -19,16 +20,18 @@ from jcnn.check.cases.normalisations import FAR_FROM_ZERO
 from jcnn.check.diagnose import known_mistakes, pattern, ratio
 from jcnn.check.grading.fingerprint import fingerprint
 from jcnn.check.grading.forward_passes import Forward, with_forward
-from jcnn.check.grading.isolated import MEMORY, TIMEOUT, AnswerOfPart, Further, Limits, Place, Run, run
-from jcnn.check.grading.kept import asked_again, of_an_earlier_call
+from jcnn.check.grading.isolated import MEMORY, TIMEOUT, Afresh, AnswerOfPart, Further, Limits, Place, Run, run
+from jcnn.check.grading.kept import OF_AN_EARLIER_CALL, asked_again, first_calls, of_an_earlier_call
+from jcnn.check.grading.lasting_values import lasting_values
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.other_ways import Asked, fits, other_way
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.grading.sentences import joined
+from jcnn.check.grading.sizes import explain_sizes, sizes_of
 from jcnn.check.grading.symptoms import BESIDE, Seen, find_symptoms
 from jcnn.check.judge import judge
-from jcnn.check.operations import Kind, expected_at, expected_of, forward_of, kind_of
+from jcnn.check.operations import Kind, expected_at, forward_of, kind_of
 from jcnn.check.outcome import Misfit, Outcome, ask, cleaned, interrupts, name_of, perform, signature_of
 from jcnn.check.patience import Patience
 from jcnn.check.precision import double_precision
@@ -136,7 +139,7 @@ def grade(candidate: Callable[..., Any], kind: str, *, layout: str | None = None
             return ask(introduction.signatures[part], case, asking)
 
         outcomes = tuple(_asked(known, answer))
-        further = _examined(known, call, outcomes, introduction, answer)
+        further = _examined(known, call, "", outcomes, introduction, answer)
     fault = None if fingerprint(watched) == before else "It changes the numbers that it is compared with."
     return _finished(known, call, Run(outcomes, fault, further=further, not_judged=adapted.not_judged), name)
 
@@ -176,8 +179,6 @@ def grade_file(
     limits = Limits(timeout, memory)
     limits.check()
     found = Place.parse(place)
-    # Computed before a candidate waits for it.
-    expected_of(known)
     call = _call(known, layout, style)
     made = run(
         found,
@@ -186,7 +187,7 @@ def grade_file(
         limits,
         partial(misfit, known),
         partial(_asked, known),
-        partial(_examined, known, call),
+        partial(_examined, known, call, _source_of(found)),
     )
     report = _finished(known, call, made, cleaned(found.function))
     return _with_repair(report, found, call, known, limits, made.outcomes)
@@ -249,12 +250,27 @@ def misfit(kind: Kind, signature: inspect.Signature | None) -> str | None:
     return f"takes {described(signature)}"
 
 
+def _source_of(place: Place) -> str:
+    """The text of a candidate's file; "" where there is none to read."""
+    if not place.module.endswith(".py"):
+        return ""
+    try:
+        return Path(place.module).read_text()
+    except (OSError, ValueError):
+        return ""
+
+
+_UNSET = "memory that is never set: np.empty gives what lies there, where np.zeros gives zeros"
+
+
 def _examined(
     kind: Kind,
     call: Call,
+    source: str,
     outcomes: Sequence[Outcome],
     candidate: Introduction,
     answer: AnswerOfPart,
+    afresh: Afresh | None = None,
 ) -> Further:
     """What else there is to find: another way to call it, else how its formula differs, and its forward pass."""
     asked = list(map(Asked, range(len(kind.cases)), kind.cases, outcomes))
@@ -267,8 +283,18 @@ def _examined(
     answers = _Noted(answer, "")
     findings = _probed(kind, outcomes, answers)
     forward = _forward(kind, call, outcomes, candidate, answer)
-    unsteady = asked_again(kind, outcomes, lambda case: answer(case, ""))
-    return Further(findings, forward, quoted=frozenset(answers.quoted), unsteady=unsteady)
+    wrong = _wrong(kind, outcomes)
+    unsteady, only_kept = "", False
+    lasting = lasting_values(source)
+    if wrong and afresh and (lasting or not findings):
+        shown = lasting or ([_UNSET] if re.search(r"\bempty(_like)?\(", source) else [])
+        unsteady, only_kept = first_calls(kind, outcomes, wrong, afresh, partial(_is_right, kind), shown)
+    unsteady = unsteady or asked_again(kind, outcomes, lambda case: answer(case, ""), wrong=bool(wrong), lasting=lasting)
+    return Further(findings, forward, quoted=frozenset(answers.quoted), unsteady=unsteady, only_kept=only_kept)
+
+
+def _is_random(findings: Sequence[Finding]) -> bool:
+    return any("is another one each time" in finding.rule for finding in findings)
 
 
 class _Noted:
@@ -360,7 +386,8 @@ def _asked(kind: Kind, answer: Callable[[Case], Outcome]) -> Iterator[Outcome]:
     for number, case in enumerate(kind.cases):
         limit = HASTE if answered >= ENOUGH else PATIENCE
         if wrong and patience.ends(limit):
-            why = f"not asked: it was wrong already, and its calls had taken more than {min(patience.used, limit):.2g} s"
+            took = f"{min(patience.used, limit):.2g} s of processor time"
+            why = f"not tried: what is wrong shows in the cases before, and those took more than {took}"
             yield Outcome(declined=why, asked=False)
             continue
         outcome = patience.answer(case)
@@ -398,14 +425,20 @@ def _probed(kind: Kind, outcomes: Sequence[Outcome], answer: Callable[[Case], Ou
 
 def _is_wrong(kind: Kind, outcomes: Sequence[Outcome]) -> bool:
     """Whether there is a bug, and no crash, after which nothing more can be asked."""
+    return bool(_wrong(kind, outcomes))
+
+
+def _wrong(kind: Kind, outcomes: Sequence[Outcome]) -> list[int]:
+    """The numbers of the cases that a candidate gets wrong; none after a crash."""
+    if any(outcome.crashed for outcome in outcomes):
+        return []
     taken = enumerate(_taken(kind, outcomes))
-    crashed = any(outcome.crashed for outcome in outcomes)
-    return not crashed and any(outcome.declined is None and not _is_right(kind, number, outcome) for number, outcome in taken)
+    return [number for number, outcome in taken if outcome.declined is None and not _is_right(kind, number, outcome)]
 
 
 def _taken(kind: Kind, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes of the cases that the candidate is written for; the others are declined."""
-    shaped = [fits(expected_at(kind, number), outcome) for number, outcome in enumerate(outcomes)]
+    shaped = [outcome.declined is None and fits(expected_at(kind, number), outcome) for number, outcome in enumerate(outcomes)]
     return without_forms_not_taken(kind.cases, outcomes, shaped, lambda number: _is_right(kind, number, outcomes[number]))
 
 
@@ -413,22 +446,26 @@ def _report(kind: Kind, made: Run, name: str, wording: Wording) -> Report:
     """The one way from what a candidate did to the report, wherever it ran."""
     outcomes = _taken(kind, made.outcomes)
     graded = [
-        _judged(kind, case, right, outcome)
-        for case, right, outcome in zip(kind.cases, expected_of(kind), outcomes, strict=True)
+        _judged(kind, kind.cases[number], expected_at(kind, number), outcome)
+        for number, outcome in enumerate(outcomes)
         if outcome.declined is None
     ]
     graded = _relative_to_twins(kind, graded)
     left_out = reasons_of(kind.cases, outcomes)
     subject = f"{name} as {kind.name}, {len(graded)} of {len(kind.cases)} cases"
     declined = declined_too_much(kind, outcomes)
-    random = any("is another one each time" in finding.rule for finding in made.further.findings)
-    unsteady = None if random else made.further.unsteady or None
+    kept = made.further.unsteady if made.further.only_kept else ""
+    random = _is_random(made.further.findings) and not kept
+    unsteady = None if random or kept else made.further.unsteady or None
     faults = [fault for fault in (made.fault, declined, unsteady) if fault]
     if graded:
         report = _judgement(kind, subject, graded, left_out, made.further.findings, wording)
     else:
         why = None if faults else f"It takes none of the cases ({'; '.join(left_out)})."
         report = Report(subject, "bug", why, None, left_out=left_out)
+    if kept:
+        earlier = report.diagnosis if OF_AN_EARLIER_CALL in (report.diagnosis or "") else ""
+        report = replace(report, verdict="bug", diagnosis=joined([earlier or "", kept]), findings=(), mistakes=())
     if faults:
         more = [report.diagnosis] if report.verdict == "bug" and report.diagnosis else []
         # How its formula differs comes before what it declines.
@@ -530,10 +567,11 @@ def _diagnosed(
     kind: Kind, graded: list[_Graded], verdict: Verdict, findings: tuple[Finding, ...]
 ) -> tuple[Verdict, str, tuple[str, ...]]:
     numbers = _numbers(kind, graded)
-    outcomes, expected = [Outcome()] * len(kind.cases), expected_of(kind)
+    outcomes: list[Outcome] = [Outcome()] * len(kind.cases)
+    expected: list[tuple[Expected, ...]] = [()] * len(kind.cases)
     wrong: list[set[int]] = [set() for _ in kind.cases]
     for number, entry in zip(numbers, graded, strict=True):
-        outcomes[number] = entry.outcome
+        outcomes[number], expected[number] = entry.outcome, expected_at(kind, number)
         if not entry.outcome.raised:
             # Right values that came in a wrong way tell nothing about numbers.
             off = [row.verdict != "agrees" and row.remark != (entry.outcome.problem or "-") for row in entry.rows]
@@ -549,7 +587,7 @@ def _diagnosed(
         sentences = joined([sentences, *rules, also])
     names = tuple(dict.fromkeys(mistake.name for _, mistake in found))
     deserved = worst_verdict([mistake.verdict for _, mistake in found])
-    problem = next((entry.outcome.problem for entry in graded if entry.outcome.problem), None)
+    problem = next((_with_sizes(entry) for entry in graded if entry.outcome.problem), None)
     if deserved != "bug" and (sentence := _unlike_rounding(kind, graded)):
         return "bug", sentence, ()
     if verdict == "rounding" and deserved != "bug":
@@ -563,8 +601,10 @@ def _diagnosed(
     factor = None if problem else ratio([entry.outcome for entry in graded], [entry.expected for entry in graded])
     if factor is not None:
         return "bug", f"Every number is {factor:.6g} times what it should be.", ()
-    if findings:
-        rules = joined(finding.rule for finding in findings)
+    seen = [Seen(entry.case, entry.outcome, entry.expected, entry.rows) for entry in graded]
+    sizes = explain_sizes(kind.leaves[0], seen) if len(kind.leaves) == 1 and all(map(_is_bare_shape, findings)) else ""
+    if sizes or findings:
+        rules = sizes or joined(finding.rule for finding in findings)
         note = f"Besides: {problem}" if problem and "it raises" not in rules else ""
         return "bug", joined([rules, note]), ()
     failed = [_fails(entry) for entry in graded]
@@ -585,6 +625,19 @@ def _diagnosed(
 def _says(sentence: str, leaves: str) -> bool:
     """Whether a sentence says of which outputs it is."""
     return not leaves or all(re.search(rf"\b{leaf}\b", sentence) for leaf in leaves.split(", "))
+
+
+def _is_bare_shape(finding: Finding) -> bool:
+    """Whether of an output it is said that its shape is wrong, and no formula of it."""
+    return finding.where.endswith(": its shape") and finding.rule.endswith(").")
+
+
+def _with_sizes(entry: _Graded) -> str | None:
+    """What is wrong with an outcome; of an exception also the sizes that the call had."""
+    problem, sizes = entry.outcome.problem, sizes_of(entry.case)
+    if not problem or not sizes or not entry.outcome.raised or entry.outcome.crashed:
+        return problem
+    return f"{problem.rstrip('.')} with {sizes}."
 
 
 def _unlike_rounding(kind: Kind, graded: list[_Graded]) -> str | None:
@@ -665,14 +718,14 @@ def _smallest(kind: Kind, graded: list[_Graded], wording: Wording) -> Smallest:
     entry = min(bad, key=lambda entry: (entry.outcome.raised, not entry.case.whole, entry.case.size))
     leaf = next(number for number, row in enumerate(entry.rows) if row.verdict != "agrees")
     got = entry.outcome.leaves[leaf] if leaf < len(entry.outcome.leaves) else None
-    expected = entry.expected[leaf].value
+    given, own = wording.own(entry.case.args)
     return draw_case(
         entry.case.name,
-        entry.case.args,
+        given,
         entry.case.options,
         kind.leaves[leaf],
-        expected,
-        got,
+        own(entry.expected[leaf].value),
+        got if got is None else own(got),
         wording.order,
         problem=entry.outcome.problem or "",
     )

@@ -46,6 +46,7 @@ class Further(NamedTuple):
         other_way: how else it is to be called, in a sentence, where it fits in no case as it is; else "".
         quoted: what the candidate said itself in what was found.
         unsteady: what it does otherwise when it is asked again, in a sentence; else "".
+        only_kept: its calls are right when each is the first, so that nothing else is wrong than what `unsteady` says.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -53,6 +54,7 @@ class Further(NamedTuple):
     other_way: str = ""
     quoted: frozenset[str] = frozenset()
     unsteady: str = ""
+    only_kept: bool = False
 
 
 class Run(NamedTuple):
@@ -133,8 +135,11 @@ Asked = Callable[[Callable[[Case], Outcome]], Iterator[Outcome]]
 AnswerOfPart = Callable[[Case, str], Outcome]
 """What a part of a candidate, one of `messages.PARTS`, does with a case."""
 
-Examine = Callable[[Sequence[Outcome], Introduction, AnswerOfPart], Further]
-"""From what a candidate did with all cases, its parts, and a way to ask them, to what else is found of it."""
+Afresh = Callable[[Case], Outcome]
+"""What a candidate does with a case that is its first call, in a new process."""
+
+Examine = Callable[[Sequence[Outcome], Introduction, AnswerOfPart, Afresh], Further]
+"""From what a candidate did with all cases, its parts, and the ways to ask them, to what else is found of it."""
 
 Fits = Callable[[inspect.Signature | None], str | None]
 """From a signature to what is wrong with it, in words; None where a case can be given."""
@@ -159,7 +164,7 @@ def run(place: Place, call: Call, kind: Kind, limits: Limits, fits: Fits, asked:
         if misfit:
             raise UnfitError(misfit, candidate.introduction.other_way)
         outcomes += asked(candidate.answer)
-        further = examine(outcomes, candidate.introduction, candidate.answer)
+        further = examine(outcomes, candidate.introduction, candidate.answer, candidate.afresh)
         candidate.finish()
     except EndError as end:
         unfit = isinstance(end, UnfitError)
@@ -207,6 +212,17 @@ class _Candidate:
     def answer(self, case: Case, part: str = "") -> Outcome:
         """What it, or a part of it, does with a case, if there is a place for it in the signature."""
         return ask(self.introduction.signatures[part], case, lambda: self._timed(case, part))
+
+    def afresh(self, case: Case) -> Outcome:
+        """What it does with a case as the first call of a process of its own."""
+        alone = _Candidate(self.place, self.call, self.kind, self.limits)
+        try:
+            alone.start()
+            return alone.answer(case)
+        except EndError as end:
+            return Outcome(problem=f"It {end}.", raised=True, crashed=True)
+        finally:
+            alone.stop()
 
     def _timed(self, case: Case, part: str) -> Outcome:
         # Its process is not asked, which could say anything.

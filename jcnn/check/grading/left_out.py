@@ -45,21 +45,30 @@ def declined_too_much(kind: Kind, outcomes: Sequence[Outcome]) -> str | None:
         outcomes: one for every case.
     """
     must = [
-        (case.name, outcome.declined)
+        (case, outcome.declined)
         for case, outcome in zip(kind.cases, outcomes, strict=True)
         if outcome.asked and must_take(kind, case)
     ]
-    declined = [name for name, reason in must if reason]
+    declined = [case for case, reason in must if reason]
     if not declined:
         return None
     taken = len(must) - len(declined)
-    names = ", ".join(f'"{name}"' for name in declined[:_SHOWN])
+    names = ", ".join(f'"{case.name}"' for case in declined[:_SHOWN])
     more = f" and {len(declined) - _SHOWN} more" if len(declined) > _SHOWN else ""
     reasons = "; ".join(dict.fromkeys(reason for _, reason in must if reason))
     return (
         f"It takes {f'only {taken}' if taken else 'none'} of the {len(must)} cases that every {kind.name} with its parameters "
-        f"must take; it declines {names}{more}: {reasons}."
+        f"must take; it declines {names}{more}: {reasons}.{_without_parameter(kind, declined)}"
     )
+
+
+def _without_parameter(kind: Kind, declined: Sequence[Case]) -> str:
+    """What to do where an option that all declined cases have is why."""
+    shared = set.intersection(*(set(case.options) - kind.required for case in declined))
+    if len(shared) != 1:
+        return ""
+    (name,) = shared
+    return f" A function with a parameter {name} has to take any one number as {name}; without it these cases are left out."
 
 
 def unanswered(kind: Kind, outcomes: Sequence[Outcome]) -> tuple[str, ...]:

@@ -85,7 +85,8 @@ MISTAKES = (
     ),
     Mistake(
         "divided by the batch size",
-        "Everything is divided by the number of examples: the mean over the batch is the loss's, and its 1/N arrives in dy.",
+        "Everything is divided by the number of examples N: a gradient adds up over the batch; where the loss is a mean, its "
+        "1/N is in dy already.",
         {kind: _after(kind, lambda leaf, dy: leaf / dy.shape[0]) for kind in (*_BACKWARD, *_LOSSES)},
     ),
     Mistake(

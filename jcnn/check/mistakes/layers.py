@@ -254,7 +254,7 @@ OTHERS = (
     ),
     Mistake(
         "column-major order",
-        "The pixels come in another order, the first axis fastest (order='F'): it is row-major, channels fastest.",
+        "The pixels come in another order, the first axis fastest (order='F'): flattening is row-major, the channels fastest.",
         {
             "flatten": lambda x: x.reshape(len(x), -1, order="F"),
             "flatten_backward": lambda dy, x: dy.reshape(x.shape, order="F"),

@@ -223,7 +223,8 @@ FORWARD = (
     ),
     Mistake(
         "variance divided by m − 1",
-        "The variance is the unbiased one, divided by m − 1 (ddof=1, torch.var): here it is divided by the number m of values.",
+        "The variance is the unbiased one, divided by m − 1 (ddof=1, torch.var): batch normalisation divides by m, the number "
+        "of values.",
         _rooted(lambda s: np.sqrt(s.variance * s.size / (s.size - 1) + s.epsilon)),
     ),
     Mistake(

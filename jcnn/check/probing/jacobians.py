@@ -756,7 +756,8 @@ def _example(kind: str, leaf: str, outputs: Sequence[Array | None]) -> str:
             continue
         at = tuple(map(int, wrong[0]))
         given = ", ".join(_entries(case, at, right.ndim))
-        return f"{leaf}[{', '.join(map(str, at))}] = {got[at]:.6g}; right is {right[at]:.6g} ({given})"
+        inside = f" ({given})" if given else ""
+        return f"{leaf}[{', '.join(map(str, at))}] = {got[at]:.6g}; right is {right[at]:.6g}{inside}"
     return ""
 
 

@@ -87,7 +87,7 @@ _OF_POOLING = {
 _ARRAYS = "It gets NumPy arrays in float64 and returns arrays of NumPy, JAX or PyTorch, or lists."
 _LEFT_OUT = (
     "Options that it lacks, and forms of one for which it raises NotImplementedError, such as a number for each axis, are left "
-    "out."
+    "out; one number it has to take wherever it has a parameter for it."
 )
 
 

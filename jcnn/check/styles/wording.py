@@ -1,14 +1,20 @@
 """A report in the candidate's terms: the order of its axes, and its names."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from jcnn.check.operations import OPERATIONS
 from jcnn.check.report import Block, Finding, Report, Row, Smallest, Symptom, Term, Worked, Worst
 from jcnn.check.smallest import as_picture
 from jcnn.check.styles.adapt import STYLES
+from jcnn.check.styles.cs231n import names_of
 from jcnn.check.styles.layouts import Axes, Order, axes_of
+
+Array = np.ndarray
 
 _INDEX = re.compile(r"\b(\w+)\[([^\[\]]*)\]")
 _SHAPE = re.compile(r"\b(\w+) has shape \(([\d, ]+)\)(: expected |; right is | where )\(([\d, ]+)\)")
@@ -26,6 +32,8 @@ class Wording(NamedTuple):
         note: what formulas leave open, in a sentence; may be "".
         layout: its name where that differs from jcnn's own; else "".
         quoted: what the candidate said itself, which is in its terms already.
+        of_images: its arrays are those of images.
+        of_loss: it is a loss of the course, which is the mean over the examples and has no gradient from above.
     """
 
     axes: Axes
@@ -33,12 +41,36 @@ class Wording(NamedTuple):
     note: str = ""
     layout: str = ""
     quoted: tuple[str, ...] = ()
+    of_images: bool = True
+    of_loss: bool = False
 
     @classmethod
     def of(cls, operation: str, layout: str, style: str) -> "Wording":
         """That of a style."""
         axes = axes_of(layout, operation)
-        return cls(axes, STYLES[style].renamed, STYLES[style].note(operation), layout if axes.orders and axes.roles else "")
+        layout = layout if axes.orders and axes.roles else ""
+        of_loss = style == "cs231n" and names_of(operation).loss
+        return cls(
+            axes,
+            STYLES[style].renamed,
+            STYLES[style].note(operation),
+            layout,
+            of_images=OPERATIONS[operation].of_images,
+            of_loss=of_loss,
+        )
+
+    def own(self, args: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[Array], Array]]:
+        """The arguments that the candidate got itself, and what makes its own numbers of an output's."""
+        if not self.of_loss or "dy" not in args:
+            return dict(args), lambda value: value
+        dy, *others = args.values()
+        scale = (len(dy) * dy).reshape(-1, 1)
+
+        def divided(value: Array) -> Array:
+            """The gradient of the mean, where each example was multiplied by N times its dy."""
+            return np.divide(value, scale, out=np.zeros_like(value), where=scale != 0) if value.ndim == 2 else value
+
+        return dict(zip([name for name in args if name != "dy"], others, strict=True)), divided
 
     def order(self, name: str, axes: int) -> Order:
         """For each axis that the candidate sees the place it has in jcnn."""
@@ -99,7 +131,9 @@ class Wording(NamedTuple):
         smallest = report.smallest and self._smallest(report.smallest)
         return replace(
             report,
-            subject=f"{report.subject}; shapes and indices as in {self.layout}" if self.layout else report.subject,
+            subject=f"{report.subject}; shapes and indices as in {self.layout}"
+            if self._shows_layout(report)
+            else report.subject,
             diagnosis=diagnosis,
             worst=self._worst(report.worst),
             rows=tuple(self._row(row) for row in report.rows),
@@ -109,11 +143,15 @@ class Wording(NamedTuple):
             smallest=smallest,
         )
 
+    def _shows_layout(self, report: Report) -> bool:
+        """Whether there is anything in the report that is written in another order."""
+        return bool(self.layout) and (self.of_images or any(len(row.worst.index) > 2 for row in report.rows if row.worst))
+
     def _finding(self, finding: Finding) -> Finding:
         return finding._replace(
             where=self.text(finding.where),
             rule=self.text(finding.rule),
-            example=self.text(finding.example),
+            example="" if self.of_loss and "dy[" in finding.example else self.text(finding.example),
             about=self.text(finding.about),
             worked=finding.worked and self._worked(finding.worked),
         )

@@ -26,7 +26,7 @@ from jcnn.commands.main import main
 from tests.draws import draws
 
 RELU_CASES = len(kind_of("relu").cases)
-ASKED_AGAIN = 2
+ASKED_AGAIN = 256 - RELU_CASES
 RELU = "import numpy as np\n\ndef relu(x):\n    return np.maximum(x, 0)\n"
 WRONG = "def relu(x):\n    return x + 1\n"
 

@@ -1,12 +1,13 @@
 """What a candidate keeps from one call to the next, and sentences that its other calls contradict."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from jcnn.check import grade
+from jcnn.check import grade, grade_file
 from jcnn.definition import sums
 
 Array = np.ndarray
@@ -49,7 +50,7 @@ def test_the_first_call_is_asked_again_at_the_end() -> None:
 
     report = grade(at_the_end, "dense")
     assert report.verdict == "bug"
-    assert 'Asked the case "one number" again at the end it gives another answer' in str(report.diagnosis)
+    assert 'asked the case "any numbers, all tiny" again, after others, it gives another answer' in str(report.diagnosis)
 
 
 def only_where_as_many(change: Callable[[Array], Array]) -> Callable[..., Array]:
@@ -95,3 +96,45 @@ def test_an_ignored_option_is_no_kept_answer() -> None:
     report = grade(avg_pool, "avg_pool")
     assert report.verdict == "bug"
     assert "earlier call" not in str(report.diagnosis)
+
+
+COUNTED = """
+calls = 0
+
+def dense(x, w, b=None):
+    global calls
+    calls += 1
+    y = x @ w if b is None else x @ w + b
+    return y if calls < {limit} else 0 * y
+"""
+KEPT = """
+def order(n, known={{}}):
+    return known.setdefault({key}, list(range(n)))
+
+def dense(x, w, b=None):
+    y = sum(x[..., c : c + 1] * w[c] for c in order(len(w)))
+    return y if b is None else y + b
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        pytest.param(
+            KEPT.format(key="0"),
+            "the right one, when it is the first call. Look at the default known={} of order",
+            id="a default",
+        ),
+        pytest.param(COUNTED.format(limit=6), "when it is the first call. Look at calls, which dense changes", id="a counter"),
+        pytest.param(COUNTED.format(limit=60), "again, after others, it gives another answer. Look at calls", id="late"),
+        pytest.param(KEPT.format(key="n"), "", id="which is kept rightly"),
+    ],
+)
+def test_what_is_kept_from_call_to_call_is_found_by_asking_anew(source: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "homework.py").write_text(source)
+    report = grade_file(f"{tmp_path}/homework.py:dense", "dense")
+    assert report.verdict == ("bug" if said else "agrees"), report
+    if said:
+        assert (report.diagnosis or "").startswith("It keeps something from call to call:")
+        assert said in (report.diagnosis or "")
+        assert not report.findings

@@ -83,3 +83,17 @@ def test_images_of_two_axes_are_enough_though_others_give_an_answer() -> None:
     assert any(reason.startswith("does not take images of 3 spatial axes") for reason in report.left_out)
     assert grade(lambda x: x.sum((1, 2)), "global_avg_pool").verdict == "bug"
     assert grade(lambda x: x.mean((1, 2), keepdims=True), "global_avg_pool").verdict == "bug"
+
+
+def test_who_has_a_parameter_and_declines_its_numbers_is_told_how_both_go_together() -> None:
+    def backward(dy: Array, x: Array, w: Array, stride: int = 1, padding: int = 0) -> Gradients:
+        if padding:
+            raise NotImplementedError
+        return for_numbers(dy, x, w, stride, padding)
+
+    def without(dy: Array, x: Array, w: Array, stride: int = 1) -> Gradients:
+        return for_numbers(dy, x, w, stride, 0)
+
+    report = grade(backward, "conv_backward")
+    assert "a parameter padding has to take any one number as padding" in (report.diagnosis or "")
+    assert grade(without, "conv_backward").verdict == "agrees"

@@ -185,3 +185,57 @@ def test_a_gradient_that_is_not_given_back_its_axes() -> None:
 
     report = grade(affine_backward, "dense_backward", style="cs231n")
     assert "dx has shape (1, 1): expected (1, 1, 1), that of x." in (report.diagnosis or "")
+
+
+def loss_of(log_p: Callable[[Array], Array], *, n: bool = True) -> Callable[[Array, Array], Any]:
+    """A softmax loss with its own logarithm of the probabilities; without n its gradient is that of the sum."""
+
+    def softmax_loss(x: Array, y: Array) -> Any:
+        rows = np.arange(len(x))
+        shifted = np.exp(x - x.max(1, keepdims=True))
+        dx = shifted / shifted.sum(1, keepdims=True)
+        dx[rows, y] -= 1
+        return -log_p(x)[rows, y].mean(), dx / len(x) if n else dx
+
+    return softmax_loss
+
+
+def log_of_p(x: Array) -> Array:
+    shifted = np.exp(x - x.max(1, keepdims=True))
+    return np.log(shifted / shifted.sum(1, keepdims=True))
+
+
+def log_unshifted(x: Array) -> Array:
+    return x - np.log(np.exp(x).sum(1, keepdims=True))
+
+
+def log_stable(x: Array) -> Array:
+    shifted = x - x.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+@pytest.mark.parametrize(
+    ("log_p", "mistakes"),
+    [
+        pytest.param(log_of_p, ("logarithm of a rounded softmax",), id="log 0"),
+        pytest.param(log_unshifted, ("eˣ overflows",), id="an exponent too large"),
+        pytest.param(log_stable, (), id="right"),
+    ],
+)
+def test_of_a_loss_that_is_infinite_it_is_said_which_step_is_why(
+    log_p: Callable[[Array], Array], mistakes: tuple[str, ...]
+) -> None:
+    report = grade(loss_of(log_p), "softmax_cross_entropy", style="cs231n")
+    assert report.mistakes == mistakes
+    assert (report.verdict == "bug") == bool(mistakes)
+    assert "NCHW" not in report.subject
+
+
+def test_of_a_loss_no_gradient_from_above_is_shown() -> None:
+    """It has none: its numbers are those of the gradient of the mean."""
+    report = grade(loss_of(log_stable, n=False), "softmax_cross_entropy_backward", style="cs231n")
+    assert report.smallest
+    assert [block.title for block in report.smallest.given] == ["logits", "labels"]
+    expected, got = (np.array(block.cells, float) for block in report.smallest.outputs)
+    np.testing.assert_allclose(got, expected * len(got), rtol=2e-3, atol=2e-3)
+    assert not any("dout[" in finding.example for finding in report.findings)

@@ -1,5 +1,6 @@
 """What is expected of a candidate, said once where it is something else."""
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,10 @@ def test_the_example_to_start_from_can_be_graded(style: str, layout: str) -> Non
         assert all(shown.meaning for shown in (*found.arguments, *found.outputs))
 
 
+_CASES = 6
+"""So many of a kind say how its arrays are given."""
+
+
 def letters_of(shown: Argument) -> list[str] | None:
     """The sizes of an array in letters; None where it may have any number of axes, or is no array."""
     inside = shown.shape.strip("()")
@@ -55,7 +60,7 @@ def sizes_fit(shown: Argument, value: Any, sizes: dict[str, int]) -> bool:
     return all(sizes.setdefault(letter.rstrip(","), size) == size for letter, size in zip(letters, value.shape, strict=True))
 
 
-def given_to(kind: Kind, layout: str, style: str, case: Case) -> list[Any]:
+def recorded(kind: Kind, layout: str, style: str) -> Callable[[Case], list[Any]]:
     """What a candidate that is written as is announced gets in a case, one value for each argument."""
     form = call_of(kind, layout, style)
     seen: list[Any] = []
@@ -64,9 +69,14 @@ def given_to(kind: Kind, layout: str, style: str, case: Case) -> list[Any]:
     defaults = ", ".join(names if style == "cs231n" else [f"{part}=None" for part in names])
     space: dict[str, Any] = {"seen": seen}
     exec(f"def {name}({defaults}):\n    seen[:] = [{', '.join(names)}]\n    raise ValueError", space)  # noqa: S102 (our own)
-    outcome = call(adapt(space[name], {}, form, Misfit).candidate, kind, case)
-    assert outcome.declined is None or style != "jcnn", (kind.name, outcome)
-    return seen
+    candidate = adapt(space[name], {}, form, Misfit).candidate
+
+    def given(case: Case) -> list[Any]:
+        seen.clear()
+        assert call(candidate, kind, case).declined is None or style != "jcnn"
+        return list(seen)
+
+    return given
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
@@ -74,12 +84,12 @@ def given_to(kind: Kind, layout: str, style: str, case: Case) -> list[Any]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_announced_is_what_everybody_must_take(kind: str, style: str, layout: str) -> None:
     known, tried = kind_of(kind), 0
+    given = recorded(known, layout, style)
     announced = {shown.name: shown for shown in expected(known, layout, style).arguments}
-    for case in known.cases:
-        if not must_take(known, case) or "any numbers, " in case.name:
-            continue
+    due = (case for case in known.cases if case.twin is None and must_take(known, case))
+    for case in itertools.islice(due, _CASES):
         sizes: dict[str, int] = {}
-        got = given_to(known, layout, style, case)
+        got = given(case)
         tried += bool(got)
         if style == "cs231n" and kind.endswith("_backward") and got:
             shown = announced["dout"] if "dout" in announced else announced["x"]
