@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 import tyro
 
 from experiments.benchmarks.recipes import machine, measure
@@ -122,7 +122,7 @@ class Learner:
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
-        if self._config.average:
+        if isinstance(self._config.average, EMA):
             self._average(self._config.average.decay)
         self._step += 1
 

@@ -56,6 +56,7 @@ def test_it_ends_at_the_same_weights_and_accuracy(momentum: float) -> None:
     assert theirs.keys() <= ours.keys()
     for name, weights in theirs.items():
         np.testing.assert_allclose(weights.numpy(), ours[name].numpy(), rtol=1e-6, atol=1e-8, err_msg=name)
+    assert result.evaluation is not None
     assert learner.accuracy(test) == pytest.approx(result.evaluation.accuracy, abs=0)
 
 
