@@ -275,7 +275,7 @@ def edits_of(form: Form, arguments: set[str]) -> Iterator[Edited]:
         for tree, cost, note in changes:
             if tree != line.tree and (number, tree) not in seen:
                 seen.add((number, tree))
-                said = "the largest, m, is subtracted elsewhere and not here" if tree in unshifted else note
+                said = "the largest, m, is not subtracted here" if tree in unshifted else note
                 lines = (*form[:number], Line(line.name, tree), *form[number + 1 :])
                 yield Edited(lines, number, cost + 0.05 * (not last), said)
         known.add(line.name)

@@ -610,15 +610,8 @@ def _explain_output(
         return Finding(leaf, leaf, sentence), None
     if lost := _lost(kind, outputs):
         return Finding(leaf, leaf, f"{leaf} is NaN or infinite {lost}, of small numbers too."), None
-    rule = find_rule(kind, outputs)
-    if rule is None:
-        taken = _without_forms_not_taken(kind, outputs)
-        rule = None if taken is None else find_rule(kind, taken)
-        outputs = outputs if taken is None else taken
-    where = ""
-    if rule is None and (taken := _of_usual_rank(kind, outputs)) is not None:
-        where, outputs = taken
-        rule = find_rule(kind, outputs)
+    rules = ((find_rule(kind, read), where, read) for where, read in _readings(kind, outputs))
+    rule, where, outputs = next((one for one in rules if one[0] is not None), (None, "", outputs))
     if rule is None:
         return None
     problem = next((outcome.problem for outcome in outcomes if outcome.raised and outcome.problem), None)
@@ -653,9 +646,39 @@ def _without_forms_not_taken(kind: str, outputs: Sequence[Array | None]) -> list
     return made
 
 
-def _of_usual_rank(kind: str, outputs: Sequence[Array | None]) -> tuple[str, list[Array | None]] | None:
-    """Without the calls of more axes than homework has, where it is wrong in most of them: only the others are read."""
-    images = "global_" in kind
+def _readings(kind: str, outputs: Sequence[Array | None]) -> Iterator[tuple[str, Sequence[Array | None]]]:
+    """The outputs that a rule is read off, and which those are, in words: all, or without those of forms not written for."""
+    usual = _of_usual_rank(kind, outputs)
+    if usual and not usual.right:
+        yield usual.where, usual.outputs
+    yield "", outputs
+    taken = _without_forms_not_taken(kind, outputs)
+    if taken is not None:
+        yield "", taken
+    usual = _of_usual_rank(kind, taken or outputs)
+    if usual and usual.right <= usual.others / 2:
+        yield usual.where, usual.outputs
+
+
+class _UsualRank(NamedTuple):
+    """The outputs of calls with as many axes as homework has.
+
+    Attributes:
+        outputs: the others count as declined.
+        where: which they are, in words.
+        others: how many others there are.
+        right: in how many of those the candidate is right.
+    """
+
+    outputs: list[Array | None]
+    where: str
+    others: int
+    right: int
+
+
+def _of_usual_rank(kind: str, outputs: Sequence[Array | None]) -> _UsualRank | None:
+    """Only what has as many axes as homework has; None where all has, or any number is usual."""
+    images = "global_" in kind or "flatten" in kind
     usual = _IMAGE_AXES if images else _VECTORS
     if not images and "soft" not in kind:
         return None
@@ -663,11 +686,10 @@ def _of_usual_rank(kind: str, outputs: Sequence[Array | None]) -> tuple[str, lis
     ranks = [max(value.ndim for value in case.args.values() if _is_counted(value)) for case in _calls(kind)]
     others = [place for place, rank in enumerate(ranks) if rank != usual and outputs[place] is not DECLINED]
     right = [_gives(candidates_of(kind)[0].tree, kind, place, outputs[place]) for place in others]
-    if not others or sum(right) > len(others) / 2:
-        return None
     for place in others:
         made[place] = DECLINED
-    return f" (read in the calls with {'two spatial axes' if images else 'two axes'})", made
+    where = f" (read in the calls with {'two spatial axes' if images else 'two axes'})"
+    return _UsualRank(made, where, len(others), sum(right)) if others else None
 
 
 _IMAGE_AXES = 4

@@ -44,9 +44,15 @@ Rule = Callable[[Source, Scope, ast.AST], Iterator[Change]]
 """The changes at a node."""
 
 
-def edits(source: Source, function: str = "") -> Iterator[Edit]:
-    """All changes, the likeliest slips first, and those of one function before those of others."""
-    scopes = list(source.scopes())
+def edits(source: Source, function: str = "", without: str = "") -> Iterator[Edit]:
+    """All changes, the likeliest slips first, and those of one function before those of others.
+
+    Args:
+        source: what is changed.
+        function: what comes first.
+        without: a function that is left as it is.
+    """
+    scopes = [scope for scope in source.scopes() if scope.function.name != without]
     named = [scope for scope in scopes if scope.function.name == function.rpartition(".")[2]]
     others = [scope for scope in scopes if scope not in named]
     seen = {source.text.decode()}

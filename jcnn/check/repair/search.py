@@ -101,7 +101,8 @@ class _Search:
             self._send(trial_of(self._kind.cases[number], self._kind, right, self._wrong))
         end = self._process.seconds() + seconds
         some: Repair | None = None
-        changes = edits(source, self._function)
+        # A forward pass that fails is replaced by a right one for the backward pass: to break it is no repair.
+        changes = edits(source, self._function, without=self._introduction.forward)
         while (batch := tuple(itertools.islice(changes, AT_ONCE))) and (left := end - self._process.seconds()) > 0:
             for edit in self._passed(batch, left):
                 mended = self._mended(edit)

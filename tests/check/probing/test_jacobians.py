@@ -370,7 +370,7 @@ def _softmax_over(x: Array, shifted: int, summed: int, *, below: bool = True) ->
     [
         (lambda x: _softmax_over(x, 1, 0), "Σ(e over examples)"),
         (lambda x: _softmax_over(x, 0, 1), "max(x over examples)"),
-        (lambda x: _softmax_over(x, 1, 1, below=False), "the largest, m, is subtracted elsewhere and not here"),
+        (lambda x: _softmax_over(x, 1, 1, below=False), "the largest, m, is not subtracted here"),
     ],
     ids=["sum over examples", "largest over examples", "shifted above alone"],
 )
