@@ -39,8 +39,8 @@ test-newest:
 # drawn geometries each, bad input of every kind for every public name, mutants, forged answers, twenty trainings at once, runs killed again and again,
 # every picture and movie of the lecture.
 DEEP := check/classroom check/grading/test_false_agreement.py check/grading/test_free_passes.py \
-  check/grading/test_roundoff.py check/probing check/selfcheck/test_matrix.py \
-  check/submissions check/test_hints.py check/test_mistakes.py commands/test_grade_all.py commands/test_predict.py conv \
+  check/grading/test_repair.py check/grading/test_roundoff.py check/probing check/repair check/selfcheck/test_matrix.py \
+  check/submissions check/test_hints.py check/test_mistakes.py commands/test_grade_all.py commands/test_main.py commands/test_predict.py conv \
   data/test_augment.py data/test_many_pictures.py data/test_pictures.py data/test_sizes.py experiments/test_mutation.py \
   experiments/test_mutation_rules.py experiments/test_planted.py experiments/test_topics.py fuzz layers/test_normalisation.py \
   test_named_values.py test_precision.py \

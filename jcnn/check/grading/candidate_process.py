@@ -64,6 +64,8 @@ def main() -> None:
             left = left[os.write(answers, left) :]
 
     sys.argv[:] = [start[0]["module"]]
+    # Nothing is left beside what somebody handed in.
+    sys.dont_write_bytecode = True
     form, other_way = calling.Call(**_as_tuples(start[0]["call"])), ""
     try:
         candidate, module = _function(start[0]["module"], start[0]["function"])

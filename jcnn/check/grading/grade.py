@@ -26,6 +26,7 @@ from jcnn.check.grading.lasting_values import lasting_values
 from jcnn.check.grading.left_out import declined_too_much, must_take, reasons_of, unanswered, without_forms_not_taken
 from jcnn.check.grading.messages import Introduction
 from jcnn.check.grading.other_ways import Asked, fits, other_way
+from jcnn.check.grading.repair import find_repair
 from jcnn.check.grading.roundoff import Output, unlike_rounding
 from jcnn.check.grading.sentences import joined
 from jcnn.check.grading.sizes import explain_sizes, sizes_of
@@ -37,7 +38,6 @@ from jcnn.check.patience import Patience
 from jcnn.check.precision import double_precision
 from jcnn.check.probing.claims import Claim
 from jcnn.check.probing.explain import find_differences
-from jcnn.check.repair.search import find_repair
 from jcnn.check.report import Finding, Report, Row, Smallest, Symptom, Verdict, Worst, worst_verdict
 from jcnn.check.smallest import as_picture, draw_case
 from jcnn.check.styles.adapt import STYLES, adapt
@@ -59,7 +59,7 @@ ENOUGH, HASTE = 20, 1.0
 """So many cases tell one mistake from others, so that a candidate that has answered them needs no more than so many seconds."""
 
 SEARCH, SEARCH_OF_NAMED = 3.0, 1.5
-"""Seconds of processor time in which the change that makes a candidate right is looked for; and where its mistake is known."""
+"""Seconds of processor time in which the change that makes a candidate right is looked for, also where its mistake is known."""
 
 UNKNOWN = "No known mistake gives these numbers."
 
@@ -203,6 +203,8 @@ def _with_repair(report: Report, place: Place, call: Call, kind: Kind, limits: L
         return [frozenset() if one.declined is not None else _wrong_leaves(kind, number, one) for number, one in taken]
 
     seconds = SEARCH_OF_NAMED if report.mistakes or report.findings else SEARCH
+    if not seconds:
+        return report
     repair = find_repair(place, call, kind, limits, outcomes, judge, seconds)
     if repair is None:
         return report
