@@ -42,7 +42,7 @@ DEEP := check/classroom check/grading/test_false_agreement.py check/grading/test
   check/grading/test_repair.py check/grading/test_roundoff.py check/probing check/repair check/selfcheck/test_matrix.py \
   check/submissions check/test_hints.py check/test_mistakes.py commands/test_grade_all.py commands/test_main.py commands/test_predict.py conv \
   data/test_augment.py data/test_many_pictures.py data/test_pictures.py data/test_sizes.py experiments/test_mutation.py \
-  experiments/test_mutation_rules.py experiments/test_planted.py experiments/test_topics.py fuzz layers/test_normalisation.py \
+  experiments/test_mutation_rules.py experiments/test_planted.py experiments/test_topics.py fuzz layers/test_normalisation.py test_compilation.py \
   test_named_values.py test_precision.py \
   training/test_interrupted.py training/test_simultaneous.py
 test-deep: $(READY)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from tests.draws import DEFAULT, DRAWS
 from tests.flags import FOR_TRAINING, GIVEN
 
 QUICK = ("train", "--network", "lecture", "--epochs", "2", "--batch-size", "100")
@@ -48,10 +49,11 @@ def test_the_second_run_compiles_nothing_and_ends_the_same(tmp_path: Path) -> No
         assert said.count("Compiling jit(run_steps)") == 1
         assert said.count("Compiling jit(forward)") == 1
 
-    for path in (tmp_path / "compiled").iterdir():  # damaged: compiled anew
-        path.write_bytes(path.read_bytes()[:50] + b"?")
-    _, third = train(tmp_path, "c")
-    assert third == first
+    if DRAWS > DEFAULT:
+        for path in (tmp_path / "compiled").iterdir():  # damaged: compiled anew
+            path.write_bytes(path.read_bytes()[:50] + b"?")
+        _, third = train(tmp_path, "c")
+        assert third == first
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

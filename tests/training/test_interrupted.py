@@ -20,7 +20,7 @@ from tests.draws import DEFAULT, DRAWS
 from tests.flags import FOUR_DEVICES
 
 # Each kill costs a start of Python and JAX: one run is killed by default; in the deep tests four longer ones, and more often.
-EPOCHS, KILLED_RUNS, KILLS = (20, 4, 5) if DRAWS > DEFAULT else (8, 1, 3)
+EPOCHS, KILLED_RUNS, KILLS = (20, 4, 5) if DRAWS > DEFAULT else (8, 1, 2)
 RECIPE = ("--network", "lecture", "--epochs", str(EPOCHS), "--batch-size", "128", "--seed", "7")
 PATIENCE = 240
 

@@ -211,7 +211,8 @@ def _moved(leaf: str, moved: Rearrangement, plan: Plan) -> Explanation:
     result = plan.reads[leaf].array
     name = leaf if moved.array == result else names.get(moved.array, leaf)
     done = "is returned" if moved.array == result else "is used"
-    finding = Finding(leaf, f"{leaf}: the order of numbers", f"{leaf}: {name} {done} {moved.text}.")
+    of = "" if name == leaf else f"{leaf}: "
+    finding = Finding(leaf, f"{leaf}: the order of numbers", f"{of}{name} {done} {moved.text}.")
     return Explanation(finding, Rule(moved=moved))
 
 

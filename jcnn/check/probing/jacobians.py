@@ -648,14 +648,13 @@ def _without_forms_not_taken(kind: str, outputs: Sequence[Array | None]) -> list
 
 def _readings(kind: str, outputs: Sequence[Array | None]) -> Iterator[tuple[str, Sequence[Array | None]]]:
     """The outputs that a rule is read off, and which those are, in words: all, or without those of forms not written for."""
-    usual = _of_usual_rank(kind, outputs)
+    taken = _without_forms_not_taken(kind, outputs)
+    usual = _of_usual_rank(kind, taken or outputs)
     if usual and not usual.right:
         yield usual.where, usual.outputs
-    yield "", outputs
-    taken = _without_forms_not_taken(kind, outputs)
     if taken is not None:
         yield "", taken
-    usual = _of_usual_rank(kind, taken or outputs)
+    yield "", outputs
     if usual and usual.right <= usual.others / 2:
         yield usual.where, usual.outputs
 

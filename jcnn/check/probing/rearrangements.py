@@ -1,4 +1,4 @@
-"""Axes exchanged, arrays turned round, or numbers poured into another shape: one array read or written in another order."""
+"""Axes exchanged, arrays turned round, or numbers reshaped into another order: one array read or written in another order."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -108,7 +108,7 @@ def _orders(array: str, long: Sequence[int], *, returned: bool) -> Iterator[tupl
 
 def _poured(lie: str, read: str, *, returned: bool) -> str:
     if returned:
-        return f"poured, number after number, from the order ({lie}) into the order ({read}): reshape exchanges no axes"
+        return f"reshaped where a transpose is needed: its numbers come in the order ({lie}), and the order ({read}) is right"
     return (
         f"as if its numbers, which come in the order ({lie}), came in the order ({read}): reshape leaves them where they are, "
         "transpose exchanges axes"

@@ -228,16 +228,16 @@ def test_what_overflows_is_said_with_the_step_that_is_missing() -> None:
     assert _holds_elsewhere(rule, candidate, "softmax_backward")
 
 
-def test_calls_that_raise_are_told_by_what_they_are_and_never_by_single_numbers() -> None:
+def test_calls_that_raise_as_they_may_are_left_out_and_never_told_by_single_numbers() -> None:
     def candidate(logits: Array, labels: Array) -> Array:
         if labels.shape == logits.shape:
             raise TypeError("labels must be class numbers")
         return 2 * formulas.softmax_cross_entropy(logits, labels)
 
     sentence, _, rule = _rule_of(candidate, "softmax_cross_entropy")
-    assert "where labels are distributions, it raises TypeError: labels must be class numbers" in sentence
+    assert "multiplied by 2" in sentence
+    assert "where" not in sentence
     assert rule is not None
-    assert _holds_elsewhere(rule, candidate, "softmax_cross_entropy")
 
 
 def test_another_answer_each_time_is_said_first() -> None:
