@@ -19,7 +19,7 @@ from tests.experiments.topics import NAMES, load
 pytestmark = pytest.mark.slow
 
 SAVED = NAMES if DRAWS > DEFAULT else ["02_convolution_layer", "10_worked_example"]
-"""Of which all files are made; of the others by default one picture. The first of them has a movie."""
+"""Of which all files are made; of every second of the others by default one picture. The first of them has a movie."""
 
 
 def test_the_lecture_is_complete() -> None:
@@ -39,7 +39,7 @@ def test_claims_hold_and_are_drawn(name: str, tmp_path: Path) -> None:
     if name in SAVED:
         topic.save(result, checks, tmp_path)
         expect_files(topic, tmp_path)
-    else:
+    elif int(name[:2]) % 2:
         assert "<path" in to_svg(topic.figure(result, DARK)).decode()
 
 
