@@ -198,9 +198,9 @@ def _with_repair(report: Report, place: Place, call: Call, kind: Kind, limits: L
     if report.verdict != "bug" or not _is_wrong(kind, outcomes):
         return report
 
-    def judge(outcomes: Sequence[Outcome]) -> list[frozenset[str]]:
+    def judge(outcomes: Sequence[Outcome]) -> list[frozenset[str] | None]:
         taken = enumerate(_taken(kind, outcomes))
-        return [frozenset() if one.declined is not None else _wrong_leaves(kind, number, one) for number, one in taken]
+        return [None if one.declined is not None else _wrong_leaves(kind, number, one) for number, one in taken]
 
     seconds = SEARCH_OF_NAMED if report.mistakes or report.findings else SEARCH
     if not seconds:

@@ -27,8 +27,8 @@ PATIENCE = 60.0
 """Seconds by the clock after which a request has come to nothing; a variant itself has a quarter of a second."""
 
 
-Judge = Callable[[Sequence[Outcome]], Sequence[frozenset[str]]]
-"""From what a candidate does with all cases to the outputs that are wrong in each; none where it may leave one out."""
+Judge = Callable[[Sequence[Outcome]], Sequence[frozenset[str] | None]]
+"""From what a candidate does with all cases to the outputs that are wrong in each; None for a case that it leaves out."""
 
 
 def find_repair(
@@ -86,7 +86,7 @@ class _Search:
     ) -> None:
         self._process, self._kind, self._outcomes, self._judge = process, kind, outcomes, judge
         wrong = judge(outcomes)
-        self._wrong = frozenset().union(*wrong)
+        self._wrong = _all_of(wrong)
         self._failing = [number for number, leaves in enumerate(wrong) if leaves]
         memory = int(limits.memory * 2**30)
         asked = {**place._asdict(), "call": call._asdict(), "memory": memory}
@@ -137,8 +137,12 @@ class _Search:
         for number, outcome in enumerate(self._outcomes):
             if outcome.declined is None:
                 outcomes[number] = self._answer(number)
-        wrong = frozenset().union(*self._judge(outcomes))
-        self._count = sum(one.declined is None for one in outcomes)
+                if outcomes[number].declined is not None:
+                    # What is not implemented any more is not wrong, and no repair either.
+                    return frozenset()
+        judged = self._judge(outcomes)
+        self._count = sum(leaves is not None for leaves in judged)
+        wrong = _all_of(judged)
         return frozenset() if wrong - self._wrong else self._wrong - wrong
 
     def _answer(self, number: int) -> Outcome:
@@ -154,3 +158,8 @@ class _Search:
         code = cleaned(source.line(edit.line))
         named = tuple(leaf for leaf in self._kind.leaves if leaf in leaves)
         return Repair(edit.line, code, cleaned(edit.before), cleaned(edit.after), edit.kind, named, self._count)
+
+
+def _all_of(wrong: Sequence[frozenset[str] | None]) -> frozenset[str]:
+    """The outputs that are wrong in some case."""
+    return frozenset().union(*filter(None, wrong))

@@ -80,7 +80,9 @@ def test_the_slip_is_found_and_undone(kind: str, right: str, wrong: str, line: i
     lines = source.splitlines()
     if lines[line - 1].count(report.repair.before) == 1:
         lines[line - 1] = lines[line - 1].replace(report.repair.before, report.repair.after, 1)
-        assert graded(tmp_path, kind, "\n".join(lines)).verdict == "agrees"
+        mended = graded(tmp_path, kind, "\n".join(lines))
+        assert mended.verdict == "agrees"
+        assert f", {report.repair.cases} of " in mended.subject
 
 
 @pytest.mark.parametrize("kind", RIGHT)
@@ -92,6 +94,17 @@ def test_what_is_right_needs_none(kind: str, tmp_path: Path) -> None:
 
 def test_what_no_change_mends_stays_as_it_was(tmp_path: Path) -> None:
     report = graded(tmp_path, "softmax", "import numpy as np\n\ndef f(x):\n    return np.sin(x) ** 3 + 17\n")
+    assert report.verdict == "bug"
+    assert report.repair is None
+
+
+def test_what_declines_more_is_no_repair(tmp_path: Path) -> None:
+    """With 1 in place of 3 it would decline most of what it does wrong, and be right nowhere."""
+    source = (
+        "import numpy as np\n\ndef f(x, window, stride=None):\n    if window > 3:\n        raise NotImplementedError\n"
+        "    return np.sin(x[:, ::2, ::2]) ** 3 + 17\n"
+    )
+    report = graded(tmp_path, "max_pool", source)
     assert report.verdict == "bug"
     assert report.repair is None
 
