@@ -68,7 +68,8 @@ def _what(report: "Report") -> Iterable[str]:
     for symptom in report.symptoms:
         yield f"What is seen: {f'in {symptom.leaf} ' if symptom.leaf else ''}{symptom.what}."
     if report.repair:
-        yield f"One change would do in line {report.repair.line}: `{report.repair.code}`."
+        mended = f" for {' and '.join(report.repair.leaves)}" if report.repair.leaves else ""
+        yield f"One change would do{mended} in line {report.repair.line}: `{report.repair.code}`."
     for finding in report.findings:
         if finding.about:
             yield f"What is read off it: {finding.about}."
